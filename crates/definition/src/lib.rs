@@ -1,0 +1,1 @@
+//! Reading workflows, compiling expressions, and planning: the pure front half of Jackfield.

@@ -1,0 +1,1 @@
+//! The contract between Jackfield and the authors of node types.

@@ -1,0 +1,1 @@
+//! Who can run what: node types, their versions, their executors and what they did.

@@ -1,0 +1,1 @@
+//! The words of Jackfield: ids, items, values, results, metadata, policies, error codes.
