@@ -1,0 +1,118 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A stable, machine-readable name of what went wrong, such as `UNKNOWN_NODE_TYPE`.
+///
+/// Codes are part of the public contract: retry policies, HTTP clients and error pages refer to
+/// them. The ones that Jackfield itself gives are constants here and are listed in
+/// [`ErrorCode::ALL`]; plugins may add their own.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(Cow<'static, str>);
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        impl ErrorCode {
+            $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed(stringify!($name)));)*
+
+            /// Every code that Jackfield itself gives, in alphabetical order.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    /// The execution or the node was cancelled.
+    CANCELLED;
+    /// A connection leads from or to a node or port that is not there.
+    CONNECTION_INVALID;
+    /// The dependencies of a node type form a cycle.
+    DEPENDENCY_CYCLE;
+    /// A node type that another one depends on is not registered.
+    DEPENDENCY_MISSING;
+    /// Two nodes of a workflow have the same id or the same name.
+    DUPLICATE_NODE;
+    /// A node reported an error that has no code of its own.
+    EXECUTION_ERROR;
+    /// An expression could not be read or evaluated.
+    EXPRESSION_ERROR;
+    /// An expression refers to something that is not there, or that has not run before.
+    EXPRESSION_REFERENCE;
+    /// An HTTP request was answered with an error status.
+    HTTP_STATUS;
+    /// The input is not what the command, node or format takes.
+    INVALID_INPUT;
+    /// The metadata of a node type breaks a rule.
+    INVALID_METADATA;
+    /// A parameter has the wrong type or value, or a required one is missing.
+    INVALID_PARAMETERS;
+    /// The document is not valid JSON.
+    INVALID_SYNTAX;
+    /// The workflow breaks a rule of its format.
+    INVALID_WORKFLOW;
+    /// A bound on size, depth, steps or count was passed.
+    LIMIT_EXCEEDED;
+    /// The loader of a lazy executor reported an error.
+    LOAD_FAILED;
+    /// A loop node has nothing that leads back to it, or its outputs are mixed up.
+    LOOP_INVALID;
+    /// An expression or a node needed a field that an item does not have.
+    MISSING_FIELD;
+    /// A host could not be reached, or the connection broke.
+    NETWORK_ERROR;
+    /// A host or address may not be reached under the current configuration.
+    NETWORK_FORBIDDEN;
+    /// Arithmetic went out of the range of numbers, divided by zero, or gave no number.
+    NUMBER_ERROR;
+    /// A node raised an error on purpose.
+    STOPPED;
+    /// The tenant may not use this node type.
+    TENANT_FORBIDDEN;
+    /// A time limit passed.
+    TIMEOUT;
+    /// The executor broke off with a panic or a trap.
+    TRAPPED;
+    /// A field that the format does not know.
+    UNKNOWN_FIELD;
+    /// No plugin provides this node type.
+    UNKNOWN_NODE_TYPE;
+    /// The node type is known, but not in a version that was asked for.
+    UNKNOWN_VERSION;
+    /// An expression uses a part of JavaScript that is not evaluated natively.
+    UNSUPPORTED_EXPRESSION;
+    /// A value has the wrong type for what is done with it.
+    WRONG_TYPE;
+    /// The connections of a workflow form a cycle that goes through no loop node.
+    WORKFLOW_CYCLE;
+}
+
+impl ErrorCode {
+    /// Makes a code of a plugin's own. Everything but letters, digits and `_` becomes `_`.
+    pub fn custom(text: &str) -> Self {
+        let name: String = text
+            .chars()
+            .take(64)
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect();
+        if name.is_empty() { Self::EXECUTION_ERROR } else { Self(Cow::Owned(name)) }
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
