@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use jackfield_types::{NodeTypeId, NodeTypeMetadata, ValidationIssue, VersionSelector};
+use semver::Version;
+use serde_json::Value;
+
+/// Where planning looks up node types. Registries implement it.
+pub trait Catalog {
+    /// Finds the node type that a node asks for.
+    ///
+    /// # Errors
+    /// [`CatalogError`] says whether the name or the version is unknown.
+    fn find(
+        &self,
+        node_type: &NodeTypeId,
+        version: &VersionSelector,
+    ) -> Result<Arc<dyn CatalogEntry>, CatalogError>;
+}
+
+/// A node type in just one version, as planning sees it.
+pub trait CatalogEntry: Send + Sync {
+    /// What it says of itself.
+    fn metadata(&self) -> &Arc<NodeTypeMetadata>;
+
+    /// Checks parameters against the schema and the executor's own rules.
+    ///
+    /// `unknown` holds JSON Pointers of values that an expression will give later. Nothing is
+    /// said about them, nor about what depends on them; with any of them the executor's own rules
+    /// are left for later too.
+    fn check(&self, parameters: &Value, unknown: &[String]) -> Vec<ValidationIssue>;
+}
+
+/// Why a node type was not found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// There is none of that name.
+    #[error("unknown node type `{node_type}`")]
+    UnknownNodeType {
+        /// What was asked for.
+        node_type: NodeTypeId,
+        /// Names that are written nearly like it, nearest first.
+        nearest: Vec<NodeTypeId>,
+    },
+    /// There is one of that name, but in no version that is wanted.
+    #[error("node type `{node_type}` has no version {version}")]
+    UnknownVersion {
+        /// What was asked for.
+        node_type: NodeTypeId,
+        /// In which version.
+        version: VersionSelector,
+        /// The versions that there are, newest first.
+        available: Vec<Version>,
+    },
+}
