@@ -1,5 +1,11 @@
-use crate::BuiltIn;
+//! The functions of `convert.`: from one type to another, strictly.
+//!
+//! What cannot be converted is an error that shows it; nothing becomes null or not-a-number.
 
-pub(crate) fn node_types() -> Vec<BuiltIn> {
-    Vec::new()
-}
+mod basic;
+mod dates;
+mod encoding;
+mod json;
+mod table;
+
+pub(crate) use table::node_types;

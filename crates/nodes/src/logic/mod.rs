@@ -1,5 +1,7 @@
-use crate::BuiltIn;
+//! The functions of `logic.`: truth, comparison and choice.
 
-pub(crate) fn node_types() -> Vec<BuiltIn> {
-    Vec::new()
-}
+mod comparison;
+mod table;
+mod truth;
+
+pub(crate) use table::node_types;

@@ -1,5 +1,10 @@
-use crate::BuiltIn;
+//! The functions of `string.`: texts, counted by Unicode code points.
+//!
+//! No function makes a text of more than 16 MiB.
 
-pub(crate) fn node_types() -> Vec<BuiltIn> {
-    Vec::new()
-}
+mod format;
+mod pieces;
+mod table;
+mod text;
+
+pub(crate) use table::node_types;
