@@ -4,7 +4,9 @@ use std::sync::Arc;
 use jackfield_plugin_api::{NodeExecutor, NodeType};
 use jackfield_types::NodeTypeMetadata;
 
-use crate::{NodeSettings, convert, dict, list, logic, math, string, variable};
+use crate::{
+    NodeSettings, control, convert, data, dict, http, list, logic, math, string, trigger, variable,
+};
 
 /// A built-in node type: what it says of itself, and the code behind it.
 #[derive(Clone)]
@@ -18,21 +20,28 @@ pub struct BuiltIn {
 impl BuiltIn {
     /// Takes a node type that is written with the typed face.
     pub fn of(node_type: impl NodeType) -> Self {
-        Self { metadata: node_type.metadata(), executor: Arc::new(node_type) }
+        Self {
+            metadata: node_type.metadata(),
+            executor: Arc::new(node_type),
+        }
     }
 }
 
 impl fmt::Debug for BuiltIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BuiltIn").field(&self.metadata.node_type).finish()
+        f.debug_tuple("BuiltIn")
+            .field(&self.metadata.node_type)
+            .finish()
     }
 }
 
 /// Every built-in node type, category by category.
 pub fn node_types(settings: &NodeSettings) -> Vec<BuiltIn> {
-    // The function families have nothing to set.
-    let _ = settings;
     let mut all = Vec::new();
+    all.extend(control::node_types());
+    all.extend(data::node_types());
+    all.extend(http::node_types(&settings.http));
+    all.extend(trigger::node_types());
     all.extend(string::node_types());
     all.extend(math::node_types());
     all.extend(logic::node_types());

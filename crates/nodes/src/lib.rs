@@ -7,15 +7,24 @@
 //! Nothing here knows the engine, a store or a sandbox, and no node type keeps state between calls.
 
 mod built_in;
+mod control;
 mod convert;
+mod data;
+mod declaration;
 mod dict;
 mod family;
+mod http;
+mod items;
 mod list;
 mod logic;
 mod math;
+mod path;
 mod settings;
 mod string;
+mod trigger;
+mod value;
 mod variable;
 
 pub use built_in::{BuiltIn, node_types};
+pub use http::{Access, HttpSettings};
 pub use settings::NodeSettings;

@@ -1,4 +1,8 @@
+use crate::HttpSettings;
+
 /// What an operator decides about the built-in node types.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct NodeSettings {}
+pub struct NodeSettings {
+    /// About HTTP requests.
+    pub http: HttpSettings,
+}

@@ -1,0 +1,204 @@
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jackfield_plugin_api::NodeError;
+use jackfield_types::ErrorCode;
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::address::is_public;
+use super::settings::{Access, HttpSettings};
+
+/// Decides which hosts and addresses a request may reach.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    settings: Arc<HttpSettings>,
+}
+
+/// A host that may not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{host}` is not on the public internet; the operator may allow it with the setting `private-networks` or \
+     `allowed-hosts` of HTTP"
+)]
+pub(super) struct Forbidden {
+    host: String,
+}
+
+impl Guard {
+    pub(super) fn new(settings: HttpSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Checks where a URL leads, as far as it can be told without asking for the addresses of a
+    /// name; the resolver checks those.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] when it may not be reached.
+    pub(super) fn check(&self, url: &Url) -> Result<(), NodeError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            let message = format!(
+                "`{}` URLs may not be requested, `http` and `https` only",
+                url.scheme()
+            );
+            return Err(NodeError::refused(ErrorCode::NETWORK_FORBIDDEN, message));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let message = "a URL must not carry a user or a password; use the parameter `auth`";
+            return Err(NodeError::refused(ErrorCode::NETWORK_FORBIDDEN, message));
+        }
+        let host = url.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let permitted = match bare.parse::<IpAddr>() {
+            Ok(address) => self.permits(bare, address),
+            Err(_) => !is_local_name(bare) || self.permits_host(bare),
+        };
+        if permitted {
+            Ok(())
+        } else {
+            Err(Forbidden {
+                host: host.to_owned(),
+            }
+            .into())
+        }
+    }
+
+    fn permits(&self, host: &str, address: IpAddr) -> bool {
+        is_public(address) || self.permits_host(host)
+    }
+
+    fn permits_host(&self, host: &str) -> bool {
+        if self.settings.private_networks == Access::Allowed {
+            return true;
+        }
+        let host = host.trim_end_matches('.');
+        self.settings
+            .allowed_hosts
+            .iter()
+            .any(|allowed| match allowed.strip_prefix("*.") {
+                Some(parent) => {
+                    let cut = host.len().checked_sub(parent.len() + 1);
+                    cut.is_some_and(|cut| {
+                        cut > 0
+                            && host.as_bytes()[cut] == b'.'
+                            && host.as_bytes()[cut + 1..].eq_ignore_ascii_case(parent.as_bytes())
+                    })
+                }
+                None => allowed.trim_matches(['[', ']']).eq_ignore_ascii_case(host),
+            })
+    }
+}
+
+fn is_local_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+impl From<Forbidden> for NodeError {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::refused(ErrorCode::NETWORK_FORBIDDEN, forbidden.to_string())
+    }
+}
+
+impl Forbidden {
+    /// Finds out whether a refusal of the resolver is what an error came from.
+    pub(super) fn behind(error: &(dyn Error + 'static)) -> Option<NodeError> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(forbidden) = error.downcast_ref::<Self>() {
+                return Some(
+                    Self {
+                        host: forbidden.host.clone(),
+                    }
+                    .into(),
+                );
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+/// Asks the system for addresses, and leaves only those that may be reached: what is checked is
+/// what is connected to.
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let permitted: Vec<SocketAddr> = found
+                .iter()
+                .copied()
+                .filter(|found| guard.permits(host, found.ip()))
+                .collect();
+            if permitted.is_empty() && !found.is_empty() {
+                return Err(Box::new(Forbidden {
+                    host: host.to_owned(),
+                }) as Box<dyn Error + Send + Sync>);
+            }
+            Ok(Box::new(permitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(hosts: &[&str], url: &str) -> bool {
+        let allowed_hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        let settings = HttpSettings {
+            allowed_hosts,
+            ..HttpSettings::default()
+        };
+        Guard::new(settings).check(&url.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn ways_to_write_a_private_address_are_all_refused() {
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0177.0.0.1/",
+            "http://0x7f.1/",
+            "http://127.0.0.1./",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:7f00:1]/",
+            "http://0.0.0.0/",
+            "http://0/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://localhost/",
+            "http://LOCALHOST:80/",
+            "http://localhost./",
+            "http://a.localhost/",
+            "http://１２７.0.0.1/",
+            "http://10.1.2.3/",
+            "http://user:secret@example.org/",
+            "ftp://example.org/",
+            "file:///etc/passwd",
+        ] {
+            assert!(!allowed(&[], url), "{url}");
+        }
+        assert!(allowed(&[], "https://example.org/"));
+        assert!(allowed(&[], "http://8.8.8.8/"));
+    }
+
+    #[test]
+    fn allowed_hosts_are_matched_whole() {
+        assert!(allowed(&["localhost"], "http://localhost:8080/"));
+        assert!(allowed(&["127.0.0.1"], "http://2130706433/"));
+        assert!(allowed(&["::1"], "http://[::1]/"));
+        assert!(allowed(&["[::1]"], "http://[::1]/"));
+        assert!(allowed(&["*.localhost"], "http://a.localhost/"));
+        assert!(!allowed(&["*.localhost"], "http://localhost/"));
+        assert!(!allowed(&["host"], "http://localhost/"));
+        assert!(!allowed(&["*.1"], "http://10.0.0.2/"));
+    }
+}

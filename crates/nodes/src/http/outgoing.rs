@@ -1,0 +1,303 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jackfield_plugin_api::NodeError;
+use jackfield_types::Object;
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
+};
+use reqwest::{Method, Url};
+use serde_json::Value;
+
+use super::params::{Auth, Body, HttpParams};
+use crate::value::kind;
+
+/// A request, ready to be sent.
+#[derive(Clone)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+    /// The key by which a repeated request is told from a new one, if it is not the author's.
+    key: Option<String>,
+}
+
+/// Headers that belong to the connection and not to the author.
+const NOT_TO_BE_SET: [&str; 9] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+];
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl Outgoing {
+    /// Makes the request that parameters describe. `key` tells a repeated request from a new one.
+    ///
+    /// # Errors
+    /// [`NodeError::Params`] with the parameter that is wrong.
+    pub(super) fn of(params: &HttpParams, key: &str) -> Result<Self, NodeError> {
+        let mut url = parse_url(&params.url)?;
+        append_query(&mut url, &params.query)?;
+        let mut headers = HeaderMap::new();
+        let body = encode(&params.body, &mut headers)?;
+        for (name, value) in &params.headers {
+            put_header(&mut headers, name, value)?;
+        }
+        put_auth(&mut headers, &params.auth)?;
+        let needs_key = !params.method.is_safe() && !headers.contains_key(IDEMPOTENCY_KEY);
+        let key = needs_key.then(|| key.to_owned());
+        let mut outgoing = Self {
+            method: params.method.to_http(),
+            url,
+            headers,
+            body,
+            key,
+        };
+        outgoing.put_key(0)?;
+        Ok(outgoing)
+    }
+
+    /// Sets the key for a page: requests for two pages are not the same request.
+    ///
+    /// # Errors
+    /// [`NodeError::Params`] when the key cannot be sent.
+    pub(super) fn put_key(&mut self, page: u32) -> Result<(), NodeError> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let text = if page == 0 {
+            key.clone()
+        } else {
+            format!("{key}-page-{page}")
+        };
+        let value = HeaderValue::from_str(&text).map_err(|_| {
+            NodeError::parameter("/headers", "the idempotency key is no text for a header")
+        })?;
+        self.headers.insert(IDEMPOTENCY_KEY, value);
+        Ok(())
+    }
+
+    /// The request with which a redirect is followed.
+    pub(super) fn redirected(mut self, status: u16, url: Url) -> Self {
+        if url.origin() != self.url.origin() {
+            // Whatever could be meant for the first host alone does not go to another one.
+            let goes_along = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
+            let headers = std::mem::take(&mut self.headers);
+            for name in goes_along {
+                if let Some(value) = headers.get(&name) {
+                    self.headers.insert(name, value.clone());
+                }
+            }
+        }
+        let becomes_get = match status {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if becomes_get {
+            self.method = Method::GET;
+            self.body = None;
+            self.headers.remove(CONTENT_TYPE);
+            self.headers.remove(IDEMPOTENCY_KEY);
+        }
+        self.url = url;
+        self
+    }
+
+    /// Sets one parameter of the query, in place of all of that name.
+    pub(super) fn set_query(&mut self, name: &str, value: &str) {
+        let kept: Vec<(String, String)> = self
+            .url
+            .query_pairs()
+            .filter(|(existing, _)| existing != name)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        self.url
+            .query_pairs_mut()
+            .clear()
+            .extend_pairs(kept)
+            .append_pair(name, value);
+    }
+
+    /// The request as an error may show it: method and origin.
+    pub(super) fn describe(&self) -> String {
+        format!("{} {}", self.method, super::failure::origin(&self.url))
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, NodeError> {
+    let url = Url::parse(text.trim()).map_err(|error| {
+        NodeError::parameter(
+            "/url",
+            format!("this is no URL: {error}; write `https://example.org/path`"),
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        let message = format!(
+            "`{}` URLs are not requested, `http` and `https` only",
+            url.scheme()
+        );
+        return Err(NodeError::parameter("/url", message));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "a URL must not carry a user or a password; use the parameter `auth`";
+        return Err(NodeError::parameter("/url", message));
+    }
+    Ok(url)
+}
+
+fn append_query(url: &mut Url, query: &Object) -> Result<(), NodeError> {
+    if query.is_empty() {
+        return Ok(());
+    }
+    let pairs = pairs(query, "/query")?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    Ok(())
+}
+
+/// Names and texts: a list is repeated, `null` is left out.
+fn pairs<'v>(values: &'v Object, path: &str) -> Result<Vec<(&'v str, String)>, NodeError> {
+    let mut pairs = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        for text in texts(value).map_err(|found| wrong_value(path, name, found))? {
+            pairs.push((name.as_str(), text));
+        }
+    }
+    Ok(pairs)
+}
+
+fn texts(value: &Value) -> Result<Vec<String>, &'static str> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::String(text) => Ok(vec![text.clone()]),
+        Value::Bool(_) | Value::Number(_) => Ok(vec![value.to_string()]),
+        Value::Array(list) => {
+            let scalar = |value: &Value| match value {
+                Value::Array(_) | Value::Object(_) => Err(kind(value)),
+                scalar => texts(scalar),
+            };
+            Ok(list
+                .iter()
+                .map(scalar)
+                .collect::<Result<Vec<_>, _>>()?
+                .concat())
+        }
+        Value::Object(_) => Err("an object"),
+    }
+}
+
+fn wrong_value(path: &str, name: &str, found: &str) -> NodeError {
+    let message = format!("expected a text, number, boolean or a list of them, found {found}");
+    NodeError::parameter(format!("{path}/{}", pointer(name)), message)
+}
+
+/// A key as a step of a JSON Pointer.
+fn pointer(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn put_header(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), NodeError> {
+    let path = format!("/headers/{}", pointer(name));
+    let header = header_name(name, &path)?;
+    let texts = texts(value).map_err(|found| wrong_value("/headers", name, found))?;
+    for (place, text) in texts.iter().enumerate() {
+        let value = header_value(text, &path)?;
+        if place == 0 {
+            headers.insert(header.clone(), value);
+        } else {
+            headers.append(header.clone(), value);
+        }
+    }
+    Ok(())
+}
+
+fn header_name(name: &str, path: &str) -> Result<HeaderName, NodeError> {
+    let header = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| NodeError::parameter(path, "this is no name of a header"))?;
+    if NOT_TO_BE_SET.contains(&header.as_str()) {
+        let message = format!("the header `{header}` belongs to the connection and cannot be set");
+        return Err(NodeError::parameter(path, message));
+    }
+    Ok(header)
+}
+
+/// The value is not shown when it is wrong: it may be a secret.
+fn header_value(text: &str, path: &str) -> Result<HeaderValue, NodeError> {
+    HeaderValue::from_str(text).map_err(|_| {
+        NodeError::parameter(
+            path,
+            "a header must not have line breaks or other control characters",
+        )
+    })
+}
+
+fn put_auth(headers: &mut HeaderMap, auth: &Auth) -> Result<(), NodeError> {
+    let (name, text) = match auth {
+        Auth::None => return Ok(()),
+        Auth::Basic { user, .. } if user.contains(':') => {
+            return Err(NodeError::parameter(
+                "/auth/user",
+                "a user's name must not have a colon",
+            ));
+        }
+        Auth::Basic { user, password } => {
+            let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+            (AUTHORIZATION, format!("Basic {pair}"))
+        }
+        Auth::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.expose())),
+        Auth::Header { name, value } => (header_name(name, "/auth/name")?, value.expose().clone()),
+    };
+    let mut value = header_value(&text, "/auth")?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn encode(body: &Body, headers: &mut HeaderMap) -> Result<Option<Vec<u8>>, NodeError> {
+    let (bytes, content_type) = match body {
+        Body::None => return Ok(None),
+        Body::Json { value } => {
+            let bytes = serde_json::to_vec(value)
+                .map_err(|error| NodeError::parameter("/body/value", error.to_string()))?;
+            (bytes, "application/json")
+        }
+        Body::Form { fields } => {
+            let pairs = pairs(fields, "/body/fields")?;
+            // The query of a URL is encoded just like a form.
+            let mut url = Url::parse("http://form").expect("a constant that is a URL");
+            url.query_pairs_mut().extend_pairs(pairs);
+            (
+                url.query().unwrap_or_default().as_bytes().to_vec(),
+                "application/x-www-form-urlencoded",
+            )
+        }
+        Body::Text { text, content_type } => {
+            let media_type = content_type
+                .as_deref()
+                .unwrap_or("text/plain; charset=utf-8");
+            (text.clone().into_bytes(), media_type)
+        }
+        Body::Raw { data, content_type } => {
+            let bytes = STANDARD.decode(data).map_err(|error| {
+                NodeError::parameter("/body/data", format!("this is no base64: {error}"))
+            })?;
+            (
+                bytes,
+                content_type
+                    .as_deref()
+                    .unwrap_or("application/octet-stream"),
+            )
+        }
+    };
+    headers.insert(
+        CONTENT_TYPE,
+        header_value(content_type, "/body/contentType")?,
+    );
+    Ok(Some(bytes))
+}
