@@ -1,1 +1,32 @@
-//! The execution state machine of Jackfield: pure, without clock, I/O or randomness.
+//! The execution state machine of Jackfield: what happened goes in, what to do comes out.
+//!
+//! [`Execution::apply`] takes an [`Event`], a fact, and [`Execution::next`] gives a [`Command`],
+//! an order. There is no clock, no I/O, no randomness and no async here: time and outcomes come in
+//! with the events, so applying the same events again gives the same state, and a crash loses
+//! nothing that was written down.
+//!
+//! Two laws decide what runs when ([`Law`]): the native one, in which a node starts once, when
+//! each of its incoming connections is settled, and whose result does not depend on the order in
+//! which independent nodes end; and that of the n8n dialect, one delivery at a time, depth first.
+
+mod command;
+mod depth_first;
+mod error;
+mod event;
+mod execution;
+mod graph;
+mod recovery;
+mod settled;
+mod state;
+mod structure;
+mod variables;
+
+pub use command::{Command, RunWith};
+pub use error::{ApplyError, GraphError};
+pub use event::{Effects, Event, EventKind, ExecutionStatus, Pass, SkipReason};
+pub use execution::{Execution, LoopState};
+pub use graph::{
+    Connection, ConnectionIndex, FailureMode, Graph, Law, LoopIndex, NodeIndex, NodeSpec, Output,
+};
+pub use recovery::{RecoveryRules, retry_delay};
+pub use state::{InputSegment, NodePhase};

@@ -101,9 +101,9 @@ impl NodeError {
             Self::Retryable(failure) | Self::Permanent(failure) | Self::Refused(failure) => {
                 failure.code.clone()
             }
-            Self::Params(issues) => {
-                issues.first().map_or(ErrorCode::INVALID_PARAMETERS, |issue| issue.code.clone())
-            }
+            Self::Params(issues) => issues
+                .first()
+                .map_or(ErrorCode::INVALID_PARAMETERS, |issue| issue.code.clone()),
             Self::Cancelled => ErrorCode::CANCELLED,
         }
     }
@@ -158,7 +158,10 @@ mod tests {
         });
         let data = error.into_failure();
         assert_eq!(data.class, FailureClass::Retryable);
-        assert_eq!(data.to_string(), "NETWORK_ERROR: no answer: connection reset");
+        assert_eq!(
+            data.to_string(),
+            "NETWORK_ERROR: no answer: connection reset"
+        );
         assert_eq!(data.status, Some(503));
     }
 }

@@ -70,7 +70,10 @@ fn parameter_schema<P: JsonSchema>() -> Value {
 
 impl<T: NodeType> NodeExecutor for T {
     fn execute<'a>(&'a self, call: NodeCall<'a>) -> BoxFuture<'a, Result<NodeOutput, NodeError>> {
-        Box::pin(self.run(TypedCall { call, params: PhantomData }))
+        Box::pin(self.run(TypedCall {
+            call,
+            params: PhantomData,
+        }))
     }
 
     fn validate(&self, parameters: &Value) -> Vec<ValidationIssue> {
@@ -118,7 +121,10 @@ impl<'a, P: DeserializeOwned + Send + Sync + 'static> TypedCall<'a, P> {
             return typed::<P>(&*parameters.resolve(item)?).map(Arc::new);
         }
         let slot = parameters.prepared();
-        if let Some(prepared) = slot.get().and_then(|any| Arc::clone(any).downcast::<P>().ok()) {
+        if let Some(prepared) = slot
+            .get()
+            .and_then(|any| Arc::clone(any).downcast::<P>().ok())
+        {
             return Ok(prepared);
         }
         let prepared = Arc::new(typed::<P>(&*parameters.resolve(item)?)?);
@@ -154,7 +160,11 @@ impl<'a, P: DeserializeOwned + Send + Sync + 'static> TypedCall<'a, P> {
 
 fn typed<P: DeserializeOwned>(parameters: &Value) -> Result<P, NodeError> {
     let empty = Value::Object(Object::new());
-    let parameters = if parameters.is_null() { &empty } else { parameters };
+    let parameters = if parameters.is_null() {
+        &empty
+    } else {
+        parameters
+    };
     P::deserialize(parameters).map_err(|error| {
         NodeError::Params(vec![ValidationIssue {
             code: ErrorCode::INVALID_PARAMETERS,
@@ -211,15 +221,29 @@ mod tests {
         let metadata = Repeater.metadata();
         assert_eq!(metadata.required_fields, ["text"]);
         let schema = metadata.schema.unwrap();
-        assert_eq!(schema["properties"]["text"]["description"], "What is repeated.");
+        assert_eq!(
+            schema["properties"]["text"]["description"],
+            "What is repeated."
+        );
         assert!(schema.get("$schema").is_none());
     }
 
     #[test]
     fn the_erased_face_validates_types_and_rules() {
         let executor: &dyn NodeExecutor = &Repeater;
-        assert!(executor.validate(&json!({"text": "a", "times": 2})).is_empty());
-        assert_eq!(executor.validate(&json!({"text": "a", "times": 12}))[0].path, "/times");
-        assert!(executor.validate(&json!({"times": 2}))[0].message.contains("text"));
+        assert!(
+            executor
+                .validate(&json!({"text": "a", "times": 2}))
+                .is_empty()
+        );
+        assert_eq!(
+            executor.validate(&json!({"text": "a", "times": 12}))[0].path,
+            "/times"
+        );
+        assert!(
+            executor.validate(&json!({"times": 2}))[0]
+                .message
+                .contains("text")
+        );
     }
 }

@@ -56,6 +56,10 @@ impl NodeOutput {
 
 impl From<Outputs> for NodeOutput {
     fn from(outputs: Outputs) -> Self {
-        Self { outputs, variables: Vec::new(), wait: None }
+        Self {
+            outputs,
+            variables: Vec::new(),
+            wait: None,
+        }
     }
 }

@@ -73,7 +73,9 @@ impl<'de> Deserialize<'de> for Expr {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text.into())),
             constant @ (Value::Bool(_) | Value::Number(_)) => Ok(Self(constant.to_string().into())),
-            _ => Err(serde::de::Error::custom("expected the text of an expression")),
+            _ => Err(serde::de::Error::custom(
+                "expected the text of an expression",
+            )),
         }
     }
 }

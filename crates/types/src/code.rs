@@ -94,9 +94,19 @@ impl ErrorCode {
         let name: String = text
             .chars()
             .take(64)
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
             .collect();
-        if name.is_empty() { Self::EXECUTION_ERROR } else { Self(Cow::Owned(name)) }
+        if name.is_empty() {
+            Self::EXECUTION_ERROR
+        } else {
+            Self(Cow::Owned(name))
+        }
     }
 
     /// The code as text.

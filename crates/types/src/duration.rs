@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text or number that is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no length of time: write milliseconds as a number, or a text such as `250ms`, `5s` or `1h 30m`")]
+#[error(
+    "`{text}` is no length of time: write milliseconds as a number, or a text such as `250ms`, `5s` or `1h 30m`"
+)]
 pub struct DurationParseError {
     /// What was given.
     pub text: String,
@@ -63,7 +65,9 @@ impl FromStr for Span {
 /// # Errors
 /// [`DurationParseError`] when it is neither, or is negative.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationParseError> {
-    let error = || DurationParseError { text: text.to_owned() };
+    let error = || DurationParseError {
+        text: text.to_owned(),
+    };
     let trimmed = text.trim();
     if let Ok(milliseconds) = trimmed.parse::<u64>() {
         return Ok(Duration::from_millis(milliseconds));
@@ -82,7 +86,11 @@ pub fn format_duration(duration: Duration) -> String {
     } else if seconds < 60.0 {
         format!("{seconds:.2} s")
     } else {
-        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+        format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        )
     }
 }
 
@@ -108,15 +116,23 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_i64<E: serde::de::Error>(self, milliseconds: i64) -> Result<Span, E> {
-                u64::try_from(milliseconds).map(Span::from_millis).map_err(|_| {
-                    E::custom(DurationParseError { text: milliseconds.to_string() })
-                })
+                u64::try_from(milliseconds)
+                    .map(Span::from_millis)
+                    .map_err(|_| {
+                        E::custom(DurationParseError {
+                            text: milliseconds.to_string(),
+                        })
+                    })
             }
 
             fn visit_f64<E: serde::de::Error>(self, milliseconds: f64) -> Result<Span, E> {
-                Duration::try_from_secs_f64(milliseconds / 1e3).map(Span).map_err(|_| {
-                    E::custom(DurationParseError { text: milliseconds.to_string() })
-                })
+                Duration::try_from_secs_f64(milliseconds / 1e3)
+                    .map(Span)
+                    .map_err(|_| {
+                        E::custom(DurationParseError {
+                            text: milliseconds.to_string(),
+                        })
+                    })
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
@@ -151,8 +167,14 @@ mod tests {
 
     #[test]
     fn spans_are_milliseconds_or_text() {
-        assert_eq!(serde_json::from_str::<Span>("1500").unwrap(), Span::from_millis(1500));
-        assert_eq!(serde_json::from_str::<Span>("\"1m 5s\"").unwrap(), Span::from_millis(65_000));
+        assert_eq!(
+            serde_json::from_str::<Span>("1500").unwrap(),
+            Span::from_millis(1500)
+        );
+        assert_eq!(
+            serde_json::from_str::<Span>("\"1m 5s\"").unwrap(),
+            Span::from_millis(65_000)
+        );
         for bad in ["-1", "\"soon\"", "\"-5s\"", "1e300", "null"] {
             assert!(serde_json::from_str::<Span>(bad).is_err(), "{bad}");
         }

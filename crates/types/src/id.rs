@@ -101,6 +101,9 @@ mod tests {
     fn id_of_another_kind_is_refused() {
         let error = "ten_0190a6ad5a6f7f0a8c2f0f5f1b7e9d10".parse::<ExecutionId>();
         assert_eq!(error, Err(IdError::Prefix { expected: "exec" }));
-        assert_eq!("exec_7".parse::<ExecutionId>(), Err(IdError::Uuid { expected: "exec" }));
+        assert_eq!(
+            "exec_7".parse::<ExecutionId>(),
+            Err(IdError::Uuid { expected: "exec" })
+        );
     }
 }

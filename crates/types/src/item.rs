@@ -14,7 +14,11 @@ pub type Items = Arc<Vec<Item>>;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Item {
     json: Arc<Object>,
-    #[serde(rename = "pairedItem", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "pairedItem",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     source: Option<ItemSource>,
 }
 
@@ -30,7 +34,10 @@ pub struct ItemSource {
 impl Item {
     /// Makes an item that comes from nowhere in particular.
     pub fn new(json: Object) -> Self {
-        Self { json: Arc::new(json), source: None }
+        Self {
+            json: Arc::new(json),
+            source: None,
+        }
     }
 
     /// Makes an item of a JSON value, if it is an object; gives the value back otherwise.
@@ -47,7 +54,11 @@ impl Item {
     /// Says from which item of input port 0 this one was made.
     #[must_use]
     pub fn paired_with(self, item: usize) -> Self {
-        self.with_source(u32::try_from(item).ok().map(|item| ItemSource { input: 0, item }))
+        self.with_source(
+            u32::try_from(item)
+                .ok()
+                .map(|item| ItemSource { input: 0, item }),
+        )
     }
 
     /// Sets from which input item this one was made.

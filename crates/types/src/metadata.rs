@@ -96,24 +96,36 @@ pub struct DynamicOutputs {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { inputs: 1, outputs: vec!["main".to_owned()], dynamic_outputs: None }
+        Self {
+            inputs: 1,
+            outputs: vec!["main".to_owned()],
+            dynamic_outputs: None,
+        }
     }
 }
 
 impl Ports {
     /// One input, and outputs with these names.
     pub fn with_outputs(names: &[&str]) -> Self {
-        Self { outputs: names.iter().map(|&name| name.to_owned()).collect(), ..Self::default() }
+        Self {
+            outputs: names.iter().map(|&name| name.to_owned()).collect(),
+            ..Self::default()
+        }
     }
 
     /// No input: a trigger.
     pub fn trigger() -> Self {
-        Self { inputs: 0, ..Self::default() }
+        Self {
+            inputs: 0,
+            ..Self::default()
+        }
     }
 
     /// The number of `main` outputs under these parameters; `None` when an expression decides it.
     pub fn output_count(&self, parameters: &Value) -> Option<usize> {
-        let Some(dynamic) = &self.dynamic_outputs else { return Some(self.outputs.len()) };
+        let Some(dynamic) = &self.dynamic_outputs else {
+            return Some(self.outputs.len());
+        };
         let count = match parameters.get(&dynamic.parameter) {
             None | Some(Value::Null) => usize::from(dynamic.default),
             Some(Value::Array(list)) => list.len(),
@@ -227,26 +239,41 @@ impl NodeTypeMetadata {
     /// The first field that breaks a rule.
     pub fn check(&self) -> Result<(), MetadataError> {
         let error = |field: &str, reason: String| {
-            Err(MetadataError { field: field.to_owned(), reason })
+            Err(MetadataError {
+                field: field.to_owned(),
+                reason,
+            })
         };
         if self.category.trim().is_empty() {
             return error("category", "must not be empty".to_owned());
         }
-        if let Some(place) = self.required_fields.iter().position(|field| field.trim().is_empty()) {
-            return error(&format!("requiredFields[{place}]"), "must not be empty".to_owned());
+        if let Some(place) = self
+            .required_fields
+            .iter()
+            .position(|field| field.trim().is_empty())
+        {
+            return error(
+                &format!("requiredFields[{place}]"),
+                "must not be empty".to_owned(),
+            );
         }
         if let Some(place) = self.tags.iter().position(|tag| tag.trim().is_empty()) {
             return error(&format!("tags[{place}]"), "must not be empty".to_owned());
         }
         if let Some(schema) = &self.schema {
             if !schema.is_object() && !schema.is_boolean() {
-                return error("schema", "must be a JSON Schema: an object or a boolean".to_owned());
+                return error(
+                    "schema",
+                    "must be a JSON Schema: an object or a boolean".to_owned(),
+                );
             }
             let properties = schema.get("properties").and_then(Value::as_object);
             let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
             if let (Some(properties), true) = (properties, is_closed)
-                && let Some(place) =
-                    self.required_fields.iter().position(|field| !properties.contains_key(field))
+                && let Some(place) = self
+                    .required_fields
+                    .iter()
+                    .position(|field| !properties.contains_key(field))
             {
                 let name = &self.required_fields[place];
                 return error(
@@ -264,7 +291,10 @@ impl NodeTypeMetadata {
             }
         }
         if self.role == NodeRole::Loop && self.ports.outputs.len() < 2 {
-            return error("ports", "a loop needs the outputs `done` and `loop`".to_owned());
+            return error(
+                "ports",
+                "a loop needs the outputs `done` and `loop`".to_owned(),
+            );
         }
         if self.role == NodeRole::Trigger && self.ports.inputs > 0 {
             return error("ports", "a trigger has no inputs".to_owned());
@@ -291,12 +321,17 @@ mod tests {
     fn a_broken_rule_names_its_field() {
         let cases: [(&str, fn(&mut NodeTypeMetadata)); 5] = [
             ("category", |m| m.category = " ".to_owned()),
-            ("requiredFields[0]", |m| m.required_fields = vec![String::new()]),
+            ("requiredFields[0]", |m| {
+                m.required_fields = vec![String::new()]
+            }),
             ("schema", |m| m.schema = Some(Value::from(3))),
             ("ports", |m| m.role = NodeRole::Loop),
             ("dependencies[0]", |m| {
                 let node_type = m.node_type.clone();
-                m.dependencies = vec![Dependency { node_type, version: VersionReq::STAR }];
+                m.dependencies = vec![Dependency {
+                    node_type,
+                    version: VersionReq::STAR,
+                }];
             }),
         ];
         for (field, spoil) in cases {
@@ -312,7 +347,10 @@ mod tests {
         let ports = Ports {
             inputs: 1,
             outputs: vec!["otherwise".to_owned()],
-            dynamic_outputs: Some(DynamicOutputs { parameter: "rules".to_owned(), default: 0 }),
+            dynamic_outputs: Some(DynamicOutputs {
+                parameter: "rules".to_owned(),
+                default: 0,
+            }),
         };
         let count = |json: &str| ports.output_count(&serde_json::from_str(json).unwrap());
         assert_eq!(count("{}"), Some(1));

@@ -199,7 +199,12 @@ mod tests {
 
     #[test]
     fn node_types_of_both_worlds_are_accepted() {
-        for text in ["dbal-read", "string.upper", "acme/slugify", "@n8n/n8n-nodes-langchain.agent"] {
+        for text in [
+            "dbal-read",
+            "string.upper",
+            "acme/slugify",
+            "@n8n/n8n-nodes-langchain.agent",
+        ] {
             assert_eq!(NodeTypeId::parse(text).unwrap().as_str(), text);
         }
     }
@@ -207,9 +212,18 @@ mod tests {
     #[test]
     fn a_name_that_breaks_a_rule_says_which() {
         let error = NodeTypeId::parse("a b").unwrap_err();
-        assert_text(&error, "a node type is made of ASCII letters, digits and `@ / . _ -`, not ' '");
-        assert_text(&TenantId::parse("").unwrap_err(), "a tenant must not be empty");
-        assert!(matches!(NodeId::parse(&"x".repeat(2000)), Err(NameError::TooLong { .. })));
+        assert_text(
+            &error,
+            "a node type is made of ASCII letters, digits and `@ / . _ -`, not ' '",
+        );
+        assert_text(
+            &TenantId::parse("").unwrap_err(),
+            "a tenant must not be empty",
+        );
+        assert!(matches!(
+            NodeId::parse(&"x".repeat(2000)),
+            Err(NameError::TooLong { .. })
+        ));
     }
 
     fn assert_text(error: &NameError, expected: &str) {

@@ -117,7 +117,10 @@ impl<'de> Deserialize<'de> for RecoveryStrategy {
         let value = serde_json::Value::deserialize(deserializer)?;
         if value.is_string() {
             let strategy = Strategy::deserialize(value).map_err(D::Error::custom)?;
-            return Ok(Self { strategy, ..Self::default() });
+            return Ok(Self {
+                strategy,
+                ..Self::default()
+            });
         }
         let details = RecoveryDetails::deserialize(value).map_err(D::Error::custom)?;
         Ok(Self {

@@ -87,7 +87,10 @@ pub struct NodeResult {
     pub validation_errors: Vec<ValidationIssue>,
 }
 
-fn milliseconds_since_1970<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+fn milliseconds_since_1970<S: Serializer>(
+    at: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(at.as_millisecond())
 }
 

@@ -7,7 +7,9 @@ pub struct ByteSize(u64);
 
 /// A text that is no size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no size: write a number of bytes, or one with KiB, MiB or GiB, such as `64MiB`")]
+#[error(
+    "`{text}` is no size: write a number of bytes, or one with KiB, MiB or GiB, such as `64MiB`"
+)]
 pub struct ByteSizeError {
     /// What was given.
     pub text: String,
@@ -55,7 +57,9 @@ impl FromStr for ByteSize {
     type Err = ByteSizeError;
 
     fn from_str(text: &str) -> Result<Self, ByteSizeError> {
-        let error = || ByteSizeError { text: text.to_owned() };
+        let error = || ByteSizeError {
+            text: text.to_owned(),
+        };
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let count: u64 = digits.trim().parse().map_err(|_| error())?;
         let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {

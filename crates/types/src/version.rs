@@ -24,7 +24,9 @@ pub enum VersionSelector {
 
 /// A text that selects no version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` selects no version: write `1`, `1.2`, `1.2.3` or a requirement such as `>=1.2, <3`")]
+#[error(
+    "`{text}` selects no version: write `1`, `1.2`, `1.2.3` or a requirement such as `>=1.2, <3`"
+)]
 pub struct VersionSelectorError {
     /// What was given.
     pub text: String,
@@ -51,10 +53,16 @@ impl FromStr for VersionSelector {
         }
         let begins_a_version =
             !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let requirement = if begins_a_version { format!("~{trimmed}") } else { trimmed.to_owned() };
+        let requirement = if begins_a_version {
+            format!("~{trimmed}")
+        } else {
+            trimmed.to_owned()
+        };
         VersionReq::parse(&requirement)
             .map(Self::Requirement)
-            .map_err(|_| VersionSelectorError { text: text.to_owned() })
+            .map_err(|_| VersionSelectorError {
+                text: text.to_owned(),
+            })
     }
 }
 

@@ -1,0 +1,97 @@
+//! The promises of the kernel over random graphs, random outcomes and random interleavings.
+
+mod support;
+
+use std::sync::Arc;
+
+use jackfield_kernel::{Event, Execution, Law};
+use proptest::prelude::*;
+
+use support::{Choices, World, drive, graph, visible};
+
+fn world() -> impl Strategy<Value = World> {
+    (
+        any::<u64>(),
+        prop_oneof![Just(0), Just(15), Just(50)],
+        0..4_u32,
+    )
+        .prop_map(|(seed, failures, rounds)| World {
+            seed,
+            failures,
+            rounds,
+        })
+}
+
+fn replay(live: &Execution, journal: &[Event]) -> Execution {
+    let mut replayed = Execution::new(Arc::clone(live.graph()));
+    for event in journal {
+        replayed
+            .apply(event)
+            .expect("what happened can have happened");
+    }
+    replayed
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn result_does_not_depend_on_the_order_in_which_nodes_end(
+        graph in graph(Law::Settled), world in world(), first in any::<u64>(), second in any::<u64>()
+    ) {
+        let (one, _) = drive(&graph, &world, &mut Choices::new(first));
+        let (other, _) = drive(&graph, &world, &mut Choices::new(second));
+        prop_assert_eq!(visible(&one), visible(&other));
+    }
+
+    #[test]
+    fn replay_gives_the_live_state(
+        graph in graph(Law::Settled), world in world(), choices in any::<u64>()
+    ) {
+        let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
+        prop_assert_eq!(&live, &replay(&live, &journal));
+    }
+
+    #[test]
+    fn replay_of_a_journal_in_json_gives_the_live_state(
+        graph in graph(Law::Settled), world in world(), choices in any::<u64>()
+    ) {
+        let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
+        let written: Vec<_> = journal.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+        let read: Vec<Event> = written.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        prop_assert_eq!(&live, &replay(&live, &read));
+    }
+
+    #[test]
+    fn a_broken_off_journal_goes_on_to_the_same_result(
+        graph in graph(Law::Settled), world in world(), choices in any::<u64>(), cut in any::<prop::sample::Index>()
+    ) {
+        let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
+        let kept = 1 + cut.index(journal.len());
+        let mut resumed = replay(&live, &journal[..kept]);
+        resumed.resume();
+        let finished = support::go_on(resumed, &world, kept, &mut Choices::new(choices ^ 99));
+        prop_assert_eq!(visible(&live), visible(&finished));
+    }
+
+    #[test]
+    fn the_n8n_law_ends_and_replays(
+        graph in graph(Law::DepthFirst), world in world(), choices in any::<u64>()
+    ) {
+        let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
+        prop_assert_eq!(&live, &replay(&live, &journal));
+    }
+
+    #[test]
+    fn an_event_out_of_turn_is_refused_and_changes_nothing(
+        graph in graph(Law::Settled), world in world(), choices in any::<u64>(), cut in any::<prop::sample::Index>(), stray in any::<prop::sample::Index>()
+    ) {
+        let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
+        let kept = cut.index(journal.len());
+        let mut state = replay(&live, &journal[..kept]);
+        let before = replay(&live, &journal[..kept]);
+        if state.apply(&journal[stray.index(journal.len())]).is_err() {
+            prop_assert_eq!(state, before);
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! Random graphs, outcomes that depend on nothing but what a node is given, and a driver that
+//! takes things in whatever order a seed says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jackfield_kernel::{
+    Command, Connection, Effects, Event, EventKind, Execution, ExecutionStatus, FailureMode, Graph,
+    Law, NodeIndex, NodeSpec, Output, Pass, RecoveryRules,
+};
+use jackfield_types::{
+    ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole, Object, OnError,
+    Outputs, RetryPolicy, Strategy as Recovery, TenantId, VariableAccess, VariableWrite,
+};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+/// A generator of numbers for a driver's choices: an xorshift, seeded by the test.
+pub(crate) struct Choices(u64);
+
+impl Choices {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+fn hash(parts: &[u64]) -> u64 {
+    parts.iter().fold(0xcbf2_9ce4_8422_2325, |hash, part| {
+        (hash ^ part)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23)
+    })
+}
+
+fn hash_text(text: &str) -> u64 {
+    text.bytes()
+        .fold(7, |hash, byte| hash_pair(hash, u64::from(byte)))
+}
+
+fn hash_pair(a: u64, b: u64) -> u64 {
+    hash(&[a, b])
+}
+
+/// What a node does, worked out from what it is given.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    /// How many of 100 attempts fail.
+    pub(crate) failures: u64,
+    pub(crate) rounds: u32,
+}
+
+impl World {
+    fn attempt(
+        &self,
+        execution: &Execution,
+        node: NodeIndex,
+        run: u32,
+        attempt: u32,
+        variables: &Object,
+    ) -> Result<(Outputs, Option<Box<Effects>>), NodeFailure> {
+        let graph = execution.graph();
+        let spec = graph.node(node);
+        let given = execution
+            .inputs(node)
+            .iter()
+            .flat_map(|items| items.iter())
+            .map(|item| hash_text(&serde_json::to_string(item.json()).unwrap()))
+            .fold(1, hash_pair);
+        let seen = match spec.variables {
+            VariableAccess::None => 0,
+            _ => hash_text(&serde_json::to_string(variables).unwrap()),
+        };
+        let chance = hash(&[
+            self.seed,
+            node.get() as u64,
+            u64::from(run),
+            u64::from(attempt),
+        ]);
+        if chance % 100 < self.failures {
+            let class = match (chance >> 8) % 3 {
+                0 => FailureClass::Retryable,
+                1 => FailureClass::Permanent,
+                _ => FailureClass::Final,
+            };
+            return Err(NodeFailure::new(
+                class,
+                ErrorCode::EXECUTION_ERROR,
+                "as the world wills",
+            ));
+        }
+        let item = |port: u64| {
+            let value = json!({ "n": node.get(), "given": given, "seen": seen, "port": port });
+            Item::from_value(value).unwrap()
+        };
+        let list = |port: u64| -> Items {
+            let count = (chance >> (16 + 4 * port)) % 4;
+            Arc::new((0..count).map(|_| item(port)).collect())
+        };
+        let main = if spec.role == NodeRole::Loop {
+            let state = execution.loop_state(node).unwrap();
+            if state.round < self.rounds {
+                vec![Items::default(), Arc::new(vec![item(1)])]
+            } else {
+                let back = state
+                    .collected
+                    .iter()
+                    .map(|items| items.len())
+                    .sum::<usize>();
+                let done = json!({ "n": node.get(), "back": back, "given": given });
+                vec![
+                    Arc::new(vec![Item::from_value(done).unwrap()]),
+                    Items::default(),
+                ]
+            }
+        } else {
+            vec![list(0), list(1)]
+        };
+        let mut effects = Effects::default();
+        if spec.variables == VariableAccess::Writes {
+            let name = format!("v{}", chance % 3);
+            let value = json!([node.get(), run, seen]);
+            effects.variables.push(VariableWrite::Set { name, value });
+        }
+        if (chance >> 40) % 8 == 0 {
+            effects.wait = Some(Duration::from_millis(5));
+        }
+        for &connection in graph.outgoing(node) {
+            let spec = graph.connection(connection);
+            let Output::Main(port) = spec.output else {
+                continue;
+            };
+            if spec.conditional {
+                let count = main.get(usize::from(port)).map_or(0, |items| items.len());
+                let items = (0..count as u32)
+                    .filter(|place| (chance >> place) & 1 == 0)
+                    .collect();
+                effects.passes.push(Pass { connection, items });
+            }
+        }
+        let outputs = Outputs {
+            main: main.into_iter().collect(),
+            error: None,
+        };
+        Ok((
+            outputs,
+            (effects != Effects::default()).then(|| Box::new(effects)),
+        ))
+    }
+}
+
+enum Pending {
+    Attempt {
+        node: NodeIndex,
+        run: u32,
+        attempt: u32,
+        variables: Arc<Object>,
+    },
+    Timer {
+        node: NodeIndex,
+        run: u32,
+        attempt: u32,
+    },
+}
+
+/// Runs an execution to its end, taking what is under way in an order that `choices` picks.
+pub(crate) fn drive(
+    graph: &Arc<Graph>,
+    world: &World,
+    choices: &mut Choices,
+) -> (Execution, Vec<Event>) {
+    let mut execution = Execution::new(Arc::clone(graph));
+    let started = Event {
+        at: Timestamp::UNIX_EPOCH,
+        kind: EventKind::ExecutionStarted {
+            execution: ExecutionId::from_uuid(Default::default()),
+            tenant: TenantId::default_tenant(),
+            input: Arc::new(vec![Item::default()]),
+            variables: Arc::default(),
+            trigger: None,
+            seed: world.seed,
+        },
+    };
+    execution.apply(&started).unwrap();
+    let mut journal = vec![started];
+    let finished = run(execution, &mut journal, world, choices);
+    (finished, journal)
+}
+
+/// Runs on from where a journal of `length` events left an execution.
+pub(crate) fn go_on(
+    execution: Execution,
+    world: &World,
+    length: usize,
+    choices: &mut Choices,
+) -> Execution {
+    if execution.ended().is_some() {
+        return execution;
+    }
+    // Later in time than all that was replayed.
+    let at = Timestamp::from_millisecond(length as i64 + 1).unwrap();
+    let mut journal = vec![
+        Event {
+            at,
+            kind: EventKind::CancelRequested
+        };
+        length
+    ];
+    run(execution, &mut journal, world, choices)
+}
+
+fn run(
+    mut execution: Execution,
+    journal: &mut Vec<Event>,
+    world: &World,
+    choices: &mut Choices,
+) -> Execution {
+    let record = |execution: &mut Execution, journal: &mut Vec<Event>, kind| {
+        let at = Timestamp::from_millisecond(journal.len() as i64).unwrap();
+        let event = Event { at, kind };
+        execution.apply(&event).unwrap();
+        journal.push(event);
+    };
+    let mut pending = Vec::new();
+    for _ in 0..50_000 {
+        // Sometimes something ends before the next order is asked for.
+        let asks = pending.is_empty() || choices.below(3) > 0;
+        match if asks { execution.next() } else { None } {
+            Some(Command::Run {
+                node,
+                run,
+                attempt,
+                with,
+            }) => {
+                let kind = EventKind::AttemptStarted {
+                    node,
+                    run,
+                    attempt,
+                    with,
+                };
+                record(&mut execution, journal, kind);
+                let variables = Arc::clone(execution.variables());
+                pending.push(Pending::Attempt {
+                    node,
+                    run,
+                    attempt,
+                    variables,
+                });
+            }
+            Some(Command::Skip { node, run, reason }) => {
+                let passes = execution
+                    .graph()
+                    .outgoing(node)
+                    .iter()
+                    .filter(|connection| execution.graph().connection(**connection).conditional)
+                    .map(|&connection| Pass {
+                        connection,
+                        items: vec![0],
+                    })
+                    .collect();
+                let kind = EventKind::NodeSkipped {
+                    node,
+                    run,
+                    reason,
+                    passes,
+                };
+                record(&mut execution, journal, kind);
+            }
+            Some(Command::Wait {
+                node, run, attempt, ..
+            }) => {
+                pending.push(Pending::Timer { node, run, attempt });
+            }
+            Some(Command::CancelRunning) => {}
+            Some(Command::Finish { status }) => {
+                assert!(pending.is_empty() || status != ExecutionStatus::Success);
+                record(
+                    &mut execution,
+                    journal,
+                    EventKind::ExecutionFinished { status },
+                );
+                return execution;
+            }
+            None => {
+                assert!(
+                    !pending.is_empty(),
+                    "nothing runs, nothing is ordered, and it has not ended"
+                );
+                let place = choices.below(pending.len());
+                let kind = match pending.swap_remove(place) {
+                    Pending::Timer { node, run, attempt } => {
+                        EventKind::TimerFired { node, run, attempt }
+                    }
+                    Pending::Attempt {
+                        node,
+                        run,
+                        attempt,
+                        variables,
+                    } => match world.attempt(&execution, node, run, attempt, &variables) {
+                        Ok((outputs, effects)) => EventKind::AttemptSucceeded {
+                            node,
+                            run,
+                            attempt,
+                            outputs,
+                            effects,
+                        },
+                        Err(failure) => EventKind::AttemptFailed {
+                            node,
+                            run,
+                            attempt,
+                            failure: Box::new(failure),
+                            passes: Vec::new(),
+                        },
+                    },
+                };
+                record(&mut execution, journal, kind);
+            }
+        }
+    }
+    panic!("the execution does not end");
+}
+
+fn node_spec() -> impl Strategy<Value = NodeSpec> {
+    let variables = prop_oneof![
+        3 => Just(VariableAccess::None),
+        1 => Just(VariableAccess::Reads),
+        1 => Just(VariableAccess::Writes),
+    ];
+    let on_error = prop_oneof![
+        Just(OnError::StopWorkflow),
+        Just(OnError::ContinueErrorOutput),
+        Just(OnError::ContinueRegularOutput),
+    ];
+    let strategy = prop_oneof![
+        Just(Recovery::Fail),
+        Just(Recovery::Skip),
+        Just(Recovery::Fallback),
+        Just(Recovery::Retry),
+    ];
+    (
+        variables,
+        on_error,
+        strategy,
+        any::<bool>(),
+        0..10_u8,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(variables, on_error, strategy, retries, odds, always_output)| NodeSpec {
+                role: NodeRole::Plain,
+                disabled: odds == 0,
+                always_output,
+                variables,
+                recovery: RecoveryRules {
+                    retry: retries.then(RetryPolicy::default),
+                    strategy,
+                    allow_partial_output: false,
+                },
+                on_error,
+            },
+        )
+}
+
+/// Nodes and forward connections, and then loops: `(header, length)` makes a node a loop node
+/// whose body is the nodes after it.
+pub(crate) fn graph(law: Law) -> impl Strategy<Value = Arc<Graph>> {
+    let nodes = prop::collection::vec(node_spec(), 1..12);
+    let connections = prop::collection::vec(
+        (0..12_usize, 0..12_usize, 0..3_u16, 0..3_u16, 0..6_u8),
+        0..24,
+    );
+    let loops = prop::collection::vec((0..12_usize, 1..5_usize), 0..3);
+    (nodes, connections, loops).prop_filter_map("no graph", move |(nodes, connections, loops)| {
+        build(law, nodes, &connections, &loops)
+    })
+}
+
+fn build(
+    law: Law,
+    mut nodes: Vec<NodeSpec>,
+    connections: &[(usize, usize, u16, u16, u8)],
+    loops: &[(usize, usize)],
+) -> Option<Arc<Graph>> {
+    let count = nodes.len();
+    let mut list = Vec::new();
+    let connect = |from: usize, to: usize, output: Output, input: u16, conditional: bool| {
+        let (from, to) = (NodeIndex::new(from), NodeIndex::new(to));
+        Connection {
+            from,
+            output,
+            to,
+            input,
+            conditional,
+        }
+    };
+    let mut ends = vec![None; count];
+    for &(header, length) in loops {
+        let end = header + length;
+        // Under the other law two ways back begin two rounds each time: such a loop never ends.
+        if law == Law::DepthFirst || end >= count || ends[header].is_some() {
+            continue;
+        }
+        ends[header] = Some(end);
+        nodes[header].role = NodeRole::Loop;
+        nodes[header].disabled = false;
+        nodes[header].always_output = false;
+        list.push(connect(header, header + 1, Output::Main(1), 0, false));
+        for body in header + 1..end {
+            let port = u16::from(ends[body].is_some());
+            list.push(connect(body, body + 1, Output::Main(port), 0, false));
+        }
+        list.push(connect(end, header, Output::Main(0), 0, false));
+    }
+    for &(from, to, output, input, odds) in connections {
+        let (from, to) = (from % count, to % count);
+        if from >= to {
+            continue;
+        }
+        let output = match (output, ends[from]) {
+            (2, _) => Output::Error,
+            (_, Some(end)) => Output::Main(u16::from(to <= end)),
+            (port, None) => Output::Main(port),
+        };
+        list.push(connect(from, to, output, input, odds == 0));
+    }
+    Graph::build(law, FailureMode::FinishBranches, nodes, list)
+        .ok()
+        .map(Arc::new)
+}
+
+/// All that a user sees of an execution, but for times.
+pub(crate) fn visible(execution: &Execution) -> Vec<String> {
+    let mut seen = vec![
+        format!("{:?} {:?}", execution.status(), execution.failed()),
+        serde_json::to_string(execution.variables()).unwrap(),
+    ];
+    for place in 0..execution.graph().len() {
+        let mut result = serde_json::to_value(execution.result(NodeIndex::new(place))).unwrap();
+        result["timestamp"] = json!(0);
+        result["duration"] = json!(0);
+        seen.push(format!("{place}: {result}"));
+    }
+    seen
+}

@@ -1,0 +1,73 @@
+//! How many bytes of memory a registered executor takes, counted by the allocator: what is there
+//! after registration and was not before, metadata with a schema of eight parameters included.
+
+mod sample;
+mod scene;
+
+use std::alloc::System;
+use std::io::{self, Write};
+
+use futures_util::FutureExt;
+use jackfield_registry::Registry;
+use serde_json::json;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use crate::sample::{Noop, filled, metadata};
+use crate::scene::Scene;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const COUNT: usize = 10_000;
+
+fn main() -> io::Result<()> {
+    let registry = Registry::new();
+    let (registered, all) = left_behind(|| filled(&registry, COUNT));
+    let scene = Scene::new();
+    let context = scene.context();
+    let (called, ()) = left_behind(|| {
+        for one in &all {
+            let executor = registry.try_executor(one).expect("it is not lazy");
+            registry
+                .invoke(one, &*executor, scene.call(&context))
+                .now_or_never();
+        }
+    });
+    let (planned, ()) = left_behind(|| {
+        for one in &all {
+            one.check(&json!({"entity": "order"}), &[]);
+            one.metadata();
+        }
+    });
+    // What callers hand over would take as much with no registry at all.
+    let (given, _) = left_behind(|| {
+        (0..COUNT)
+            .map(|place| (Noop, metadata(place)))
+            .collect::<Vec<_>>()
+    });
+    let mut out = io::stdout().lock();
+    writeln!(out, "bytes per registered executor: {registered}")?;
+    writeln!(
+        out,
+        "bytes of the same metadata as it is handed over: {given}"
+    )?;
+    writeln!(
+        out,
+        "bytes more after the first call (cache entry, statistics): {called}"
+    )?;
+    writeln!(
+        out,
+        "bytes more after the first check (whole metadata, compiled schema): {planned}"
+    )
+}
+
+/// What an action leaves behind in memory, for each executor.
+fn left_behind<R>(act: impl FnOnce() -> R) -> (usize, R) {
+    let region = Region::new(ALLOCATOR);
+    let result = act();
+    let change = region.change();
+    let left = change
+        .bytes_allocated
+        .saturating_sub(change.bytes_deallocated);
+    (left / COUNT, result)
+}

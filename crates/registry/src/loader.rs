@@ -1,0 +1,193 @@
+//! Executors that are loaded at first use, once, however many callers wait.
+//!
+//! A load is a future that all its waiters share. Whichever of them is polled drives it, and when
+//! that one is dropped the others go on, so no caller can leave the others hanging. When all of
+//! them are dropped, the load is dropped too.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use jackfield_plugin_api::NodeExecutor;
+use parking_lot::Mutex;
+
+use crate::registration::Source;
+use crate::{LoadError, LoaderError, Registration, Registry};
+
+/// Loads the executor of a node type at first use.
+///
+/// `load` is called when the executor is asked for and not in the cache: once for all callers that
+/// wait at the same time, and again after an error, an eviction, or when all callers have gone. It
+/// runs in the task of a caller, so work that blocks belongs on a thread of its own; its future may
+/// be dropped at each `await`. A panic counts as an error.
+pub trait ExecutorLoader: Send + Sync + 'static {
+    /// Makes the executor.
+    ///
+    /// # Errors
+    /// [`LoaderError`] when there is nothing to give now. The next call may find otherwise.
+    fn load(&self) -> BoxFuture<'_, Result<Arc<dyn NodeExecutor>, LoaderError>>;
+
+    /// A digest of what will be loaded, such as the SHA-256 of a file. It becomes part of the
+    /// registration's own digest.
+    fn digest(&self) -> Option<String> {
+        None
+    }
+}
+
+type Loaded = Result<Arc<dyn NodeExecutor>, LoadError>;
+type Load = BoxFuture<'static, Loaded>;
+
+/// A loader and the load that is under way, if one is.
+pub(crate) struct LazyExecutor {
+    loader: Arc<dyn ExecutorLoader>,
+    under_way: Mutex<Option<WeakShared<Load>>>,
+}
+
+impl LazyExecutor {
+    pub(crate) fn new(loader: Arc<dyn ExecutorLoader>) -> Self {
+        Self {
+            loader,
+            under_way: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn content_digest(&self) -> Option<String> {
+        self.loader.digest()
+    }
+
+    /// Joins the load that is under way, or begins one. Gives the executor itself if a load ended
+    /// since the caller looked into the cache.
+    fn join(
+        &self,
+        registration: &Arc<Registration>,
+    ) -> Result<Arc<dyn NodeExecutor>, Shared<Load>> {
+        let mut under_way = self.under_way.lock();
+        if let Some(load) = under_way.as_ref().and_then(WeakShared::upgrade) {
+            return Err(load);
+        }
+        // A load that ends puts its executor into the cache before it leaves `under_way`.
+        if let Some(executor) = registration.cache().peek(registration.id()) {
+            return Ok(executor);
+        }
+        let load = load(Arc::clone(registration), Arc::clone(&self.loader))
+            .boxed()
+            .shared();
+        *under_way = load.downgrade();
+        Err(load)
+    }
+}
+
+async fn load(registration: Arc<Registration>, loader: Arc<dyn ExecutorLoader>) -> Loaded {
+    let began = Instant::now();
+    let outcome = AssertUnwindSafe(async { loader.load().await })
+        .catch_unwind()
+        .await;
+    let took = began.elapsed();
+    let result = outcome.unwrap_or_else(|panic| {
+        Err(LoaderError::new(format!(
+            "the loader panicked: {}",
+            panic_text(&*panic)
+        )))
+    });
+    let result = result.map_err(|cause| LoadError {
+        node_type: registration.node_type().clone(),
+        version: registration.version().clone(),
+        cause: Arc::new(cause),
+    });
+    match &result {
+        Ok(executor) => {
+            registration.cache().record_load(took);
+            registration
+                .cache()
+                .keep(&registration, Arc::clone(executor));
+            tracing::debug!(
+                target: "registry",
+                node_type = %registration.node_type(),
+                version = %registration.version(),
+                ?took,
+                "executor loaded"
+            );
+        }
+        Err(error) => {
+            registration.cache().record_load_failure(took);
+            tracing::debug!(
+                target: "registry",
+                node_type = %registration.node_type(),
+                version = %registration.version(),
+                ?took,
+                error = &*error.cause as &dyn std::error::Error,
+                "executor not loaded"
+            );
+        }
+    }
+    // Whoever asks from now on finds the cached executor, or tries again.
+    if let Source::Lazy(lazy) = registration.executor_source() {
+        *lazy.under_way.lock() = None;
+    }
+    result
+}
+
+/// What a panic said, if it said it in words.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+impl Registry {
+    /// The executor of a registration, if nothing has to be loaded for it: out of the cache, or as
+    /// it was registered.
+    pub fn try_executor(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
+        let cached = registration.cache().find(registration.id());
+        if cached.is_some() {
+            tracing::debug!(
+                target: "registry",
+                node_type = %registration.node_type(),
+                version = %registration.version(),
+                "cache hit"
+            );
+            return cached;
+        }
+        tracing::debug!(
+            target: "registry",
+            node_type = %registration.node_type(),
+            version = %registration.version(),
+            "cache miss"
+        );
+        match registration.executor_source() {
+            Source::Eager(executor) => {
+                registration
+                    .cache()
+                    .keep(registration, Arc::clone(executor));
+                Some(Arc::clone(executor))
+            }
+            Source::Lazy(_) => None,
+        }
+    }
+
+    /// The executor of a registration, loaded if need be. However many callers wait, it is loaded
+    /// once, and an error is given to all of them; the next call tries again.
+    ///
+    /// # Errors
+    /// [`LoadError`] with what the loader said.
+    pub async fn load_executor(
+        &self,
+        registration: &Arc<Registration>,
+    ) -> Result<Arc<dyn NodeExecutor>, LoadError> {
+        if let Some(executor) = self.try_executor(registration) {
+            return Ok(executor);
+        }
+        match registration.executor_source() {
+            Source::Eager(executor) => Ok(Arc::clone(executor)),
+            Source::Lazy(lazy) => match lazy.join(registration) {
+                Ok(executor) => Ok(executor),
+                Err(load) => load.await,
+            },
+        }
+    }
+}
