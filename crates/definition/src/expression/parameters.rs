@@ -1,0 +1,268 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::error::{ExpressionError, PlacedEvaluationError};
+use super::options::{EvaluateOptions, Syntax};
+use super::references::References;
+use super::roots::Roots;
+use super::template::{Expression, Template};
+
+/// Parameters that nest deeper than this are refused.
+const MAX_DEPTH: usize = 256;
+
+/// The parameters of a node, compiled: everything that no expression touches is kept as it is.
+///
+/// Keys of objects are never templates.
+#[derive(Debug, Clone)]
+pub struct ParameterTemplate {
+    source: Value,
+    tree: Tree,
+    references: References,
+    deferred: BTreeMap<String, Expression>,
+}
+
+#[derive(Debug, Clone)]
+enum Tree {
+    Static(Value),
+    Template(Template),
+    Array(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+struct Compilation<'c> {
+    syntax: Syntax,
+    is_deferred: &'c dyn Fn(&str) -> bool,
+    pointer: String,
+    references: References,
+    deferred: BTreeMap<String, Expression>,
+    errors: Vec<(String, ExpressionError)>,
+}
+
+impl ParameterTemplate {
+    /// Compiles parameters. Strings at places for which `is_deferred` says so, given a JSON
+    /// Pointer (RFC 6901), are expressions that the node evaluates itself: they are compiled too,
+    /// but stay in the value as they were written.
+    ///
+    /// # Errors
+    /// Everything that cannot be compiled, with its place.
+    pub fn compile(
+        parameters: &Value,
+        syntax: Syntax,
+        is_deferred: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Vec<(String, ExpressionError)>> {
+        let mut compilation = Compilation {
+            syntax,
+            is_deferred,
+            pointer: String::new(),
+            references: References::default(),
+            deferred: BTreeMap::new(),
+            errors: Vec::new(),
+        };
+        let tree = compilation.tree(parameters, 0);
+        if !compilation.errors.is_empty() {
+            return Err(compilation.errors);
+        }
+        Ok(Self {
+            source: parameters.clone(),
+            tree,
+            references: compilation.references,
+            deferred: compilation.deferred,
+        })
+    }
+
+    /// Whether the value is the same for every item.
+    pub fn is_static(&self) -> bool {
+        self.static_value().is_some()
+    }
+
+    /// The value, if it is the same for every item.
+    pub fn static_value(&self) -> Option<&Value> {
+        match &self.tree {
+            Tree::Static(value) => Some(value),
+            Tree::Template(_) | Tree::Array(_) | Tree::Object(_) => None,
+        }
+    }
+
+    /// The parameters as they were written.
+    pub fn source(&self) -> &Value {
+        &self.source
+    }
+
+    /// JSON Pointers of the values that a template will give.
+    pub fn dynamic_pointers(&self) -> Vec<String> {
+        let mut pointers = Vec::new();
+        let mut open = vec![(String::new(), &self.tree)];
+        while let Some((pointer, tree)) = open.pop() {
+            match tree {
+                Tree::Static(_) => {}
+                Tree::Template(_) => pointers.push(pointer),
+                Tree::Array(elements) => open.extend(
+                    elements.iter().enumerate().map(|(at, tree)| (format!("{pointer}/{at}"), tree)),
+                ),
+                Tree::Object(fields) => open.extend(
+                    fields.iter().map(|(name, tree)| (format!("{pointer}/{}", escape(name)), tree)),
+                ),
+            }
+        }
+        pointers
+    }
+
+    /// What all expressions read, deferred ones included.
+    pub fn references(&self) -> &References {
+        &self.references
+    }
+
+    /// The deferred expression that was written like this.
+    pub fn deferred(&self, source: &str) -> Option<&Expression> {
+        self.deferred.get(source)
+    }
+
+    /// Gives the parameters with their templates evaluated. Each template has the limits of
+    /// `options` for itself.
+    ///
+    /// # Errors
+    /// The first error of a template, with its place.
+    pub fn evaluate(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+    ) -> Result<Value, PlacedEvaluationError> {
+        evaluate(&self.tree, roots, options).map_err(|mut placed| {
+            // It was written from the inside to the outside.
+            placed.steps.reverse();
+            let mut pointer = String::new();
+            for step in placed.steps {
+                pointer.push('/');
+                pointer.push_str(&step);
+            }
+            PlacedEvaluationError { pointer, error: placed.error }
+        })
+    }
+}
+
+struct Placed {
+    steps: Vec<String>,
+    error: super::error::EvaluationError,
+}
+
+fn evaluate(tree: &Tree, roots: &dyn Roots, options: &EvaluateOptions) -> Result<Value, Box<Placed>> {
+    let at = |step: String| {
+        move |mut placed: Box<Placed>| {
+            placed.steps.push(step);
+            placed
+        }
+    };
+    match tree {
+        Tree::Static(value) => Ok(value.clone()),
+        Tree::Template(template) => template
+            .evaluate(roots, options)
+            .map_err(|error| Box::new(Placed { steps: Vec::new(), error })),
+        Tree::Array(elements) => {
+            let mut values = Vec::with_capacity(elements.len());
+            for (index, element) in elements.iter().enumerate() {
+                let value = evaluate(element, roots, options);
+                values.push(value.map_err(|placed| at(index.to_string())(placed))?);
+            }
+            Ok(Value::Array(values))
+        }
+        Tree::Object(fields) => {
+            let mut object = serde_json::Map::with_capacity(fields.len());
+            for (name, field) in fields {
+                let value = evaluate(field, roots, options);
+                object.insert(name.clone(), value.map_err(|placed| at(escape(name))(placed))?);
+            }
+            Ok(Value::Object(object))
+        }
+    }
+}
+
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+impl Compilation<'_> {
+    fn tree(&mut self, value: &Value, depth: usize) -> Tree {
+        if depth > MAX_DEPTH {
+            let message = format!("parameters nest deeper than {MAX_DEPTH} levels");
+            self.errors.push((self.pointer.clone(), ExpressionError::limit(0..0, message)));
+            return Tree::Static(Value::Null);
+        }
+        match value {
+            Value::String(text) => self.string(text),
+            Value::Array(values) => {
+                let elements: Vec<Tree> = values
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| self.below(&index.to_string(), value, depth))
+                    .collect();
+                if elements.iter().all(Tree::is_static) {
+                    return Tree::Static(elements.into_iter().filter_map(Tree::into_static).collect());
+                }
+                Tree::Array(elements)
+            }
+            Value::Object(object) => {
+                let fields: Vec<(String, Tree)> = object
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.below(&escape(name), value, depth)))
+                    .collect();
+                if fields.iter().all(|(_, tree)| tree.is_static()) {
+                    let fields = fields.into_iter();
+                    let object: serde_json::Map<String, Value> =
+                        fields.filter_map(|(name, tree)| Some((name, tree.into_static()?))).collect();
+                    return Tree::Static(Value::Object(object));
+                }
+                Tree::Object(fields)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => Tree::Static(value.clone()),
+        }
+    }
+
+    fn below(&mut self, step: &str, value: &Value, depth: usize) -> Tree {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(step);
+        let tree = self.tree(value, depth + 1);
+        self.pointer.truncate(length);
+        tree
+    }
+
+    fn string(&mut self, text: &str) -> Tree {
+        if (self.is_deferred)(&self.pointer) {
+            match Expression::parse(text) {
+                Ok(expression) => {
+                    self.references.extend(expression.references());
+                    self.deferred.insert(text.to_owned(), expression);
+                }
+                Err(error) => self.errors.push((self.pointer.clone(), error)),
+            }
+            return Tree::Static(Value::String(text.to_owned()));
+        }
+        match Template::parse(text, self.syntax) {
+            Ok(template) => match template.as_literal() {
+                Some(literal) => Tree::Static(Value::String(literal.to_owned())),
+                None => {
+                    self.references.extend(template.references());
+                    Tree::Template(template)
+                }
+            },
+            Err(error) => {
+                self.errors.push((self.pointer.clone(), error));
+                Tree::Static(Value::Null)
+            }
+        }
+    }
+}
+
+impl Tree {
+    fn is_static(&self) -> bool {
+        matches!(self, Self::Static(_))
+    }
+
+    fn into_static(self) -> Option<Value> {
+        match self {
+            Self::Static(value) => Some(value),
+            Self::Template(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+}
