@@ -58,7 +58,9 @@ pub(super) fn to_integer(arguments: &Arguments<'_>) -> Result<Value, NodeError> 
         Number::Integer(_) => number.into_value(),
         Number::Float(float) => match Number::Float(float.trunc()).without_fraction() {
             Some(integer) => Number::Integer(integer).into_value(),
-            None => Err(number_error(format!("overflow: {float} is too large for an integer"))),
+            None => Err(number_error(format!(
+                "overflow: {float} is too large for an integer"
+            ))),
         },
     }
 }
@@ -68,7 +70,9 @@ fn in_radix(text: &str, radix: u32) -> Result<Number, NodeError> {
     let is_number = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
     if !is_number {
         let found = describe(&Value::from(text));
-        return Err(inconvertible(format!("{found} is no integer in base {radix}")));
+        return Err(inconvertible(format!(
+            "{found} is no integer in base {radix}"
+        )));
     }
     i128::from_str_radix(text, radix)
         .map(Number::Integer)
@@ -107,14 +111,15 @@ pub(super) fn to_array(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 pub(super) fn to_object(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let object: Object = match arguments.value("value") {
         Value::Object(object) => object.clone(),
-        Value::Array(entries) => from_entries(entries).map_err(|(place, reason)| {
-            NodeError::parameter(format!("/value/{place}"), reason)
-        })?,
+        Value::Array(entries) => from_entries(entries)
+            .map_err(|(place, reason)| NodeError::parameter(format!("/value/{place}"), reason))?,
         Value::String(text) => match read_json(text)? {
             Value::Object(object) => object,
             other => {
                 let found = describe(&other);
-                return Err(inconvertible(format!("the JSON text holds {found}, not an object")));
+                return Err(inconvertible(format!(
+                    "the JSON text holds {found}, not an object"
+                )));
             }
         },
         other => {

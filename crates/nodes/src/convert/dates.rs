@@ -16,20 +16,24 @@ const MILLISECONDS: f64 = 1e11;
 
 pub(super) fn parse_date(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let format = bounded(arguments, "format")?;
-    Ok(instant(arguments, format, &zone(arguments)?)?.to_string().into())
+    Ok(instant(arguments, format, &zone(arguments)?)?
+        .to_string()
+        .into())
 }
 
 pub(super) fn format_date(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let zone = zone(arguments)?;
     let instant: Zoned = instant(arguments, None, &zone)?.to_zoned(zone);
     let format = bounded(arguments, "format")?.unwrap_or_default();
-    strtime::format(format, &instant).map(Value::from).map_err(|error| {
-        arguments.wrong_with_hint(
-            "format",
-            format!("no format of a date: {error}"),
-            "it is made of directives such as `%Y-%m-%d %H:%M`",
-        )
-    })
+    strtime::format(format, &instant)
+        .map(Value::from)
+        .map_err(|error| {
+            arguments.wrong_with_hint(
+                "format",
+                format!("no format of a date: {error}"),
+                "it is made of directives such as `%Y-%m-%d %H:%M`",
+            )
+        })
 }
 
 fn bounded<'a>(arguments: &Arguments<'a>, name: &str) -> Result<Option<&'a str>, NodeError> {
@@ -47,14 +51,16 @@ fn zone(arguments: &Arguments<'_>) -> Result<TimeZone, NodeError> {
     if name.eq_ignore_ascii_case("UTC") || name == "Z" {
         return Ok(TimeZone::UTC);
     }
-    temporal::DateTimeParser::new().parse_time_zone(name).map_err(|_| {
-        let found = describe(&Value::from(name));
-        arguments.wrong_with_hint(
-            "timezone",
-            format!("{found} is no time zone"),
-            "write a name such as `Europe/Berlin`, an offset such as `+02:00`, or `UTC`",
-        )
-    })
+    temporal::DateTimeParser::new()
+        .parse_time_zone(name)
+        .map_err(|_| {
+            let found = describe(&Value::from(name));
+            arguments.wrong_with_hint(
+                "timezone",
+                format!("{found} is no time zone"),
+                "write a name such as `Europe/Berlin`, an offset such as `+02:00`, or `UTC`",
+            )
+        })
 }
 
 /// The point in time that `value` says; the zone is for texts that name none.
@@ -90,7 +96,11 @@ fn of_number(number: Number, unit: &str) -> Result<Timestamp, NodeError> {
         "milliseconds" => true,
         _ => number.to_f64().abs() >= MILLISECONDS,
     };
-    let to_nanoseconds: i128 = if is_milliseconds { 1_000_000 } else { 1_000_000_000 };
+    let to_nanoseconds: i128 = if is_milliseconds {
+        1_000_000
+    } else {
+        1_000_000_000
+    };
     let nanoseconds = match number {
         Number::Integer(integer) => integer.checked_mul(to_nanoseconds),
         Number::Float(float) => {
@@ -98,9 +108,11 @@ fn of_number(number: Number, unit: &str) -> Result<Timestamp, NodeError> {
             (float.abs() < 1e20).then_some((float * to_nanoseconds as f64).round() as i128)
         }
     };
-    nanoseconds.and_then(|nanoseconds| Timestamp::from_nanosecond(nanoseconds).ok()).ok_or_else(
-        || inconvertible("the number is no date: expected one between the years -9999 and 9999"),
-    )
+    nanoseconds
+        .and_then(|nanoseconds| Timestamp::from_nanosecond(nanoseconds).ok())
+        .ok_or_else(|| {
+            inconvertible("the number is no date: expected one between the years -9999 and 9999")
+        })
 }
 
 fn of_text(text: &str, zone: &TimeZone) -> Option<Timestamp> {
@@ -108,7 +120,10 @@ fn of_text(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         return Some(timestamp);
     }
     if let Ok(civil) = text.parse::<DateTime>() {
-        return civil.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp());
+        return civil
+            .to_zoned(zone.clone())
+            .ok()
+            .map(|zoned| zoned.timestamp());
     }
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -121,14 +136,26 @@ fn of_format(
 ) -> Result<Timestamp, NodeError> {
     let no_date = |error: jiff::Error| {
         let found = describe(arguments.value("value"));
-        inconvertible(format!("{found} is no date in the format `{format}`: {error}"))
+        inconvertible(format!(
+            "{found} is no date in the format `{format}`: {error}"
+        ))
     };
     let parts: BrokenDownTime = strtime::parse(format, text).map_err(no_date)?;
     if parts.offset().is_some() || parts.iana_time_zone().is_some() || parts.timestamp().is_some() {
-        return parts.to_zoned().map(|zoned| zoned.timestamp()).map_err(no_date);
+        return parts
+            .to_zoned()
+            .map(|zoned| zoned.timestamp())
+            .map_err(no_date);
     }
     let date = parts.to_date().map_err(no_date)?;
     // A format without a time of day means its beginning.
-    let time = if parts.hour().is_some() { parts.to_time().map_err(no_date)? } else { jiff::civil::Time::MIN };
-    DateTime::from_parts(date, time).to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).map_err(no_date)
+    let time = if parts.hour().is_some() {
+        parts.to_time().map_err(no_date)?
+    } else {
+        jiff::civil::Time::MIN
+    };
+    DateTime::from_parts(date, time)
+        .to_zoned(zone.clone())
+        .map(|zoned| zoned.timestamp())
+        .map_err(no_date)
 }

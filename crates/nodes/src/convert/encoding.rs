@@ -23,11 +23,14 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
-const FOR_URLS: GeneralPurpose =
-    GeneralPurpose::new(&URL_SAFE, LENIENT.with_encode_padding(false));
+const FOR_URLS: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT.with_encode_padding(false));
 
 fn engine(arguments: &Arguments<'_>) -> Result<GeneralPurpose, NodeError> {
-    Ok(if arguments.flag("urlSafe")? { FOR_URLS } else { PLAIN })
+    Ok(if arguments.flag("urlSafe")? {
+        FOR_URLS
+    } else {
+        PLAIN
+    })
 }
 
 pub(super) fn base64_encode(arguments: &Arguments<'_>) -> Result<Value, NodeError> {

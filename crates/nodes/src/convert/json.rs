@@ -16,7 +16,9 @@ pub(super) fn parse_json(arguments: &Arguments<'_>) -> Result<Value, NodeError> 
 pub(super) fn read_json(text: &str) -> Result<Value, NodeError> {
     check_text(text.len())?;
     if separators(text) > MAX_LIST {
-        return Err(exceeded(format!("the JSON text holds more than {MAX_LIST} values")));
+        return Err(exceeded(format!(
+            "the JSON text holds more than {MAX_LIST} values"
+        )));
     }
     serde_json::from_str(text).map_err(|error| {
         let found = describe(&Value::from(text));
@@ -54,7 +56,9 @@ pub(super) fn to_json(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     };
     // Nothing but the bound can go wrong when a value is written to memory.
     written.map_err(|_| exceeded("the JSON text would be longer than 16 MiB"))?;
-    String::from_utf8(bytes.0).map(Value::from).map_err(|error| inconvertible(error.to_string()))
+    String::from_utf8(bytes.0)
+        .map(Value::from)
+        .map_err(|error| inconvertible(error.to_string()))
 }
 
 /// Bytes that grow up to the length of the longest text.

@@ -36,29 +36,54 @@ fn to_scalars() -> Vec<Function> {
             .takes(value(Kind::Any))
             .tagged(&["number", "parse"])
             .documented(TEXTS)
-            .example("A large integer, exactly", json!({"value": "9007199254740993"}), json!(9_007_199_254_740_993_u64))
-            .example("With a fraction", json!({"value": " 12.50 "}), json!(12.5)),
-        Function::new("toInteger", "Turns a value into an integer.", basic::to_integer)
-            .takes(value(Kind::Any))
-            .takes(defaulted("radix", Kind::Integer(2, 36), 10, "The base in which a text is written."))
-            .tagged(&["number", "parse", "hexadecimal"])
-            .documented("A fraction is cut off.")
-            .example("Cut off", json!({"value": "-12.9"}), json!(-12))
-            .example("Hexadecimal", json!({"value": "ff", "radix": 16}), json!(255)),
-        Function::new("toFloat", "Turns a value into a floating-point number.", basic::to_float)
-            .takes(value(Kind::Any))
-            .tagged(&["number", "parse"])
-            .documented(TEXTS)
-            .example("An exponent", json!({"value": "1.5e3"}), json!(1500.0)),
-        Function::new("toBoolean", "Turns a value into true or false.", basic::to_boolean)
-            .takes(value(Kind::Any))
-            .tagged(&["boolean", "parse"])
-            .documented(
-                "True are `true`, `yes`, `on` and `1`, false are `false`, `no`, `off` and `0`, in \
-                 upper or lower case. To know what counts as true in a condition, use `logic.not`.",
+            .example(
+                "A large integer, exactly",
+                json!({"value": "9007199254740993"}),
+                json!(9_007_199_254_740_993_u64),
             )
-            .example("A word", json!({"value": "Yes"}), json!(true))
-            .example("A number", json!({"value": 0}), json!(false)),
+            .example("With a fraction", json!({"value": " 12.50 "}), json!(12.5)),
+        Function::new(
+            "toInteger",
+            "Turns a value into an integer.",
+            basic::to_integer,
+        )
+        .takes(value(Kind::Any))
+        .takes(defaulted(
+            "radix",
+            Kind::Integer(2, 36),
+            10,
+            "The base in which a text is written.",
+        ))
+        .tagged(&["number", "parse", "hexadecimal"])
+        .documented("A fraction is cut off.")
+        .example("Cut off", json!({"value": "-12.9"}), json!(-12))
+        .example(
+            "Hexadecimal",
+            json!({"value": "ff", "radix": 16}),
+            json!(255),
+        ),
+        Function::new(
+            "toFloat",
+            "Turns a value into a floating-point number.",
+            basic::to_float,
+        )
+        .takes(value(Kind::Any))
+        .tagged(&["number", "parse"])
+        .documented(TEXTS)
+        .example("An exponent", json!({"value": "1.5e3"}), json!(1500.0)),
+        Function::new(
+            "toBoolean",
+            "Turns a value into true or false.",
+            basic::to_boolean,
+        )
+        .takes(value(Kind::Any))
+        .tagged(&["boolean", "parse"])
+        .documented(
+            "True are `true`, `yes`, `on` and `1`, false are `false`, `no`, `off` and `0`, in \
+                 upper or lower case. To know what counts as true in a condition, use `logic.not`.",
+        )
+        .example("A word", json!({"value": "Yes"}), json!(true))
+        .example("A number", json!({"value": 0}), json!(false)),
     ]
 }
 
@@ -73,25 +98,46 @@ fn to_structures() -> Vec<Function> {
             )
             .example("A text", json!({"value": "a"}), json!(["a"]))
             .example("Null", json!({"value": null}), json!([])),
-        Function::new("toObject", "Turns a value into an object.", basic::to_object)
-            .takes(value(Kind::Any))
-            .tagged(&["object"])
-            .documented(
-                "An object stays as it is; a list of entries, each `[key, value]` or an object with \
+        Function::new(
+            "toObject",
+            "Turns a value into an object.",
+            basic::to_object,
+        )
+        .takes(value(Kind::Any))
+        .tagged(&["object"])
+        .documented(
+            "An object stays as it is; a list of entries, each `[key, value]` or an object with \
                  `key` and `value`, and a JSON text of an object become one.",
-            )
-            .example("Entries", json!({"value": [["a", 1]]}), json!({"a": 1}))
-            .example("JSON", json!({"value": "{\"a\": 1}"}), json!({"a": 1})),
+        )
+        .example("Entries", json!({"value": [["a", 1]]}), json!({"a": 1}))
+        .example("JSON", json!({"value": "{\"a\": 1}"}), json!({"a": 1})),
         Function::new("parseJson", "Reads a JSON text.", json::parse_json)
             .takes(value(Kind::Text))
             .tagged(&["json", "parse", "deserialize"])
-            .example("An object", json!({"value": "{\"id\": 9007199254740993}"}), json!({"id": 9_007_199_254_740_993_u64})),
+            .example(
+                "An object",
+                json!({"value": "{\"id\": 9007199254740993}"}),
+                json!({"id": 9_007_199_254_740_993_u64}),
+            ),
         Function::new("toJson", "Writes a value as a JSON text.", json::to_json)
             .takes(value(Kind::Any))
-            .takes(defaulted("indent", Kind::Integer(0, 10), 0, "How many spaces a level is indented; 0 for one line."))
+            .takes(defaulted(
+                "indent",
+                Kind::Integer(0, 10),
+                0,
+                "How many spaces a level is indented; 0 for one line.",
+            ))
             .tagged(&["json", "stringify", "serialize"])
-            .example("One line", json!({"value": {"a": [1, null]}}), json!("{\"a\":[1,null]}"))
-            .example("Indented", json!({"value": {"a": 1}, "indent": 2}), json!("{\n  \"a\": 1\n}")),
+            .example(
+                "One line",
+                json!({"value": {"a": [1, null]}}),
+                json!("{\"a\":[1,null]}"),
+            )
+            .example(
+                "Indented",
+                json!({"value": {"a": 1}, "indent": 2}),
+                json!("{\n  \"a\": 1\n}"),
+            ),
     ]
 }
 
@@ -139,26 +185,54 @@ fn of_encodings() -> Vec<Function> {
         )
     };
     vec![
-        Function::new("base64Encode", "Writes a text in Base64.", encoding::base64_encode)
-            .takes(value(Kind::Text))
-            .takes(url_safe())
-            .tagged(&["encode"])
-            .example("A word", json!({"value": "naïve"}), json!("bmHDr3Zl"))
-            .example("For a URL", json!({"value": "a?>", "urlSafe": true}), json!("YT8-")),
-        Function::new("base64Decode", "Reads a text in Base64.", encoding::base64_decode)
-            .takes(value(Kind::Text))
-            .takes(url_safe())
-            .tagged(&["decode"])
-            .documented("Padding may be missing. What was encoded must be a text in UTF-8.")
-            .example("A word", json!({"value": "bmHDr3Zl"}), json!("naïve")),
-        Function::new("urlEncode", "Writes a text so that it can be a part of a URL.", encoding::url_encode)
-            .takes(value(Kind::Text))
-            .tagged(&["encode", "percent"])
-            .example("A query", json!({"value": "a b&c=ü"}), json!("a%20b%26c%3D%C3%BC")),
-        Function::new("urlDecode", "Reads a text that was a part of a URL.", encoding::url_decode)
-            .takes(value(Kind::Text))
-            .tagged(&["decode", "percent"])
-            .documented("A `+` stays as it is.")
-            .example("A query", json!({"value": "a%20b%26c%3D%C3%BC"}), json!("a b&c=ü")),
+        Function::new(
+            "base64Encode",
+            "Writes a text in Base64.",
+            encoding::base64_encode,
+        )
+        .takes(value(Kind::Text))
+        .takes(url_safe())
+        .tagged(&["encode"])
+        .example("A word", json!({"value": "naïve"}), json!("bmHDr3Zl"))
+        .example(
+            "For a URL",
+            json!({"value": "a?>", "urlSafe": true}),
+            json!("YT8-"),
+        ),
+        Function::new(
+            "base64Decode",
+            "Reads a text in Base64.",
+            encoding::base64_decode,
+        )
+        .takes(value(Kind::Text))
+        .takes(url_safe())
+        .tagged(&["decode"])
+        .documented("Padding may be missing. What was encoded must be a text in UTF-8.")
+        .example("A word", json!({"value": "bmHDr3Zl"}), json!("naïve")),
+        Function::new(
+            "urlEncode",
+            "Writes a text so that it can be a part of a URL.",
+            encoding::url_encode,
+        )
+        .takes(value(Kind::Text))
+        .tagged(&["encode", "percent"])
+        .example(
+            "A query",
+            json!({"value": "a b&c=ü"}),
+            json!("a%20b%26c%3D%C3%BC"),
+        ),
+        Function::new(
+            "urlDecode",
+            "Reads a text that was a part of a URL.",
+            encoding::url_decode,
+        )
+        .takes(value(Kind::Text))
+        .tagged(&["decode", "percent"])
+        .documented("A `+` stays as it is.")
+        .example(
+            "A query",
+            json!({"value": "a%20b%26c%3D%C3%BC"}),
+            json!("a b&c=ü"),
+        ),
     ]
 }

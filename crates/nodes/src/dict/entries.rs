@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use crate::family::{Arguments, check_key, describe};
 
 pub(super) fn keys(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.object("object")?.keys().map(String::as_str).collect())
+    Ok(arguments
+        .object("object")?
+        .keys()
+        .map(String::as_str)
+        .collect())
 }
 
 pub(super) fn values(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -17,7 +21,11 @@ pub(super) fn size(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 }
 
 pub(super) fn entries(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.object("object")?.iter().map(|(key, value)| json!([key, value])).collect())
+    Ok(arguments
+        .object("object")?
+        .iter()
+        .map(|(key, value)| json!([key, value]))
+        .collect())
 }
 
 pub(super) fn from_entries_of(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -43,7 +51,10 @@ pub(crate) fn from_entries(entries: &[Value]) -> Result<Object, (usize, String)>
         };
         let key = key_text(key).ok_or_else(|| {
             let found = describe(key);
-            (place, format!("expected a text, a number or a boolean as the key, got {found}"))
+            (
+                place,
+                format!("expected a text, a number or a boolean as the key, got {found}"),
+            )
         })?;
         check_key(&key).map_err(|reason| (place, reason))?;
         object.insert(key, value.clone());

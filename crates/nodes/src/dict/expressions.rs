@@ -13,7 +13,10 @@ fn evaluate(
 ) -> Result<Value, NodeError> {
     check_key(key).map_err(|reason| arguments.wrong("object", reason))?;
     let (key, index) = (Value::from(key.as_str()), Value::from(index));
-    arguments.evaluate(expression, &[("$item", value), ("$key", &key), ("$index", &index)])
+    arguments.evaluate(
+        expression,
+        &[("$item", value), ("$key", &key), ("$index", &index)],
+    )
 }
 
 pub(super) fn map_values(arguments: &Arguments<'_>) -> Result<Value, NodeError> {

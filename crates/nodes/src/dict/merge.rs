@@ -28,7 +28,9 @@ fn merge_into(
     arguments: &Arguments<'_>,
 ) -> Result<(), NodeError> {
     let below = depth.checked_sub(1).ok_or_else(|| {
-        exceeded(format!("the objects are nested more than {MAX_DEPTH} levels deep"))
+        exceeded(format!(
+            "the objects are nested more than {MAX_DEPTH} levels deep"
+        ))
     })?;
     for (key, value) in source {
         check_key(key).map_err(|reason| arguments.wrong("objects", reason))?;

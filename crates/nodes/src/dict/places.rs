@@ -43,8 +43,14 @@ pub(super) fn pick(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 pub(super) fn omit(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let omitted: std::collections::HashSet<&str> = keys(arguments)?.into_iter().collect();
-    let kept = arguments.object("object")?.iter().filter(|(key, _)| !omitted.contains(key.as_str()));
-    Ok(kept.map(|(key, value)| (key.clone(), value.clone())).collect::<Object>().into())
+    let kept = arguments
+        .object("object")?
+        .iter()
+        .filter(|(key, _)| !omitted.contains(key.as_str()));
+    Ok(kept
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect::<Object>()
+        .into())
 }
 
 fn keys<'a>(arguments: &Arguments<'a>) -> Result<Vec<&'a str>, NodeError> {

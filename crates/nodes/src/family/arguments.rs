@@ -24,12 +24,20 @@ impl<'a> Arguments<'a> {
         call: NodeCall<'a>,
         item: usize,
     ) -> Self {
-        Self { parameters, given, call, item }
+        Self {
+            parameters,
+            given,
+            call,
+            item,
+        }
     }
 
     /// A parameter that may have been left out.
     pub(crate) fn given(&self, name: &str) -> Option<&'a Value> {
-        let declared = self.parameters.iter().find(|parameter| parameter.name == name);
+        let declared = self
+            .parameters
+            .iter()
+            .find(|parameter| parameter.name == name);
         debug_assert!(declared.is_some(), "the parameter {name} is not declared");
         declared?.value(self.given)
     }
@@ -81,7 +89,9 @@ impl<'a> Arguments<'a> {
 
     /// A list.
     pub(crate) fn list(&self, name: &str) -> Result<&'a [Value], NodeError> {
-        self.typed(name, Kind::List, |value| value.as_array().map(Vec::as_slice))
+        self.typed(name, Kind::List, |value| {
+            value.as_array().map(Vec::as_slice)
+        })
     }
 
     /// An object.
@@ -101,7 +111,9 @@ impl<'a> Arguments<'a> {
 
     /// A list of lists.
     pub(crate) fn lists(&self, name: &str) -> Result<Vec<&'a [Value]>, NodeError> {
-        self.elements(name, Kind::List, |value| value.as_array().map(Vec::as_slice))
+        self.elements(name, Kind::List, |value| {
+            value.as_array().map(Vec::as_slice)
+        })
     }
 
     /// A list of objects.
@@ -152,7 +164,9 @@ impl<'a> Arguments<'a> {
         bindings: &[(&str, &Value)],
     ) -> Result<Value, NodeError> {
         self.check_cancelled()?;
-        self.call.parameters.evaluate(expression, self.item, bindings)
+        self.call
+            .parameters
+            .evaluate(expression, self.item, bindings)
     }
 
     /// Breaks off when nobody wants the result any more.

@@ -178,8 +178,13 @@ impl Function {
     }
 
     fn required_fields(&self) -> Vec<String> {
-        let required = self.parameters.iter().filter(|parameter| parameter.is_required());
-        required.map(|parameter| parameter.name.to_owned()).collect()
+        let required = self
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.is_required());
+        required
+            .map(|parameter| parameter.name.to_owned())
+            .collect()
     }
 
     /// Whether static parameters give the same result for every item.
@@ -194,7 +199,12 @@ impl Function {
 impl Family {
     /// Its functions as node types.
     pub(crate) fn node_types(self) -> Vec<BuiltIn> {
-        let Self { name, tags, documentation, functions } = self;
+        let Self {
+            name,
+            tags,
+            documentation,
+            functions,
+        } = self;
         let node_type = |function: Function| {
             let full_name = format!("{name}.{}", function.name);
             let mut metadata = declare(&full_name, name, function.description);
@@ -212,7 +222,10 @@ impl Family {
                 Code::Writes(_) => VariableAccess::Writes,
             };
             metadata.examples.clone_from(&function.examples);
-            BuiltIn { metadata, executor: Arc::new(FunctionNode::new(function)) }
+            BuiltIn {
+                metadata,
+                executor: Arc::new(FunctionNode::new(function)),
+            }
         };
         functions.into_iter().map(node_type).collect()
     }

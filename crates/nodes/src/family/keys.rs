@@ -27,9 +27,7 @@ pub(crate) fn path_error(pointer: &str, error: &PathError) -> NodeError {
         PathError::Syntax { .. } | PathError::Forbidden { .. } => {
             NodeError::parameter(pointer, error.to_string())
         }
-        PathError::Blocked { .. } => {
-            NodeError::permanent(ErrorCode::WRONG_TYPE, error.to_string())
-        }
+        PathError::Blocked { .. } => NodeError::permanent(ErrorCode::WRONG_TYPE, error.to_string()),
         PathError::Limit { .. } => {
             NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, error.to_string())
         }

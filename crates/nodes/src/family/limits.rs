@@ -27,7 +27,10 @@ fn size(bytes: usize) -> ByteSize {
 /// Says whether a text of so many bytes may be made.
 pub(crate) fn check_text(bytes: usize) -> Result<(), NodeError> {
     if bytes > MAX_TEXT {
-        return Err(exceeded(format!("the result would be longer than {}", size(MAX_TEXT))));
+        return Err(exceeded(format!(
+            "the result would be longer than {}",
+            size(MAX_TEXT)
+        )));
     }
     Ok(())
 }
@@ -35,7 +38,9 @@ pub(crate) fn check_text(bytes: usize) -> Result<(), NodeError> {
 /// Says whether a list of so many elements may be made.
 pub(crate) fn check_list(length: usize) -> Result<(), NodeError> {
     if length > MAX_LIST {
-        return Err(exceeded(format!("the result would be a list of more than {MAX_LIST} elements")));
+        return Err(exceeded(format!(
+            "the result would be a list of more than {MAX_LIST} elements"
+        )));
     }
     Ok(())
 }
@@ -50,7 +55,9 @@ pub(crate) fn measure(value: &Value, total: &mut usize) -> Result<(), NodeError>
 
 fn add(value: &Value, total: &mut usize, depth: usize) -> Result<(), NodeError> {
     let Some(below) = depth.checked_sub(1) else {
-        return Err(exceeded(format!("the result is nested more than {MAX_DEPTH} levels deep")));
+        return Err(exceeded(format!(
+            "the result is nested more than {MAX_DEPTH} levels deep"
+        )));
     };
     *total = total.saturating_add(VALUE_BYTES);
     match value {

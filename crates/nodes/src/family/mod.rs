@@ -21,7 +21,9 @@ mod variables;
 pub(crate) use arguments::Arguments;
 pub(crate) use function::{Family, Function};
 pub(crate) use keys::{check_key, path_error};
-pub(crate) use limits::{BoundedText, MAX_DEPTH, MAX_LIST, MAX_TEXT, check_list, check_text, exceeded, measure};
+pub(crate) use limits::{
+    BoundedText, MAX_DEPTH, MAX_LIST, MAX_TEXT, check_list, check_text, exceeded, measure,
+};
 pub(crate) use number::{Number, number_error};
 pub(crate) use parameter::{Kind, Parameter, defaulted, optional, required};
 pub(crate) use value::{collation, describe, display_text, slice_bounds, type_name};

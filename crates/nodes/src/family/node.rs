@@ -1,8 +1,6 @@
 use std::borrow::Cow;
 
-use jackfield_plugin_api::{
-    BoxFuture, NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling,
-};
+use jackfield_plugin_api::{BoxFuture, NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling};
 use jackfield_types::{ByteSize, Item, Object, ValidationIssue};
 use serde_json::Value;
 
@@ -21,7 +19,11 @@ pub(super) struct FunctionNode {
 impl FunctionNode {
     pub(super) fn new(function: Function) -> Self {
         let is_constant = function.is_constant();
-        Self { parameters: function.parameters.into(), code: function.code, is_constant }
+        Self {
+            parameters: function.parameters.into(),
+            code: function.code,
+            is_constant,
+        }
     }
 
     fn run(&self, call: NodeCall<'_>) -> Result<NodeOutput, NodeError> {
@@ -77,7 +79,9 @@ impl FunctionNode {
             Code::Writes(code) => code(&arguments, variables)?,
             Code::Fields(code) => {
                 let fields = code(&arguments)?;
-                fields.values().try_for_each(|value| measure(value, bytes))?;
+                fields
+                    .values()
+                    .try_for_each(|value| measure(value, bytes))?;
                 return Ok(Item::new(fields));
             }
         };
@@ -87,7 +91,11 @@ impl FunctionNode {
 
     fn check(&self, parameters: &Value) -> Result<(), NodeError> {
         let issues = self.issues(parameters);
-        if issues.is_empty() { Ok(()) } else { Err(NodeError::Params(issues)) }
+        if issues.is_empty() {
+            Ok(())
+        } else {
+            Err(NodeError::Params(issues))
+        }
     }
 
     fn issues(&self, parameters: &Value) -> Vec<ValidationIssue> {
@@ -105,7 +113,9 @@ impl FunctionNode {
 /// Says at which item it went wrong, and keeps what was made of the items before it.
 fn at_item(error: NodeError, index: usize, made: Vec<Item>) -> NodeError {
     error.with(|failure| {
-        failure.details.get_or_insert_with(|| serde_json::json!({ "item": index }));
+        failure
+            .details
+            .get_or_insert_with(|| serde_json::json!({ "item": index }));
         if !made.is_empty() {
             failure.partial = Some(NodeOutput::items(made));
         }

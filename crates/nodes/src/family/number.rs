@@ -45,9 +45,10 @@ impl Number {
         let text = text.trim();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => {
-                (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
-            }
+            Some((mantissa, exponent)) => (
+                mantissa,
+                Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+            ),
             None => (unsigned, None),
         };
         let (whole, fraction) = match mantissa.split_once('.') {
@@ -66,7 +67,11 @@ impl Number {
             ));
         }
         if fraction.is_none() && exponent.is_none() {
-            let integer = text.strip_prefix('+').unwrap_or(text).parse().map_err(|_| overflow())?;
+            let integer = text
+                .strip_prefix('+')
+                .unwrap_or(text)
+                .parse()
+                .map_err(|_| overflow())?;
             return Self::Integer(integer).in_range();
         }
         let float: f64 = text.parse().map_err(|_| number_error("no number"))?;
@@ -81,9 +86,9 @@ impl Number {
                 if fits { Ok(self) } else { Err(overflow()) }
             }
             Self::Float(float) if float.is_nan() => Err(number_error("the result is not a number")),
-            Self::Float(float) if float.is_infinite() => {
-                Err(number_error("overflow: the result is larger than any floating-point number"))
-            }
+            Self::Float(float) if float.is_infinite() => Err(number_error(
+                "overflow: the result is larger than any floating-point number",
+            )),
             Self::Float(_) => Ok(self),
         }
     }
@@ -93,7 +98,9 @@ impl Number {
         match self.in_range()? {
             Self::Integer(integer) => match i64::try_from(integer) {
                 Ok(integer) => Ok(integer.into()),
-                Err(_) => u64::try_from(integer).map(Value::from).map_err(|_| overflow()),
+                Err(_) => u64::try_from(integer)
+                    .map(Value::from)
+                    .map_err(|_| overflow()),
             },
             Self::Float(float) => Ok(float.into()),
         }
@@ -119,7 +126,11 @@ impl Number {
 
     /// A float without fraction as the integer that it is, if that is in range; others as they are.
     pub(crate) fn simplified(self) -> Self {
-        match self.without_fraction().map(Self::Integer).map(Self::in_range) {
+        match self
+            .without_fraction()
+            .map(Self::Integer)
+            .map(Self::in_range)
+        {
             Some(Ok(integer)) => integer,
             Some(Err(_)) | None => self,
         }
@@ -171,14 +182,26 @@ mod tests {
 
     #[test]
     fn texts_are_read_strictly() {
-        for text in ["12", " -7 ", "+5", "1.50", "3e8", "2E-3", "18446744073709551615"] {
+        for text in [
+            "12",
+            " -7 ",
+            "+5",
+            "1.50",
+            "3e8",
+            "2E-3",
+            "18446744073709551615",
+        ] {
             assert!(Number::parse(text).is_ok(), "{text}");
         }
-        for text in ["", " ", "1,234", "0x10", "12px", ".5", "5.", "1e", "NaN", "inf", "--1", "1e999"]
-        {
+        for text in [
+            "", " ", "1,234", "0x10", "12px", ".5", "5.", "1e", "NaN", "inf", "--1", "1e999",
+        ] {
             assert!(Number::parse(text).is_err(), "{text}");
         }
-        let exact = Number::parse("9007199254740993").unwrap().into_value().unwrap();
+        let exact = Number::parse("9007199254740993")
+            .unwrap()
+            .into_value()
+            .unwrap();
         assert_eq!(exact.to_string(), "9007199254740993");
         assert!(Number::parse("18446744073709551616").is_err());
     }

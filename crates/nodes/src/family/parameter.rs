@@ -68,12 +68,22 @@ impl Kind {
 
 /// A parameter that must be given.
 pub(crate) fn required(name: &'static str, kind: Kind, description: &'static str) -> Parameter {
-    Parameter { name, kind, presence: Presence::Required, description }
+    Parameter {
+        name,
+        kind,
+        presence: Presence::Required,
+        description,
+    }
 }
 
 /// A parameter that may be left out.
 pub(crate) fn optional(name: &'static str, kind: Kind, description: &'static str) -> Parameter {
-    Parameter { name, kind, presence: Presence::Optional, description }
+    Parameter {
+        name,
+        kind,
+        presence: Presence::Optional,
+        description,
+    }
 }
 
 /// A parameter that has a value when it is left out.
@@ -83,7 +93,12 @@ pub(crate) fn defaulted(
     default: impl Into<Value>,
     description: &'static str,
 ) -> Parameter {
-    Parameter { name, kind, presence: Presence::Defaulted(default.into()), description }
+    Parameter {
+        name,
+        kind,
+        presence: Presence::Defaulted(default.into()),
+        description,
+    }
 }
 
 impl Parameter {
@@ -165,7 +180,11 @@ impl Parameter {
     pub(super) fn check(&self, given: &Object, issues: &mut Vec<ValidationIssue>) {
         match self.value(given) {
             None if self.is_required() => {
-                let found = if given.contains_key(self.name) { "null" } else { "nothing" };
+                let found = if given.contains_key(self.name) {
+                    "null"
+                } else {
+                    "nothing"
+                };
                 issues.push(ValidationIssue::parameter(
                     format!("/{}", self.name),
                     format!("expected {}, got {found}", self.kind.expected()),
@@ -299,8 +318,12 @@ impl Kind {
 
 /// The number without fraction that a value is.
 pub(super) fn integer(value: &Value) -> Option<i64> {
-    let Value::Number(number) = value else { return None };
-    super::Number::from(number).without_fraction().and_then(|number| number.try_into().ok())
+    let Value::Number(number) = value else {
+        return None;
+    };
+    super::Number::from(number)
+        .without_fraction()
+        .and_then(|number| number.try_into().ok())
 }
 
 /// What is wrong with parameters as a whole.
@@ -318,8 +341,7 @@ pub(super) fn check_all(parameters: &[Parameter], given: &Object) -> Vec<Validat
                 format!("the parameters are `{}`", names.join("`, `"))
             };
             let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-            issues
-                .push(ValidationIssue::parameter(pointer, "no such parameter").with_hint(hint));
+            issues.push(ValidationIssue::parameter(pointer, "no such parameter").with_hint(hint));
         }
     }
     issues

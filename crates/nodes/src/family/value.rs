@@ -39,7 +39,11 @@ pub(crate) fn describe(value: &Value) -> String {
 }
 
 fn excerpt(text: &str) -> String {
-    let mut short: String = text.chars().take(EXCERPT).flat_map(char::escape_debug).collect();
+    let mut short: String = text
+        .chars()
+        .take(EXCERPT)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(EXCERPT).is_some() {
         short.push('…');
     }
@@ -82,7 +86,11 @@ pub(crate) fn display_text(value: &Value) -> Cow<'_, str> {
 pub(crate) fn slice_bounds(length: usize, start: Option<i64>, end: Option<i64>) -> Range<usize> {
     let place = |at: i64| {
         let distance = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
-        if at < 0 { length.saturating_sub(distance) } else { distance.min(length) }
+        if at < 0 {
+            length.saturating_sub(distance)
+        } else {
+            distance.min(length)
+        }
     };
     let start = start.map_or(0, place);
     let end = end.map_or(length, place);

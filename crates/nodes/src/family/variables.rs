@@ -21,7 +21,12 @@ pub(crate) struct Variables<'a> {
 
 impl<'a> Variables<'a> {
     pub(super) fn new(before: &'a Arc<Object>) -> Self {
-        Self { before, now: None, touched: IndexSet::new(), cleared: false }
+        Self {
+            before,
+            now: None,
+            touched: IndexSet::new(),
+            cleared: false,
+        }
     }
 
     /// All of them.
@@ -102,11 +107,18 @@ impl<'a> Variables<'a> {
             writes.push(VariableWrite::Clear);
         }
         let mut now = self.now.unwrap_or_default();
-        writes.extend(self.touched.into_iter().filter_map(|name| match now.get_mut(&name) {
-            Some(value) => Some(VariableWrite::Set { name, value: value.take() }),
-            None if self.cleared => None,
-            None => Some(VariableWrite::Delete { name }),
-        }));
+        writes.extend(
+            self.touched
+                .into_iter()
+                .filter_map(|name| match now.get_mut(&name) {
+                    Some(value) => Some(VariableWrite::Set {
+                        name,
+                        value: value.take(),
+                    }),
+                    None if self.cleared => None,
+                    None => Some(VariableWrite::Delete { name }),
+                }),
+        );
         writes
     }
 }
@@ -121,7 +133,9 @@ pub(crate) fn check_variable_name(name: &str) -> Result<(), String> {
         return Err("the name of a variable must not be empty".to_owned());
     }
     if name.len() > MAX_NAME {
-        return Err(format!("the name of a variable has at most {MAX_NAME} bytes"));
+        return Err(format!(
+            "the name of a variable has at most {MAX_NAME} bytes"
+        ));
     }
     Ok(())
 }
@@ -130,6 +144,9 @@ pub(crate) fn check_variable_name(name: &str) -> Result<(), String> {
 pub(crate) fn wrong_variable(name: &str, expected: &str, found: &Value) -> NodeError {
     NodeError::permanent(
         ErrorCode::WRONG_TYPE,
-        format!("expected the variable `{name}` to be {expected}, it is {}", super::describe(found)),
+        format!(
+            "expected the variable `{name}` to be {expected}, it is {}",
+            super::describe(found)
+        ),
     )
 }

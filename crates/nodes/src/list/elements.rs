@@ -60,5 +60,8 @@ pub(super) fn index_of(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 fn place(arguments: &Arguments<'_>) -> Result<Option<usize>, NodeError> {
     let value = arguments.value("value");
-    Ok(arguments.list("array")?.iter().position(|element| equal(element, value)))
+    Ok(arguments
+        .list("array")?
+        .iter()
+        .position(|element| equal(element, value)))
 }

@@ -28,7 +28,9 @@ fn search<'a>(
 }
 
 pub(super) fn find(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(search(arguments, true)?.map(|(_, element)| element.clone()).unwrap_or_default())
+    Ok(search(arguments, true)?
+        .map(|(_, element)| element.clone())
+        .unwrap_or_default())
 }
 
 pub(super) fn find_index(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -70,13 +72,21 @@ pub(super) fn map(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 pub(super) fn reduce(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let transform = arguments.expression("transform")?;
     let mut elements = arguments.list("array")?.iter().enumerate();
-    let initial = arguments.given("initial").or_else(|| elements.next().map(|(_, first)| first));
+    let initial = arguments
+        .given("initial")
+        .or_else(|| elements.next().map(|(_, first)| first));
     let mut accumulated = initial.cloned().ok_or_else(|| {
-        arguments.wrong("initial", "expected a value to begin with, because the list is empty")
+        arguments.wrong(
+            "initial",
+            "expected a value to begin with, because the list is empty",
+        )
     })?;
     for (index, element) in elements {
-        let bindings =
-            [("$item", element), ("$index", &Value::from(index)), ("$acc", &accumulated)];
+        let bindings = [
+            ("$item", element),
+            ("$index", &Value::from(index)),
+            ("$acc", &accumulated),
+        ];
         accumulated = arguments.evaluate(&transform, &bindings)?;
         measure(&accumulated, &mut 0)?;
     }

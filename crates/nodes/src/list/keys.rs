@@ -31,10 +31,17 @@ pub(super) fn sort(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
         (true, true) => Ordering::Equal,
         // Null goes last whichever way is sorted.
         (a_is_null, _) => {
-            if a_is_null { Ordering::Greater } else { Ordering::Less }
+            if a_is_null {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
         }
     });
-    Ok(keyed.into_iter().map(|(_, element)| element.clone()).collect())
+    Ok(keyed
+        .into_iter()
+        .map(|(_, element)| element.clone())
+        .collect())
 }
 
 pub(super) fn unique(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -45,7 +52,12 @@ pub(super) fn unique(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
         write_identity(key_of(path.as_ref(), element), &mut identity);
         seen.insert(identity)
     };
-    Ok(arguments.list("array")?.iter().filter(is_new).cloned().collect())
+    Ok(arguments
+        .list("array")?
+        .iter()
+        .filter(is_new)
+        .cloned()
+        .collect())
 }
 
 pub(super) fn group_by(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -59,7 +71,9 @@ pub(super) fn group_by(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
                 let found = describe(other);
                 return Err(NodeError::permanent(
                     ErrorCode::WRONG_TYPE,
-                    format!("element {index} cannot be grouped by {found}: expected a text, a number, a boolean or null"),
+                    format!(
+                        "element {index} cannot be grouped by {found}: expected a text, a number, a boolean or null"
+                    ),
                 ));
             }
         };

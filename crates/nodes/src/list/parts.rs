@@ -5,7 +5,11 @@ use crate::family::{Arguments, check_list, slice_bounds};
 
 pub(super) fn concat(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let lists = arguments.lists("arrays")?;
-    check_list(lists.iter().fold(0, |length, list| length.saturating_add(list.len())))?;
+    check_list(
+        lists
+            .iter()
+            .fold(0, |length, list| length.saturating_add(list.len())),
+    )?;
     Ok(lists.concat().into())
 }
 
@@ -15,7 +19,10 @@ pub(super) fn length(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 pub(super) fn slice(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let list = arguments.list("array")?;
-    let (start, end) = (arguments.optional_integer("start")?, arguments.optional_integer("end")?);
+    let (start, end) = (
+        arguments.optional_integer("start")?,
+        arguments.optional_integer("end")?,
+    );
     Ok(list[slice_bounds(list.len(), start, end)].to_vec().into())
 }
 
@@ -23,12 +30,23 @@ pub(super) fn at(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let list = arguments.list("array")?;
     let index = arguments.integer("index")?;
     let distance = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
-    let place = if index < 0 { list.len().checked_sub(distance) } else { Some(distance) };
-    Ok(place.and_then(|place| list.get(place)).cloned().unwrap_or_default())
+    let place = if index < 0 {
+        list.len().checked_sub(distance)
+    } else {
+        Some(distance)
+    };
+    Ok(place
+        .and_then(|place| list.get(place))
+        .cloned()
+        .unwrap_or_default())
 }
 
 pub(super) fn first(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.list("array")?.first().cloned().unwrap_or_default())
+    Ok(arguments
+        .list("array")?
+        .first()
+        .cloned()
+        .unwrap_or_default())
 }
 
 pub(super) fn last(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -41,7 +59,11 @@ pub(super) fn reverse(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 pub(super) fn flatten(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let mut flat = Vec::new();
-    flatten_into(&mut flat, arguments.list("array")?, arguments.integer("depth")?)?;
+    flatten_into(
+        &mut flat,
+        arguments.list("array")?,
+        arguments.integer("depth")?,
+    )?;
     Ok(flat.into())
 }
 

@@ -29,25 +29,58 @@ fn of_parts() -> Vec<Function> {
         Function::new("concat", "Puts lists together to one list.", parts::concat)
             .takes(required("arrays", Kind::Lists, "The lists."))
             .tagged(&["append", "combine"])
-            .example("Two lists", json!({"arrays": [[1, 2], [3]]}), json!([1, 2, 3])),
+            .example(
+                "Two lists",
+                json!({"arrays": [[1, 2], [3]]}),
+                json!([1, 2, 3]),
+            ),
         Function::new("length", "Counts the elements of a list.", parts::length)
             .takes(array())
             .tagged(&["count", "size"])
             .example("Three elements", json!({"array": ["a", null, 3]}), json!(3)),
         Function::new("slice", "Takes a part of a list.", parts::slice)
             .takes(array())
-            .takes(defaulted("start", Kind::INTEGER, 0, "The first element, from 0; a negative number counts from the end."))
-            .takes(optional("end", Kind::INTEGER, "The element before which it ends; the end of the list when left out."))
+            .takes(defaulted(
+                "start",
+                Kind::INTEGER,
+                0,
+                "The first element, from 0; a negative number counts from the end.",
+            ))
+            .takes(optional(
+                "end",
+                Kind::INTEGER,
+                "The element before which it ends; the end of the list when left out.",
+            ))
             .tagged(&["part"])
-            .example("The middle", json!({"array": [1, 2, 3, 4], "start": 1, "end": 3}), json!([2, 3]))
-            .example("The last two", json!({"array": [1, 2, 3, 4], "start": -2}), json!([3, 4])),
+            .example(
+                "The middle",
+                json!({"array": [1, 2, 3, 4], "start": 1, "end": 3}),
+                json!([2, 3]),
+            )
+            .example(
+                "The last two",
+                json!({"array": [1, 2, 3, 4], "start": -2}),
+                json!([3, 4]),
+            ),
         Function::new("at", "Takes one element of a list.", parts::at)
             .takes(array())
-            .takes(required("index", Kind::INTEGER, "Its place, from 0; a negative number counts from the end."))
+            .takes(required(
+                "index",
+                Kind::INTEGER,
+                "Its place, from 0; a negative number counts from the end.",
+            ))
             .tagged(&["get", "index"])
             .documented("The result is null when there is no such place.")
-            .example("The last element", json!({"array": ["a", "b", "c"], "index": -1}), json!("c"))
-            .example("No such place", json!({"array": ["a"], "index": 5}), json!(null)),
+            .example(
+                "The last element",
+                json!({"array": ["a", "b", "c"], "index": -1}),
+                json!("c"),
+            )
+            .example(
+                "No such place",
+                json!({"array": ["a"], "index": 5}),
+                json!(null),
+            ),
         Function::new("first", "Takes the first element of a list.", parts::first)
             .takes(array())
             .tagged(&["head"])
@@ -60,18 +93,43 @@ fn of_parts() -> Vec<Function> {
             .example("Two elements", json!({"array": [7, 8]}), json!(8)),
         Function::new("reverse", "Turns a list round.", parts::reverse)
             .takes(array())
-            .example("Three elements", json!({"array": [1, 2, 3]}), json!([3, 2, 1])),
-        Function::new("flatten", "Takes lists apart that are elements of a list.", parts::flatten)
-            .takes(array())
-            .takes(defaulted("depth", Kind::Integer(0, i64::MAX), 1, "How many levels are taken apart."))
-            .tagged(&["nested"])
-            .example("One level", json!({"array": [1, [2, [3]]]}), json!([1, 2, [3]]))
-            .example("All levels", json!({"array": [1, [2, [3]]], "depth": 10}), json!([1, 2, 3])),
+            .example(
+                "Three elements",
+                json!({"array": [1, 2, 3]}),
+                json!([3, 2, 1]),
+            ),
+        Function::new(
+            "flatten",
+            "Takes lists apart that are elements of a list.",
+            parts::flatten,
+        )
+        .takes(array())
+        .takes(defaulted(
+            "depth",
+            Kind::Integer(0, i64::MAX),
+            1,
+            "How many levels are taken apart.",
+        ))
+        .tagged(&["nested"])
+        .example(
+            "One level",
+            json!({"array": [1, [2, [3]]]}),
+            json!([1, 2, [3]]),
+        )
+        .example(
+            "All levels",
+            json!({"array": [1, [2, [3]]], "depth": 10}),
+            json!([1, 2, 3]),
+        ),
     ]
 }
 
 fn condition() -> Parameter {
-    required("condition", Kind::Expression, "An expression over `$item` and `$index`.")
+    required(
+        "condition",
+        Kind::Expression,
+        "An expression over `$item` and `$index`.",
+    )
 }
 
 fn of_expressions() -> Vec<Function> {
@@ -176,14 +234,20 @@ fn of_elements() -> Vec<Function> {
     let adding = |function: Function| {
         function
             .takes(array())
-            .takes(optional("value", Kind::Any, "The new element; or give `values`."))
+            .takes(optional(
+                "value",
+                Kind::Any,
+                "The new element; or give `values`.",
+            ))
             .takes(optional("values", Kind::List, "The new elements."))
             .tagged(&["add", "insert"])
     };
     let value = || required("value", Kind::Any, "The element.");
     let fields = |title: &str, parameters: Value, result: Value, array: Value| Example {
         output: Some(vec![vec![
-            [("result".to_owned(), result), ("array".to_owned(), array)].into_iter().collect(),
+            [("result".to_owned(), result), ("array".to_owned(), array)]
+                .into_iter()
+                .collect(),
         ]]),
         ..example_without_output(title, parameters)
     };

@@ -16,7 +16,11 @@ pub(super) fn not_equals(arguments: &Arguments<'_>) -> Result<Value, NodeError> 
 
 fn are_equal(arguments: &Arguments<'_>) -> Result<bool, NodeError> {
     let (a, b) = (arguments.value("a"), arguments.value("b"));
-    Ok(if arguments.flag("strict")? { equal(a, b) } else { loosely_equal(a, b) })
+    Ok(if arguments.flag("strict")? {
+        equal(a, b)
+    } else {
+        loosely_equal(a, b)
+    })
 }
 
 /// Like [`equal`], but a text that is a number equals that number.
@@ -31,7 +35,8 @@ fn loosely_equal(a: &Value, b: &Value) -> bool {
         }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
-                && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| loosely_equal(a, b)))
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| loosely_equal(a, b)))
         }
         (a, b) => equal(a, b),
     }
@@ -79,9 +84,10 @@ fn order(arguments: &Arguments<'_>, a: &str, b: &str) -> Result<Ordering, NodeEr
             format!("expected a text, as `{a}` is, got {}", describe(other)),
             "turn both into numbers with `convert.toNumber`, or into texts with `convert.toString`",
         )),
-        (other, _) => {
-            Err(arguments.wrong(a, format!("expected a number or a text, got {}", describe(other))))
-        }
+        (other, _) => Err(arguments.wrong(
+            a,
+            format!("expected a number or a text, got {}", describe(other)),
+        )),
     }
 }
 
@@ -93,9 +99,15 @@ pub(super) fn is_in(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
             arguments.wrong("value", format!("expected a text, got {}", describe(value)))
         })
     };
-    let is_in = match (arguments.given("array"), arguments.given("object"), arguments.given("text"))
-    {
-        (Some(_), None, None) => arguments.list("array")?.iter().any(|element| equal(element, value)),
+    let is_in = match (
+        arguments.given("array"),
+        arguments.given("object"),
+        arguments.given("text"),
+    ) {
+        (Some(_), None, None) => arguments
+            .list("array")?
+            .iter()
+            .any(|element| equal(element, value)),
         (None, Some(_), None) => {
             let key = text()?;
             check_key(key).map_err(|reason| arguments.wrong("value", reason))?;

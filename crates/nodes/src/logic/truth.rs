@@ -7,29 +7,46 @@ use crate::family::{Arguments, type_name};
 use crate::value::is_truthy;
 
 pub(super) fn and(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(operands(arguments)?.into_iter().flatten().all(is_truthy).into())
+    Ok(operands(arguments)?
+        .into_iter()
+        .flatten()
+        .all(is_truthy)
+        .into())
 }
 
 pub(super) fn or(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(operands(arguments)?.into_iter().flatten().any(is_truthy).into())
+    Ok(operands(arguments)?
+        .into_iter()
+        .flatten()
+        .any(is_truthy)
+        .into())
 }
 
 pub(super) fn xor(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    let count = operands(arguments)?.into_iter().flatten().filter(|value| is_truthy(value)).count();
+    let count = operands(arguments)?
+        .into_iter()
+        .flatten()
+        .filter(|value| is_truthy(value))
+        .count();
     Ok((count % 2 == 1).into())
 }
 
 /// The elements of `values`, or else `a` and `b`.
 fn operands<'a>(arguments: &Arguments<'a>) -> Result<[&'a [Value]; 2], NodeError> {
-    match (arguments.given("values"), arguments.given("a"), arguments.given("b")) {
+    match (
+        arguments.given("values"),
+        arguments.given("a"),
+        arguments.given("b"),
+    ) {
         (Some(_), None, None) => Ok([arguments.list("values")?, &[]]),
         (None, Some(a), Some(b)) => Ok([slice::from_ref(a), slice::from_ref(b)]),
         (None, None, None) => Err(arguments.wrong("values", "expected `values`, or `a` and `b`")),
         (None, Some(_), None) => Err(arguments.wrong("b", "expected a second value beside `a`")),
         (None, None, Some(_)) => Err(arguments.wrong("a", "expected a first value beside `b`")),
-        (Some(_), ..) => {
-            Err(arguments.wrong("values", "expected either `values`, or `a` and `b`, got both"))
-        }
+        (Some(_), ..) => Err(arguments.wrong(
+            "values",
+            "expected either `values`, or `a` and `b`, got both",
+        )),
     }
 }
 
@@ -57,11 +74,18 @@ pub(super) fn type_of(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 }
 
 pub(super) fn ternary(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    let branch = if is_truthy(arguments.value("condition")) { "then" } else { "else" };
+    let branch = if is_truthy(arguments.value("condition")) {
+        "then"
+    } else {
+        "else"
+    };
     Ok(arguments.value(branch).clone())
 }
 
 pub(super) fn coalesce(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    let first = arguments.list("values")?.iter().find(|value| !value.is_null());
+    let first = arguments
+        .list("values")?
+        .iter()
+        .find(|value| !value.is_null());
     Ok(first.cloned().unwrap_or_default())
 }

@@ -7,11 +7,17 @@ use crate::family::{Arguments, Number, number_error};
 use crate::value::compare;
 
 pub(super) fn add(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    arguments.number("a")?.add(arguments.number("b")?)?.into_value()
+    arguments
+        .number("a")?
+        .add(arguments.number("b")?)?
+        .into_value()
 }
 
 pub(super) fn subtract(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    arguments.number("a")?.subtract(arguments.number("b")?)?.into_value()
+    arguments
+        .number("a")?
+        .subtract(arguments.number("b")?)?
+        .into_value()
 }
 
 pub(super) fn multiply(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -20,7 +26,10 @@ pub(super) fn multiply(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 }
 
 pub(super) fn divide(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    arguments.number("a")?.divide(arguments.number("b")?)?.into_value()
+    arguments
+        .number("a")?
+        .divide(arguments.number("b")?)?
+        .into_value()
 }
 
 pub(super) fn modulo(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -97,7 +106,11 @@ pub(super) fn max(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 fn extreme(arguments: &Arguments<'_>, wanted: Ordering) -> Result<Value, NodeError> {
     let best = arguments.list("values")?.iter().reduce(|best, next| {
-        if compare(next, best) == wanted { next } else { best }
+        if compare(next, best) == wanted {
+            next
+        } else {
+            best
+        }
     });
     best.cloned().ok_or_else(|| no_numbers(arguments))
 }
@@ -136,5 +149,7 @@ pub(super) fn average(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     if count == 0 {
         return Err(no_numbers(arguments));
     }
-    total(&numbers)?.divide(Number::Integer(count))?.into_value()
+    total(&numbers)?
+        .divide(Number::Integer(count))?
+        .into_value()
 }

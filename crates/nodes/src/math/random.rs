@@ -8,13 +8,18 @@ pub(super) fn random(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     if arguments.flag("integer")? {
         return integer(arguments);
     }
-    let (least, end) = (arguments.number("min")?.to_f64(), arguments.number("max")?.to_f64());
+    let (least, end) = (
+        arguments.number("min")?.to_f64(),
+        arguments.number("max")?.to_f64(),
+    );
     if least > end {
         return Err(reversed(arguments));
     }
     let span = end - least;
     if !span.is_finite() {
-        return Err(number_error("overflow: `min` and `max` are too far from one another"));
+        return Err(number_error(
+            "overflow: `min` and `max` are too far from one another",
+        ));
     }
     let number = least + span * rand::rng().random::<f64>();
     // Rounding may reach the end, which does not belong to the range.
@@ -24,7 +29,10 @@ pub(super) fn random(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 fn integer(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let bound = |name: &str| {
         arguments.number(name)?.without_fraction().ok_or_else(|| {
-            arguments.wrong(name, "expected a number without fraction, because `integer` is true")
+            arguments.wrong(
+                name,
+                "expected a number without fraction, because `integer` is true",
+            )
         })
     };
     let (least, greatest) = (bound("min")?, bound("max")?);

@@ -53,7 +53,11 @@ fn lookup<'a>(
         .map_err(|error| path_error("/template", &error))?;
     let value = path.get_in(variables).ok_or_else(|| {
         let is_empty = arguments.given("variables").is_none();
-        let hint = if is_empty { "; there are no `variables`" } else { "" };
+        let hint = if is_empty {
+            "; there are no `variables`"
+        } else {
+            ""
+        };
         let message = format!("the template asks for `{name}`, which is not there{hint}");
         NodeError::permanent(ErrorCode::MISSING_FIELD, message)
     })?;

@@ -22,7 +22,11 @@ pub(super) fn split(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let limit = arguments.optional_integer("limit")?;
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
     if separator.is_empty() {
-        collect(text.chars().map(|character| character.to_string()).take(limit))
+        collect(
+            text.chars()
+                .map(|character| character.to_string())
+                .take(limit),
+        )
     } else {
         collect(text.split(separator).map(str::to_owned).take(limit))
     }
@@ -39,7 +43,15 @@ fn collect(pieces: impl Iterator<Item = String>) -> Result<Value, NodeError> {
 
 pub(super) fn substring(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let text = arguments.text("value")?;
-    let (start, end) = (arguments.optional_integer("start")?, arguments.optional_integer("end")?);
+    let (start, end) = (
+        arguments.optional_integer("start")?,
+        arguments.optional_integer("end")?,
+    );
     let places = slice_bounds(text.chars().count(), start, end);
-    Ok(text.chars().skip(places.start).take(places.len()).collect::<String>().into())
+    Ok(text
+        .chars()
+        .skip(places.start)
+        .take(places.len())
+        .collect::<String>()
+        .into())
 }

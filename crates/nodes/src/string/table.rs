@@ -68,13 +68,23 @@ fn of_pieces() -> Vec<Function> {
 }
 
 fn of_one_text() -> Vec<Function> {
-    let length = || required("length", Kind::Integer(0, i64::MAX), "How long it is to be at least.");
+    let length = || {
+        required(
+            "length",
+            Kind::Integer(0, i64::MAX),
+            "How long it is to be at least.",
+        )
+    };
     let pad = || defaulted("pad", Kind::NonEmptyText, " ", "What it is filled up with.");
     vec![
         Function::new("length", "Counts the characters of a text.", text::length)
             .takes(value())
             .tagged(&["count", "size"])
-            .example("With an accent and an emoji", json!({"value": "naïve👍"}), json!(6)),
+            .example(
+                "With an accent and an emoji",
+                json!({"value": "naïve👍"}),
+                json!(6),
+            ),
         Function::new("lower", "Turns a text into lower case.", text::lower)
             .takes(value())
             .tagged(&["lowercase", "case"])
@@ -83,57 +93,136 @@ fn of_one_text() -> Vec<Function> {
             .takes(value())
             .tagged(&["uppercase", "case"])
             .example("A street", json!({"value": "straße"}), json!("STRASSE")),
-        Function::new("trim", "Takes white space from the ends of a text.", text::trim)
-            .takes(value())
-            .takes(defaulted("mode", Kind::Choice(&["both", "start", "end"]), "both", "Which ends."))
-            .tagged(&["whitespace", "strip"])
-            .example("Both ends", json!({"value": "  a b \n"}), json!("a b"))
-            .example("The start", json!({"value": "  a ", "mode": "start"}), json!("a ")),
+        Function::new(
+            "trim",
+            "Takes white space from the ends of a text.",
+            text::trim,
+        )
+        .takes(value())
+        .takes(defaulted(
+            "mode",
+            Kind::Choice(&["both", "start", "end"]),
+            "both",
+            "Which ends.",
+        ))
+        .tagged(&["whitespace", "strip"])
+        .example("Both ends", json!({"value": "  a b \n"}), json!("a b"))
+        .example(
+            "The start",
+            json!({"value": "  a ", "mode": "start"}),
+            json!("a "),
+        ),
         Function::new("padStart", "Fills up a text at its start.", text::pad_start)
             .takes(value())
             .takes(length())
             .takes(pad())
             .tagged(&["fill"])
-            .example("A number with zeros", json!({"value": "42", "length": 5, "pad": "0"}), json!("00042")),
+            .example(
+                "A number with zeros",
+                json!({"value": "42", "length": 5, "pad": "0"}),
+                json!("00042"),
+            ),
         Function::new("padEnd", "Fills up a text at its end.", text::pad_end)
             .takes(value())
             .takes(length())
             .takes(pad())
             .tagged(&["fill"])
-            .example("A column", json!({"value": "ab", "length": 5, "pad": ".-"}), json!("ab.-.")),
-        Function::new("sha256", "Computes the SHA-256 digest of a text, in hexadecimal digits.", text::sha256)
-            .takes(value())
-            .tagged(&["hash", "digest", "checksum"])
-            .documented("The digest is that of the text in UTF-8.")
-            .example("Three letters", json!({"value": "abc"}), json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
+            .example(
+                "A column",
+                json!({"value": "ab", "length": 5, "pad": ".-"}),
+                json!("ab.-."),
+            ),
+        Function::new(
+            "sha256",
+            "Computes the SHA-256 digest of a text, in hexadecimal digits.",
+            text::sha256,
+        )
+        .takes(value())
+        .tagged(&["hash", "digest", "checksum"])
+        .documented("The digest is that of the text in UTF-8.")
+        .example(
+            "Three letters",
+            json!({"value": "abc"}),
+            json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ),
     ]
 }
 
 fn of_searches() -> Vec<Function> {
     let search = || required("search", Kind::Text, "The text that is looked for.");
     vec![
-        Function::new("replace", "Replaces a text inside of another.", text::replace)
-            .takes(value())
-            .takes(required("search", Kind::NonEmptyText, "The text that is looked for."))
-            .takes(defaulted("replacement", Kind::Text, "", "What takes its place."))
-            .takes(defaulted("all", Kind::Boolean, true, "Whether all places are replaced, or only the first."))
-            .tagged(&["substitute"])
-            .example("All places", json!({"value": "1.234.567", "search": ".", "replacement": ""}), json!("1234567"))
-            .example("The first place", json!({"value": "a-b-c", "search": "-", "replacement": "+", "all": false}), json!("a+b-c")),
-        Function::new("includes", "Says whether a text contains another.", text::includes)
-            .takes(value())
-            .takes(search())
-            .tagged(&["contains", "search"])
-            .example("It does", json!({"value": "urgent: call back", "search": "urgent"}), json!(true)),
-        Function::new("startsWith", "Says whether a text starts with another.", text::starts_with)
-            .takes(value())
-            .takes(search())
-            .tagged(&["prefix"])
-            .example("It does not", json!({"value": "order-7", "search": "Order"}), json!(false)),
-        Function::new("endsWith", "Says whether a text ends with another.", text::ends_with)
-            .takes(value())
-            .takes(search())
-            .tagged(&["suffix"])
-            .example("A file name", json!({"value": "report.pdf", "search": ".pdf"}), json!(true)),
+        Function::new(
+            "replace",
+            "Replaces a text inside of another.",
+            text::replace,
+        )
+        .takes(value())
+        .takes(required(
+            "search",
+            Kind::NonEmptyText,
+            "The text that is looked for.",
+        ))
+        .takes(defaulted(
+            "replacement",
+            Kind::Text,
+            "",
+            "What takes its place.",
+        ))
+        .takes(defaulted(
+            "all",
+            Kind::Boolean,
+            true,
+            "Whether all places are replaced, or only the first.",
+        ))
+        .tagged(&["substitute"])
+        .example(
+            "All places",
+            json!({"value": "1.234.567", "search": ".", "replacement": ""}),
+            json!("1234567"),
+        )
+        .example(
+            "The first place",
+            json!({"value": "a-b-c", "search": "-", "replacement": "+", "all": false}),
+            json!("a+b-c"),
+        ),
+        Function::new(
+            "includes",
+            "Says whether a text contains another.",
+            text::includes,
+        )
+        .takes(value())
+        .takes(search())
+        .tagged(&["contains", "search"])
+        .example(
+            "It does",
+            json!({"value": "urgent: call back", "search": "urgent"}),
+            json!(true),
+        ),
+        Function::new(
+            "startsWith",
+            "Says whether a text starts with another.",
+            text::starts_with,
+        )
+        .takes(value())
+        .takes(search())
+        .tagged(&["prefix"])
+        .example(
+            "It does not",
+            json!({"value": "order-7", "search": "Order"}),
+            json!(false),
+        ),
+        Function::new(
+            "endsWith",
+            "Says whether a text ends with another.",
+            text::ends_with,
+        )
+        .takes(value())
+        .takes(search())
+        .tagged(&["suffix"])
+        .example(
+            "A file name",
+            json!({"value": "report.pdf", "search": ".pdf"}),
+            json!(true),
+        ),
     ]
 }

@@ -49,15 +49,24 @@ pub(super) fn replace(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 }
 
 pub(super) fn includes(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.text("value")?.contains(arguments.text("search")?).into())
+    Ok(arguments
+        .text("value")?
+        .contains(arguments.text("search")?)
+        .into())
 }
 
 pub(super) fn starts_with(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.text("value")?.starts_with(arguments.text("search")?).into())
+    Ok(arguments
+        .text("value")?
+        .starts_with(arguments.text("search")?)
+        .into())
 }
 
 pub(super) fn ends_with(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
-    Ok(arguments.text("value")?.ends_with(arguments.text("search")?).into())
+    Ok(arguments
+        .text("value")?
+        .ends_with(arguments.text("search")?)
+        .into())
 }
 
 pub(super) fn pad_start(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
@@ -81,11 +90,18 @@ fn padding(arguments: &Arguments<'_>) -> Result<BoundedText, NodeError> {
     check_text(length)?;
     let missing = length.saturating_sub(arguments.text("value")?.chars().count());
     let mut padding = BoundedText::default();
-    pad.chars().cycle().take(missing).try_for_each(|character| padding.push(character))?;
+    pad.chars()
+        .cycle()
+        .take(missing)
+        .try_for_each(|character| padding.push(character))?;
     Ok(padding)
 }
 
 pub(super) fn sha256(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
     let digest = Sha256::digest(arguments.text("value")?.as_bytes());
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    Ok(digest
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into())
 }

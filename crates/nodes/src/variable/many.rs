@@ -5,17 +5,11 @@ use serde_json::Value;
 use super::one;
 use crate::family::{Arguments, Variables, check_key, check_variable_name, wrong_variable};
 
-pub(super) fn list(
-    _: &Arguments<'_>,
-    variables: &Variables<'_>,
-) -> Result<Value, NodeError> {
+pub(super) fn list(_: &Arguments<'_>, variables: &Variables<'_>) -> Result<Value, NodeError> {
     Ok(variables.all().keys().map(String::as_str).collect())
 }
 
-pub(super) fn get_all(
-    _: &Arguments<'_>,
-    variables: &Variables<'_>,
-) -> Result<Value, NodeError> {
+pub(super) fn get_all(_: &Arguments<'_>, variables: &Variables<'_>) -> Result<Value, NodeError> {
     Ok(variables.all().clone().into())
 }
 
@@ -31,17 +25,18 @@ pub(super) fn set_multiple(
     Ok(values.clone().into())
 }
 
-fn check_names(arguments: &Arguments<'_>, parameter: &str, values: &Object) -> Result<(), NodeError> {
+fn check_names(
+    arguments: &Arguments<'_>,
+    parameter: &str,
+    values: &Object,
+) -> Result<(), NodeError> {
     let mut names = values.keys();
     names
         .try_for_each(|name| check_variable_name(name))
         .map_err(|reason| arguments.wrong(parameter, reason))
 }
 
-pub(super) fn clear(
-    _: &Arguments<'_>,
-    variables: &mut Variables<'_>,
-) -> Result<Value, NodeError> {
+pub(super) fn clear(_: &Arguments<'_>, variables: &mut Variables<'_>) -> Result<Value, NodeError> {
     let count = variables.all().len();
     variables.clear();
     Ok(count.into())

@@ -13,7 +13,10 @@ pub(super) fn name<'a>(arguments: &Arguments<'a>) -> Result<&'a str, NodeError> 
     Ok(name)
 }
 
-pub(super) fn get(arguments: &Arguments<'_>, variables: &Variables<'_>) -> Result<Value, NodeError> {
+pub(super) fn get(
+    arguments: &Arguments<'_>,
+    variables: &Variables<'_>,
+) -> Result<Value, NodeError> {
     let found = variables.get(name(arguments)?);
     Ok(found.unwrap_or_else(|| arguments.value("default")).clone())
 }
@@ -101,13 +104,11 @@ pub(super) fn concat(
 }
 
 /// Adds values to the end of a list or a text, and gives its new length.
-fn add_to(
-    name: &str,
-    variables: &mut Variables<'_>,
-    values: &[Value],
-) -> Result<Value, NodeError> {
+fn add_to(name: &str, variables: &mut Variables<'_>, values: &[Value]) -> Result<Value, NodeError> {
     let mut bytes = 0;
-    values.iter().try_for_each(|value| measure(value, &mut bytes))?;
+    values
+        .iter()
+        .try_for_each(|value| measure(value, &mut bytes))?;
     variables.update(name, |variable| {
         if variable.is_null() {
             *variable = Value::Array(Vec::new());
@@ -120,7 +121,9 @@ fn add_to(
             }
             Value::String(text) => {
                 let mut added = BoundedText::default();
-                values.iter().try_for_each(|value| added.push_str(&display_text(value)))?;
+                values
+                    .iter()
+                    .try_for_each(|value| added.push_str(&display_text(value)))?;
                 let added: Value = added.into();
                 let added = added.as_str().unwrap_or_default();
                 check_text(text.len().saturating_add(added.len()))?;
