@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jackfield_plugin_api::{NodeExecutor, NodeType};
+use jackfield_registry::{RegisterError, Registry};
 use jackfield_types::NodeTypeMetadata;
 
 use crate::{
@@ -50,4 +51,17 @@ pub fn node_types(settings: &NodeSettings) -> Vec<BuiltIn> {
     all.extend(convert::node_types());
     all.extend(variable::node_types());
     all
+}
+
+/// Puts every built-in node type into a registry.
+///
+/// # Errors
+/// [`RegisterError::Duplicate`] when one of them is there already; those before it have been put
+/// in then.
+pub fn register_all(registry: &Registry, settings: &NodeSettings) -> Result<(), RegisterError> {
+    for BuiltIn { metadata, executor } in node_types(settings) {
+        let name = metadata.node_type.clone();
+        registry.register_with_metadata(name.as_str(), executor, metadata)?;
+    }
+    Ok(())
 }

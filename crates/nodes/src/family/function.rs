@@ -5,7 +5,7 @@ use jackfield_types::{Example, Object, VariableAccess};
 use serde_json::{Value, json};
 
 use super::node::FunctionNode;
-use super::parameter::{Kind, Parameter};
+use super::parameter::{Forms, Kind, Parameter};
 use super::{Arguments, Variables};
 use crate::BuiltIn;
 use crate::declaration::{declare, example_without_output as example, tags as words};
@@ -29,6 +29,7 @@ pub(crate) struct Function {
     documentation: &'static str,
     tags: &'static [&'static str],
     pub(super) parameters: Vec<Parameter>,
+    pub(super) forms: Forms,
     examples: Vec<Example>,
     pub(super) code: Code,
     pub(super) constancy: Constancy,
@@ -62,6 +63,7 @@ impl Function {
             documentation: "",
             tags: &[],
             parameters: Vec::new(),
+            forms: &[],
             examples: Vec::new(),
             code,
             constancy: Constancy::Same,
@@ -107,6 +109,12 @@ impl Function {
     /// Adds a parameter.
     pub(crate) fn takes(mut self, parameter: Parameter) -> Self {
         self.parameters.push(parameter);
+        self
+    }
+
+    /// Says which optional parameters belong together; those of one form have to be given.
+    pub(crate) fn in_forms(mut self, forms: Forms) -> Self {
+        self.forms = forms;
         self
     }
 

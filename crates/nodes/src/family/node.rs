@@ -5,12 +5,13 @@ use jackfield_types::{ByteSize, Item, Object, ValidationIssue};
 use serde_json::Value;
 
 use super::function::{Code, Function};
-use super::parameter::{Parameter, check_all};
+use super::parameter::{Forms, Parameter, check_all};
 use super::{Arguments, Variables, describe, measure};
 
 /// The executor of every function of every family.
 pub(super) struct FunctionNode {
     parameters: Box<[Parameter]>,
+    forms: Forms,
     code: Code,
     /// Whether static parameters give the same result for every item.
     is_constant: bool,
@@ -21,6 +22,7 @@ impl FunctionNode {
         let is_constant = function.is_constant();
         Self {
             parameters: function.parameters.into(),
+            forms: function.forms,
             code: function.code,
             is_constant,
         }
@@ -28,7 +30,7 @@ impl FunctionNode {
 
     fn run(&self, call: NodeCall<'_>) -> Result<NodeOutput, NodeError> {
         let count = call.inputs.first().map_or(0, |items| items.len());
-        let mut variables = Variables::new(&call.context.variables);
+        let mut variables = Variables::new(call.context.variables);
         let mut made: Vec<Item> = Vec::with_capacity(count);
         let mut fixed = None;
         let mut bytes = 0;
@@ -39,6 +41,10 @@ impl FunctionNode {
             };
             match result {
                 Ok(item) => made.push(item.paired_with(index)),
+                // What is wrong with fixed parameters has nothing to do with an item.
+                Err(error @ NodeError::Params(_)) if count == 1 || call.parameters.is_static() => {
+                    return Err(error);
+                }
                 Err(error) => return Err(at_item(error, index, made)),
             }
         }
@@ -100,8 +106,8 @@ impl FunctionNode {
 
     fn issues(&self, parameters: &Value) -> Vec<ValidationIssue> {
         match parameters {
-            Value::Null => check_all(&self.parameters, &Object::new()),
-            Value::Object(given) => check_all(&self.parameters, given),
+            Value::Null => check_all(&self.parameters, self.forms, &Object::new()),
+            Value::Object(given) => check_all(&self.parameters, self.forms, given),
             other => {
                 let message = format!("expected an object of parameters, got {}", describe(other));
                 vec![ValidationIssue::parameter("", message)]
@@ -112,6 +118,12 @@ impl FunctionNode {
 
 /// Says at which item it went wrong, and keeps what was made of the items before it.
 fn at_item(error: NodeError, index: usize, made: Vec<Item>) -> NodeError {
+    if let NodeError::Params(mut issues) = error {
+        for issue in &mut issues {
+            issue.message.push_str(&format!(", for item {index}"));
+        }
+        return NodeError::Params(issues);
+    }
     error.with(|failure| {
         failure
             .details

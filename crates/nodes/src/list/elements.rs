@@ -22,13 +22,9 @@ fn joined(lists: [&[Value]; 2]) -> Result<Value, NodeError> {
 
 /// `value`, or else the elements of `values`.
 fn added<'a>(arguments: &Arguments<'a>) -> Result<&'a [Value], NodeError> {
-    match (arguments.given("value"), arguments.given("values")) {
-        (Some(value), None) => Ok(slice::from_ref(value)),
-        (None, Some(_)) => arguments.list("values"),
-        (None, None) => Err(arguments.wrong("value", "expected `value` or `values`")),
-        (Some(_), Some(_)) => {
-            Err(arguments.wrong("value", "expected either `value` or `values`, got both"))
-        }
+    match arguments.given("value") {
+        Some(value) => Ok(slice::from_ref(value)),
+        None => arguments.list("values"),
     }
 }
 

@@ -240,6 +240,7 @@ fn of_elements() -> Vec<Function> {
                 "The new element; or give `values`.",
             ))
             .takes(optional("values", Kind::List, "The new elements."))
+            .in_forms(&[&["value"], &["values"]])
             .tagged(&["add", "insert"])
     };
     let value = || required("value", Kind::Any, "The element.");

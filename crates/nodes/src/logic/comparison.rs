@@ -99,27 +99,15 @@ pub(super) fn is_in(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
             arguments.wrong("value", format!("expected a text, got {}", describe(value)))
         })
     };
-    let is_in = match (
-        arguments.given("array"),
-        arguments.given("object"),
-        arguments.given("text"),
-    ) {
-        (Some(_), None, None) => arguments
-            .list("array")?
-            .iter()
-            .any(|element| equal(element, value)),
-        (None, Some(_), None) => {
-            let key = text()?;
-            check_key(key).map_err(|reason| arguments.wrong("value", reason))?;
-            arguments.object("object")?.contains_key(key)
-        }
-        (None, None, Some(_)) => arguments.text("text")?.contains(text()?),
-        _ => {
-            return Err(arguments.wrong(
-                "array",
-                "expected one of `array`, `object` and `text`, and no other of them",
-            ));
-        }
+    let is_in = if arguments.given("array").is_some() {
+        let list = arguments.list("array")?;
+        list.iter().any(|element| equal(element, value))
+    } else if arguments.given("object").is_some() {
+        let key = text()?;
+        check_key(key).map_err(|reason| arguments.wrong("value", reason))?;
+        arguments.object("object")?.contains_key(key)
+    } else {
+        arguments.text("text")?.contains(text()?)
     };
     Ok(is_in.into())
 }

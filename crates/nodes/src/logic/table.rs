@@ -32,6 +32,7 @@ fn of_truth() -> Vec<Function> {
             ))
             .takes(optional("a", Kind::Any, "The first value."))
             .takes(optional("b", Kind::Any, "The second value."))
+            .in_forms(&[&["values"], &["a", "b"]])
     };
     vec![
         over_values(Function::new(
@@ -230,6 +231,7 @@ fn of_comparison() -> Vec<Function> {
         ))
         .takes(optional("text", Kind::Text, "The text."))
         .tagged(&["contains", "member"])
+        .in_forms(&[&["array"], &["object"], &["text"]])
         .documented("Give one of `array`, `object` and `text`.")
         .example(
             "A list",

@@ -33,21 +33,10 @@ pub(super) fn xor(arguments: &Arguments<'_>) -> Result<Value, NodeError> {
 
 /// The elements of `values`, or else `a` and `b`.
 fn operands<'a>(arguments: &Arguments<'a>) -> Result<[&'a [Value]; 2], NodeError> {
-    match (
-        arguments.given("values"),
-        arguments.given("a"),
-        arguments.given("b"),
-    ) {
-        (Some(_), None, None) => Ok([arguments.list("values")?, &[]]),
-        (None, Some(a), Some(b)) => Ok([slice::from_ref(a), slice::from_ref(b)]),
-        (None, None, None) => Err(arguments.wrong("values", "expected `values`, or `a` and `b`")),
-        (None, Some(_), None) => Err(arguments.wrong("b", "expected a second value beside `a`")),
-        (None, None, Some(_)) => Err(arguments.wrong("a", "expected a first value beside `b`")),
-        (Some(_), ..) => Err(arguments.wrong(
-            "values",
-            "expected either `values`, or `a` and `b`, got both",
-        )),
+    if arguments.given("values").is_some() {
+        return Ok([arguments.list("values")?, &[]]);
     }
+    Ok(["a", "b"].map(|name| slice::from_ref(arguments.value(name))))
 }
 
 pub(super) fn not(arguments: &Arguments<'_>) -> Result<Value, NodeError> {

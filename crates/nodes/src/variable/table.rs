@@ -12,7 +12,7 @@ pub(crate) fn node_types() -> Vec<BuiltIn> {
         tags: &["variable", "state"],
         documentation: "Variables belong to the execution. Later nodes see what was written, in \
             `var.get` as in `{{ $vars.name }}`; within this node each item sees what the items \
-            before it wrote. The names `__proto__`, `constructor` and `prototype` are refused.",
+            before it wrote, but its templates see the variables as they were before the node. The names `__proto__`, `constructor` and `prototype` are refused.",
         functions,
     };
     family.node_types()

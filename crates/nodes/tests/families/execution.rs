@@ -2,7 +2,7 @@ use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, Item, ItemSource};
 use serde_json::json;
 
-use crate::harness::{Call, error, result};
+use crate::harness::{Call, error, function, result};
 
 #[test]
 fn each_item_gives_one_that_is_paired_with_it() {
@@ -143,6 +143,32 @@ fn all_wrong_parameters_are_named_at_once() {
     };
     let paths: Vec<_> = issues.iter().map(|issue| issue.path.as_str()).collect();
     assert_eq!(paths, ["/a", "/b", "/c"]);
+}
+
+#[test]
+fn a_wrong_type_in_one_of_many_items_names_the_item() {
+    let parameters = vec![json!({"a": 1, "b": 2}), json!({"a": 1, "b": "2"})];
+    let error = Call::new("math.add", json!({}))
+        .with_parameters(parameters)
+        .run()
+        .unwrap_err();
+    let message = "invalid parameters: `/b`: expected a number, got the text `2`, for item 1";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn parameters_of_one_form_are_given_and_of_no_other() {
+    let issues = |name: &str, parameters| function(name).executor.validate(&parameters);
+    assert_eq!(
+        issues("logic.and", json!({"a": 1}))[0].message,
+        "expected one of these, and nothing of the others: `values`, or `a` and `b`"
+    );
+    assert_eq!(issues("logic.and", json!({"a": 1, "b": null})), []);
+    assert_eq!(
+        issues("list.push", json!({"array": [], "value": 1, "values": []})).len(),
+        1
+    );
+    assert_eq!(issues("logic.in", json!({"value": 1})).len(), 1);
 }
 
 #[test]

@@ -90,7 +90,10 @@ impl Call {
 
     /// Calls it.
     pub(crate) fn run(self) -> Result<NodeOutput, NodeError> {
-        let (tenant, node) = (TenantId::default_tenant(), NodeName::parse("node").unwrap());
+        let (tenant, node) = (
+            TenantId::default_tenant(),
+            NodeName::parse("node").expect("a valid name"),
+        );
         let context = NodeContext {
             tenant: &tenant,
             execution: ExecutionId::generate(),
@@ -149,8 +152,8 @@ pub(crate) fn result(name: &str, parameters: Value) -> Result<Value, NodeError> 
 
 /// The code and the text of the error of a function with these parameters.
 pub(crate) fn error(name: &str, parameters: Value) -> (ErrorCode, String) {
-    match result(name, parameters.clone()) {
-        Ok(result) => panic!("{name} of {parameters} gave {result}"),
+    match result(name, parameters) {
+        Ok(result) => panic!("{name} gave {result}"),
         Err(error) => (error.code(), error.to_string()),
     }
 }

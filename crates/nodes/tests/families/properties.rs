@@ -46,8 +46,13 @@ fn any_json() -> impl Strategy<Value = Value> {
 fn any_call() -> impl Strategy<Value = (&'static str, Value)> {
     (0..functions().len()).prop_flat_map(|place| {
         let metadata = &functions()[place].metadata;
-        let schema = metadata.schema.as_ref().unwrap();
-        let names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let schema = metadata.schema.as_ref();
+        let properties = schema.and_then(|schema| schema["properties"].as_object());
+        let names: Vec<&String> = properties
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+            .collect();
         let count = names.len();
         (
             Just((metadata.node_type.as_str(), names)),

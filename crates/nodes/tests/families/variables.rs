@@ -10,12 +10,16 @@ fn object(value: Value) -> Object {
     }
 }
 
-/// Results and variables after a call with one item for each of these parameters.
-fn run(
-    name: &str,
-    before: Value,
-    parameters: Vec<Value>,
-) -> Result<(Vec<Value>, Value, Vec<VariableWrite>), (ErrorCode, String)> {
+/// What a call did.
+#[derive(Debug)]
+struct Done {
+    results: Vec<Value>,
+    variables: Value,
+    writes: Vec<VariableWrite>,
+}
+
+/// What a call does with one item for each of these parameters.
+fn run(name: &str, before: Value, parameters: Vec<Value>) -> Result<Done, (ErrorCode, String)> {
     let before = object(before);
     let output = Call::new(name, json!({}))
         .with_parameters(parameters)
@@ -27,12 +31,20 @@ fn run(
         .map(|item| item.json()["result"].clone())
         .collect();
     let after = written(before, &output.variables);
-    Ok((results, after.into(), output.variables))
+    Ok(Done {
+        results,
+        variables: after.into(),
+        writes: output.variables,
+    })
 }
 
 fn check(name: &str, before: Value, parameters: Vec<Value>, results: Value, after: Value) {
-    let (got, variables, _) = run(name, before, parameters).unwrap();
-    assert_eq!((Value::from(got), variables), (results, after), "{name}");
+    let done = run(name, before, parameters).expect("it goes well");
+    assert_eq!(
+        (Value::from(done.results), done.variables),
+        (results, after),
+        "{name}"
+    );
 }
 
 #[test]
@@ -123,7 +135,7 @@ fn each_item_sees_the_writes_before_it() {
 #[test]
 fn a_variable_is_written_once_however_many_items_change_it() {
     let parameters = vec![json!({"name": "n"}); 1000];
-    let (_, _, writes) = run("var.increment", json!({}), parameters).unwrap();
+    let writes = run("var.increment", json!({}), parameters).unwrap().writes;
     assert_eq!(
         writes,
         [VariableWrite::Set {
@@ -141,7 +153,7 @@ fn reading_writes_nothing() {
         ("var.list", json!({})),
         ("var.getAll", json!({})),
     ] {
-        let (_, _, writes) = run(name, json!({"a": 1}), vec![parameters]).unwrap();
+        let writes = run(name, json!({"a": 1}), vec![parameters]).unwrap().writes;
         assert_eq!(writes, [], "{name}");
     }
 }
@@ -149,8 +161,8 @@ fn reading_writes_nothing() {
 #[test]
 fn integers_of_variables_are_exact() {
     let before = json!({"n": 9_007_199_254_740_992_u64});
-    let (results, ..) = run("var.increment", before, vec![json!({"name": "n"})]).unwrap();
-    assert_eq!(results, [json!(9_007_199_254_740_993_u64)]);
+    let done = run("var.increment", before, vec![json!({"name": "n"})]).unwrap();
+    assert_eq!(done.results, [json!(9_007_199_254_740_993_u64)]);
     let before = json!({"n": u64::MAX});
     let (code, _) = run("var.increment", before, vec![json!({"name": "n"})]).unwrap_err();
     assert_eq!(code, ErrorCode::NUMBER_ERROR);
