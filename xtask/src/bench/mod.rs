@@ -1,0 +1,106 @@
+//! `cargo xtask bench`: measures, and sets what was measured beside what was asked for.
+//!
+//! Figures are never judged here: they depend on the machine. The table is for a person.
+
+mod estimates;
+mod operations;
+mod table;
+
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+
+use crate::step::Steps;
+use crate::workspace::Workspace;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Runs only benches whose names contain this text.
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+    /// Runs nothing, and shows what earlier runs left behind.
+    #[arg(long)]
+    report_only: bool,
+    /// Measures each bench for a shorter time: good for a look, not for a decision.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// The benches that criterion measures: package and name.
+const CRITERION: &[(&str, &str)] = &[
+    ("jackfield-registry", "registry"),
+    ("jackfield-registry", "cache"),
+    ("jackfield", "execution"),
+];
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let began = SystemTime::now();
+    let mut printed = String::new();
+    if !arguments.report_only {
+        let mut steps = Steps::default();
+        for (package, bench) in CRITERION {
+            if !has_bench(workspace, package, bench) {
+                eprintln!("==> bench {bench}: there is none in `{package}`");
+                continue;
+            }
+            let name = format!("bench {bench}");
+            steps.command(&name, criterion(workspace, package, bench, arguments))?;
+        }
+        steps.run("bench memory", || {
+            printed = memory(workspace)?;
+            Ok(())
+        })?;
+        steps.summarize();
+    }
+    let since = (!arguments.report_only).then_some(began);
+    let measured = estimates::read(&workspace.target().join("criterion"), since)?;
+    println!(
+        "{}",
+        table::render(&measured, &estimates::printed(&printed))
+    );
+    Ok(())
+}
+
+fn has_bench(workspace: &Workspace, package: &str, bench: &str) -> bool {
+    let members = workspace.members();
+    let mut targets = members
+        .iter()
+        .filter(|member| member.name.as_str() == package)
+        .flat_map(|member| &member.targets);
+    targets.any(|target| target.is_bench() && target.name == bench)
+}
+
+fn criterion(workspace: &Workspace, package: &str, bench: &str, arguments: &Arguments) -> Command {
+    let mut command = workspace.cargo(&["bench", "-p", package, "--bench", bench, "--"]);
+    if arguments.quick {
+        command.args([
+            "--warm-up-time",
+            "0.5",
+            "--measurement-time",
+            "1",
+            "--sample-size",
+            "10",
+        ]);
+    }
+    command.args(&arguments.filter);
+    command
+}
+
+/// Runs the bench that counts bytes, and gives what it printed.
+fn memory(workspace: &Workspace) -> Result<String> {
+    let mut command = workspace.cargo(&["bench", "-p", "jackfield-registry", "--bench", "memory"]);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .context("the memory bench could not be started")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{text}");
+    anyhow::ensure!(
+        output.status.success(),
+        "the memory bench ended with {}",
+        output.status
+    );
+    Ok(text)
+}

@@ -1,0 +1,217 @@
+//! What is measured, what was asked for, and our own budget: DESIGN section 7 as data.
+
+/// Where a figure comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin {
+    /// A bench of criterion's; its time is divided by this number.
+    Bench(&'static str, f64),
+    /// A line that a bench printed.
+    Printed(&'static str),
+}
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Nanoseconds; less is better.
+    Time,
+    /// Bytes; less is better.
+    Memory,
+    /// A share of 1; more is better.
+    Share,
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) origin: Origin,
+    pub(super) unit: Unit,
+    /// What the product was asked for.
+    pub(super) target: Option<f64>,
+    /// What we ask for.
+    pub(super) budget: Option<f64>,
+}
+
+const fn time(
+    name: &'static str,
+    bench: &'static str,
+    parts: f64,
+    target: Option<f64>,
+    budget: Option<f64>,
+) -> Operation {
+    Operation {
+        name,
+        origin: Origin::Bench(bench, parts),
+        unit: Unit::Time,
+        target,
+        budget,
+    }
+}
+
+const MICROSECOND: f64 = 1e3;
+const MILLISECOND: f64 = 1e6;
+
+const HIT_TARGET: Option<f64> = Some(0.1 * MILLISECOND);
+const HIT_BUDGET: Option<f64> = Some(100.0);
+const REGISTER_TARGET: Option<f64> = Some(MILLISECOND);
+const REGISTER_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
+const NODE_TARGET: Option<f64> = Some(10.0 * MILLISECOND);
+const NODE_BUDGET: Option<f64> = Some(MICROSECOND);
+
+/// Everything that the table shows, in its order.
+pub(super) const OPERATIONS: &[Operation] = &[
+    time(
+        "cache hit, 10 entries",
+        "cache/hit/10",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "cache hit, 1,000 entries",
+        "cache/hit/1000",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "cache hit, 100,000 entries",
+        "cache/hit/100000",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "cache hit, all threads, 10 entries",
+        "cache/hit_all_threads/10",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "cache hit, all threads, 1,000 entries",
+        "cache/hit_all_threads/1000",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "cache hit, all threads, 100,000 entries",
+        "cache/hit_all_threads/100000",
+        1.0,
+        HIT_TARGET,
+        HIT_BUDGET,
+    ),
+    time(
+        "registration beside 100 others",
+        "registry/register/100",
+        1.0,
+        REGISTER_TARGET,
+        REGISTER_BUDGET,
+    ),
+    time(
+        "registration beside 10,000 others",
+        "registry/register/10000",
+        1.0,
+        REGISTER_TARGET,
+        REGISTER_BUDGET,
+    ),
+    time(
+        "one no-op node, pipeline alone",
+        "registry/invoke_noop",
+        1.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "an execution of one no-op node",
+        "execution/node/noop",
+        1.0,
+        NODE_TARGET,
+        None,
+    ),
+    time(
+        "a node in a chain of 100",
+        "execution/chain/100",
+        100.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 10,000",
+        "execution/chain/10000",
+        10_000.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 100,000",
+        "execution/chain/100000",
+        100_000.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "floor: a bare async call in 100",
+        "execution/chain_floor/100",
+        100.0,
+        None,
+        None,
+    ),
+    time(
+        "floor: a bare async call in 10,000",
+        "execution/chain_floor/10000",
+        10_000.0,
+        None,
+        None,
+    ),
+    time(
+        "floor: a bare async call in 100,000",
+        "execution/chain_floor/100000",
+        100_000.0,
+        None,
+        None,
+    ),
+    time(
+        "a node in a fan of 1,000",
+        "execution/fan/1000",
+        1_000.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in 10 layers of 10",
+        "execution/layered/10x10",
+        100.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in 1,000 executions of 10",
+        "execution/concurrent/1000x10",
+        10_000.0,
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "an item through a transform, of 1,000",
+        "execution/transform/1000",
+        1_000.0,
+        None,
+        None,
+    ),
+    Operation {
+        name: "memory of a registered executor",
+        origin: Origin::Printed("bytes per registered executor"),
+        unit: Unit::Memory,
+        target: Some(50.0 * 1024.0),
+        budget: Some(2.0 * 1024.0),
+    },
+    Operation {
+        name: "cache hit ratio, steady state",
+        origin: Origin::Printed("cache hit ratio"),
+        unit: Unit::Share,
+        target: Some(0.95),
+        budget: Some(0.99),
+    },
+];
