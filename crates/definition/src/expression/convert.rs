@@ -12,11 +12,11 @@ use super::value::{List, Text, Val, View};
 
 impl<'a> Machine<'a> {
     /// What `String(value)` gives.
-    pub(super) fn to_text(&mut self, value: &Val<'a>) -> Result<Text<'a>, Stop> {
-        self.to_text_at(value, 0)
+    pub(super) fn text_of(&mut self, value: &Val<'a>) -> Result<Text<'a>, Stop> {
+        self.text_within(value, 0)
     }
 
-    fn to_text_at(&mut self, value: &Val<'a>, depth: usize) -> Result<Text<'a>, Stop> {
+    fn text_within(&mut self, value: &Val<'a>, depth: usize) -> Result<Text<'a>, Stop> {
         Ok(match value {
             Val::Undefined => Text::Borrowed("undefined"),
             Val::Null => Text::Borrowed("null"),
@@ -50,7 +50,7 @@ impl<'a> Machine<'a> {
             let text = if value.is_nullish() {
                 Text::Borrowed("")
             } else {
-                self.to_text_at(&value, depth + 1)?
+                self.text_within(&value, depth + 1)?
             };
             let separator = if index > 0 { separator } else { "" };
             self.charge_more(whole.len(), separator.len() + text.len())?;
@@ -70,7 +70,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What `Number(value)` gives.
-    pub(super) fn to_number(&mut self, value: &Val<'a>) -> Result<Number, Stop> {
+    pub(super) fn number_of(&mut self, value: &Val<'a>) -> Result<Number, Stop> {
         Ok(match value {
             Val::Int(number) => Number::Int(*number),
             Val::Float(number) => Number::Float(*number),
@@ -81,7 +81,7 @@ impl<'a> Machine<'a> {
                 number::parse(text)
             }
             Val::List(_) => {
-                let text = self.to_text(value)?;
+                let text = self.text_of(value)?;
                 number::parse(&text)
             }
             Val::Moment(moment) => Number::Int(moment.milliseconds().into()),
@@ -95,26 +95,21 @@ impl<'a> Machine<'a> {
     fn primitive(&mut self, value: &Val<'a>) -> Outcome<'a> {
         match value {
             Val::List(_) | Val::Map(_) | Val::Moment(_) | Val::Duration(_) => {
-                Ok(Val::Text(self.to_text(value)?))
+                Ok(Val::Text(self.text_of(value)?))
             }
             Val::View(_) => Err(no_value(value)),
             other => Ok(other.clone()),
         }
     }
 
-    pub(super) fn binary(
-        &mut self,
-        operator: Binary,
-        a: &Val<'a>,
-        b: &Val<'a>,
-    ) -> Outcome<'a> {
+    pub(super) fn binary(&mut self, operator: Binary, a: &Val<'a>, b: &Val<'a>) -> Outcome<'a> {
         Ok(match operator {
             Binary::Add => return self.add(a, b),
-            Binary::Subtract => number::subtract(self.to_number(a)?, self.to_number(b)?),
-            Binary::Multiply => number::multiply(self.to_number(a)?, self.to_number(b)?),
-            Binary::Divide => number::divide(self.to_number(a)?, self.to_number(b)?),
-            Binary::Remainder => number::remainder(self.to_number(a)?, self.to_number(b)?),
-            Binary::Power => number::power(self.to_number(a)?, self.to_number(b)?),
+            Binary::Subtract => number::subtract(self.number_of(a)?, self.number_of(b)?),
+            Binary::Multiply => number::multiply(self.number_of(a)?, self.number_of(b)?),
+            Binary::Divide => number::divide(self.number_of(a)?, self.number_of(b)?),
+            Binary::Remainder => number::remainder(self.number_of(a)?, self.number_of(b)?),
+            Binary::Power => number::power(self.number_of(a)?, self.number_of(b)?),
             Binary::Same => Val::Bool(self.same(a, b)?),
             Binary::NotSame => Val::Bool(!self.same(a, b)?),
             Binary::Equal => Val::Bool(self.equal(a, b)?),
@@ -125,25 +120,31 @@ impl<'a> Machine<'a> {
             Binary::GreaterEqual => Val::Bool(self.compare(a, b)?.is_some_and(Ordering::is_ge)),
             Binary::ShiftLeft => {
                 let by = self.shift(b)?;
-                Val::Int(self.to_number(a)?.to_i32().wrapping_shl(by).into())
+                Val::Int(self.number_of(a)?.to_i32().wrapping_shl(by).into())
             }
             Binary::ShiftRight => {
                 let by = self.shift(b)?;
-                Val::Int(self.to_number(a)?.to_i32().wrapping_shr(by).into())
+                Val::Int(self.number_of(a)?.to_i32().wrapping_shr(by).into())
             }
             Binary::ShiftRightUnsigned => {
                 let by = self.shift(b)?;
-                Val::Int((self.to_number(a)?.to_i32() as u32).wrapping_shr(by).into())
+                Val::Int((self.number_of(a)?.to_i32() as u32).wrapping_shr(by).into())
             }
-            Binary::BitAnd => Val::Int((self.to_number(a)?.to_i32() & self.to_number(b)?.to_i32()).into()),
-            Binary::BitOr => Val::Int((self.to_number(a)?.to_i32() | self.to_number(b)?.to_i32()).into()),
-            Binary::BitXor => Val::Int((self.to_number(a)?.to_i32() ^ self.to_number(b)?.to_i32()).into()),
+            Binary::BitAnd => {
+                Val::Int((self.number_of(a)?.to_i32() & self.number_of(b)?.to_i32()).into())
+            }
+            Binary::BitOr => {
+                Val::Int((self.number_of(a)?.to_i32() | self.number_of(b)?.to_i32()).into())
+            }
+            Binary::BitXor => {
+                Val::Int((self.number_of(a)?.to_i32() ^ self.number_of(b)?.to_i32()).into())
+            }
             Binary::In => return self.is_in(a, b),
         })
     }
 
     fn shift(&mut self, by: &Val<'a>) -> Result<u32, Stop> {
-        Ok(self.to_number(by)?.to_i32() as u32 & 31)
+        Ok(self.number_of(by)?.to_i32() as u32 & 31)
     }
 
     fn add(&mut self, a: &Val<'a>, b: &Val<'a>) -> Outcome<'a> {
@@ -152,22 +153,25 @@ impl<'a> Machine<'a> {
         }
         let (a, b) = (self.primitive(a)?, self.primitive(b)?);
         if matches!(a, Val::Text(_)) || matches!(b, Val::Text(_)) {
-            let (a, b) = (self.to_text(&a)?, self.to_text(&b)?);
+            let (a, b) = (self.text_of(&a)?, self.text_of(&b)?);
             self.charge_bytes(a.len().saturating_add(b.len()))?;
             return Ok(Val::text([&*a, &*b].concat()));
         }
-        Ok(number::add(self.to_number(&a)?, self.to_number(&b)?))
+        Ok(number::add(self.number_of(&a)?, self.number_of(&b)?))
     }
 
     fn is_in(&mut self, a: &Val<'a>, b: &Val<'a>) -> Outcome<'a> {
         match b {
             Val::Map(_) | Val::List(_) => {
-                let name = self.to_text(a)?;
+                let name = self.text_of(a)?;
                 Ok(Val::Bool(self.member(b, &name)?.is_some()))
             }
             Val::Undefined | Val::Null if self.lenient => Ok(Val::Bool(false)),
             other => {
-                let message = format!("`in` looks into an object or array, not into {}", other.kind());
+                let message = format!(
+                    "`in` looks into an object or array, not into {}",
+                    other.kind()
+                );
                 Err(Stop::wrong_type(message))
             }
         }
@@ -184,7 +188,10 @@ impl<'a> Machine<'a> {
     /// `==`.
     pub(super) fn equal(&mut self, a: &Val<'a>, b: &Val<'a>) -> Result<bool, Stop> {
         let object = |value: &Val<'_>| {
-            matches!(value, Val::List(_) | Val::Map(_) | Val::Moment(_) | Val::Duration(_))
+            matches!(
+                value,
+                Val::List(_) | Val::Map(_) | Val::Moment(_) | Val::Duration(_)
+            )
         };
         if a.is_nullish() || b.is_nullish() {
             return Ok(a.is_nullish() && b.is_nullish());
@@ -196,24 +203,31 @@ impl<'a> Machine<'a> {
         if let (Val::Text(_), Val::Text(_)) = (&a, &b) {
             return self.same(&a, &b);
         }
-        let (a, b) = (self.to_number(&a)?.into_val(), self.to_number(&b)?.into_val());
+        let (a, b) = (
+            self.number_of(&a)?.into_val(),
+            self.number_of(&b)?.into_val(),
+        );
         Ok(a.same(&b))
     }
 
     /// The order of two values; nothing if one is no number.
-    pub(super) fn compare(
-        &mut self,
-        a: &Val<'a>,
-        b: &Val<'a>,
-    ) -> Result<Option<Ordering>, Stop> {
+    pub(super) fn compare(&mut self, a: &Val<'a>, b: &Val<'a>) -> Result<Option<Ordering>, Stop> {
         let ordered = |value: &Val<'_>| matches!(value, Val::Moment(_) | Val::Duration(_));
-        let a = if ordered(a) { self.to_number(a)?.into_val() } else { self.primitive(a)? };
-        let b = if ordered(b) { self.to_number(b)?.into_val() } else { self.primitive(b)? };
+        let a = if ordered(a) {
+            self.number_of(a)?.into_val()
+        } else {
+            self.primitive(a)?
+        };
+        let b = if ordered(b) {
+            self.number_of(b)?.into_val()
+        } else {
+            self.primitive(b)?
+        };
         if let (Val::Text(a), Val::Text(b)) = (&a, &b) {
             self.charge_bytes(a.len().min(b.len()))?;
             return Ok(Some(text::compare(a, b)));
         }
-        Ok(match (self.to_number(&a)?, self.to_number(&b)?) {
+        Ok(match (self.number_of(&a)?, self.number_of(&b)?) {
             (Number::Int(a), Number::Int(b)) => Some(a.cmp(&b)),
             (a, b) => a.as_f64().partial_cmp(&b.as_f64()),
         })

@@ -41,7 +41,10 @@ impl ExpressionError {
     }
 
     pub(super) fn limit(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code: ErrorCode::LIMIT_EXCEEDED, ..Self::syntax(span, message) }
+        Self {
+            code: ErrorCode::LIMIT_EXCEEDED,
+            ..Self::syntax(span, message)
+        }
     }
 
     #[must_use]
@@ -113,6 +116,10 @@ impl Stop {
             expression.push('…');
         }
         let (code, message) = *self.0;
-        EvaluationError { code, message, expression }
+        EvaluationError {
+            code,
+            message,
+            expression,
+        }
     }
 }

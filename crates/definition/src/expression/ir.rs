@@ -20,7 +20,10 @@ pub(super) enum Node {
     Slot(usize),
     Path(Box<Path>),
     /// A function that stands by itself, and the place of its name.
-    Call { function: &'static GlobalEntry, arguments: Box<[Element]> },
+    Call {
+        function: &'static GlobalEntry,
+        arguments: Box<[Element]>,
+    },
     Unary(Unary, Box<Node>),
     /// Operators that group to the left, in one list: `a + b * c - d` is `a`, `+ (b * c)`, `- d`.
     Fold(Box<Node>, Box<[(Binary, Node)]>),

@@ -17,7 +17,7 @@ impl<'a> Machine<'a> {
     /// The final value. `undefined` becomes `null`; what is no number is an error.
     pub(super) fn finish(&mut self, value: &Val<'a>) -> Result<Value, Stop> {
         let mut left = self.output;
-        self.to_json(value, 0, &mut left)
+        self.json_of(value, 0, &mut left)
     }
 
     fn spend(&self, bytes: usize, left: &mut usize) -> Result<(), Stop> {
@@ -33,7 +33,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn to_json(&mut self, value: &Val<'a>, depth: usize, left: &mut usize) -> Result<Value, Stop> {
+    fn json_of(&mut self, value: &Val<'a>, depth: usize, left: &mut usize) -> Result<Value, Stop> {
         if depth > self.deepest {
             return Err(self.too_deep());
         }
@@ -52,7 +52,7 @@ impl<'a> Machine<'a> {
                 let mut made = Vec::with_capacity(list.len().min(*left / OVERHEAD));
                 for value in list.iter() {
                     self.charge(1)?;
-                    made.push(self.to_json(&value, depth + 1, left)?);
+                    made.push(self.json_of(&value, depth + 1, left)?);
                 }
                 Value::Array(made)
             }
@@ -65,7 +65,7 @@ impl<'a> Machine<'a> {
                         continue;
                     }
                     self.spend(name.len(), left)?;
-                    made.insert((*name).to_owned(), self.to_json(&value, depth + 1, left)?);
+                    made.insert((*name).to_owned(), self.json_of(&value, depth + 1, left)?);
                 }
                 Value::Object(made)
             }
@@ -85,7 +85,7 @@ impl<'a> Machine<'a> {
         let mut made = Vec::with_capacity(values.len().min(*left / OVERHEAD));
         for value in values {
             self.charge(1)?;
-            made.push(self.to_json(&Val::from(value), depth + 1, left)?);
+            made.push(self.json_of(&Val::from(value), depth + 1, left)?);
         }
         Ok(Value::Array(made))
     }
@@ -119,7 +119,9 @@ impl<'a> Machine<'a> {
             Val::Bool(true) => self.push(out, "true"),
             Val::Bool(false) => self.push(out, "false"),
             Val::Int(number) => self.push(out, &number.to_string()),
-            Val::Float(number) if number.is_finite() => self.push(out, &number::float_text(*number)),
+            Val::Float(number) if number.is_finite() => {
+                self.push(out, &number::float_text(*number))
+            }
             Val::Float(_) => self.push(out, "null"),
             Val::Text(text) => self.quote(out, text),
             Val::Moment(moment) => self.quote(out, &moment.to_text()),
@@ -206,7 +208,10 @@ impl<'a> Machine<'a> {
     pub(super) fn parse_json(&mut self, text: &str) -> Outcome<'a> {
         self.charge_bytes(text.len())?;
         // Counted before it is read, since every value takes far more room than its text.
-        let values = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
+        let values = text
+            .bytes()
+            .filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':'))
+            .count();
         self.charge(values)?;
         let value: Value = serde_json::from_str(text)
             .map_err(|error| Stop::invalid(format!("the text is not valid JSON: {error}")))?;
@@ -243,7 +248,7 @@ impl<'a> Machine<'a> {
             Val::List(_) | Val::Map(Map::Json(_) | Map::Item(_) | Map::Made(_)) => {
                 Ok(Text::from(self.stringify(value, "")?.unwrap_or_default()))
             }
-            other => self.to_text(other),
+            other => self.text_of(other),
         }
     }
 }

@@ -8,12 +8,11 @@ use jackfield_types::ErrorCode;
 use super::compile::is_forbidden;
 use super::error::Stop;
 use super::functions::Outcome;
-use super::ir::{Arrow, Callback, Element, Field, Logic, Node, Pattern, Root, Unary};
-use super::moment::Moment;
+use super::ir::{Arrow, Callback, Element, Field, Logic, Node, Pattern, Unary};
 use super::number::{Number, whole};
 use super::options::{EvaluateOptions, MissingFields};
 use super::roots::Roots;
-use super::value::{List, MadeList, MadeMap, Map, Referred, Text, Val, View};
+use super::value::{List, MadeList, MadeMap, Map, Text, Val};
 
 /// Deeper than this nothing nests, whatever the options say.
 const DEEPEST: usize = 256;
@@ -34,11 +33,7 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(
-        roots: &'a dyn Roots,
-        source: &'a str,
-        options: &EvaluateOptions,
-    ) -> Self {
+    pub(super) fn new(roots: &'a dyn Roots, source: &'a str, options: &EvaluateOptions) -> Self {
         Self {
             roots,
             source,
@@ -65,7 +60,9 @@ impl<'a> Machine<'a> {
             }
             None => {
                 self.steps = 0;
-                Err(Stop::limit("the expression takes more steps than are allowed"))
+                Err(Stop::limit(
+                    "the expression takes more steps than are allowed",
+                ))
             }
         }
     }
@@ -105,7 +102,10 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn too_deep(&self) -> Stop {
-        Stop::limit(format!("the expression or its value nests deeper than {}", self.deepest))
+        Stop::limit(format!(
+            "the expression or its value nests deeper than {}",
+            self.deepest
+        ))
     }
 
     pub(super) fn eval(&mut self, node: &'a Node) -> Outcome<'a> {
@@ -145,7 +145,10 @@ impl<'a> Machine<'a> {
             }
             Node::Root(root) => self.root(root),
             Node::Binding(name) => Ok(self.roots.binding(name).map_or(Val::Undefined, Val::from)),
-            Node::Call { function, arguments } => {
+            Node::Call {
+                function,
+                arguments,
+            } => {
                 let arguments = self.elements(arguments)?;
                 (function.run)(self, &arguments)
             }
@@ -199,7 +202,7 @@ impl<'a> Machine<'a> {
             whole.push_str(text);
             if let Some(value) = values.next() {
                 let value = self.eval(value)?;
-                let text = self.to_text(&value)?;
+                let text = self.text_of(&value)?;
                 self.charge_bytes(whole.len() + text.len())?;
                 whole.push_str(&text);
             }
@@ -231,11 +234,14 @@ impl<'a> Machine<'a> {
             }
             Val::Text(text) => {
                 self.charge(text.len())?;
-                into.extend(text.chars().map(|c| Val::text(c)));
+                into.extend(text.chars().map(Val::text));
                 Ok(())
             }
             Val::Undefined | Val::Null if self.lenient => Ok(()),
-            other => Err(Stop::wrong_type(format!("{} cannot be spread into a list", other.kind()))),
+            other => Err(Stop::wrong_type(format!(
+                "{} cannot be spread into a list",
+                other.kind()
+            ))),
         }
     }
 
@@ -262,7 +268,7 @@ impl<'a> Machine<'a> {
 
     /// A value as the key of a new field.
     pub(super) fn key(&mut self, value: &Val<'a>) -> Result<Text<'a>, Stop> {
-        let key = self.to_text(value)?;
+        let key = self.text_of(value)?;
         if is_forbidden(&key) {
             return Err(Stop::invalid(format!("`{}` is no allowed key", &*key)));
         }
@@ -302,14 +308,14 @@ impl<'a> Machine<'a> {
 
     fn unary(&mut self, operator: Unary, value: &Val<'a>) -> Outcome<'a> {
         Ok(match operator {
-            Unary::Plus => self.to_number(value)?.into_val(),
-            Unary::Minus => match self.to_number(value)? {
+            Unary::Plus => self.number_of(value)?.into_val(),
+            Unary::Minus => match self.number_of(value)? {
                 Number::Int(0) => Val::Float(-0.0),
                 Number::Int(number) => whole(-number),
                 Number::Float(number) => Val::Float(-number),
             },
             Unary::Not => Val::Bool(!value.truthy()),
-            Unary::BitNot => Val::Int((!self.to_number(value)?.to_i32()).into()),
+            Unary::BitNot => Val::Int((!self.number_of(value)?.to_i32()).into()),
             Unary::TypeOf => Val::constant(value.type_of()),
             Unary::Void => Val::Undefined,
         })
@@ -344,7 +350,11 @@ impl<'a> Machine<'a> {
             Pattern::Object(fields) => {
                 for (name, pattern) in fields {
                     self.charge(1)?;
-                    let field = if value.is_nullish() { None } else { self.member(&value, name)? };
+                    let field = if value.is_nullish() {
+                        None
+                    } else {
+                        self.member(&value, name)?
+                    };
                     if field.is_none() && !self.lenient {
                         return Err(missing(name));
                     }
@@ -363,72 +373,6 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(())
-    }
-
-    fn root(&mut self, root: &'a Root) -> Outcome<'a> {
-        let roots = self.roots;
-        let object = |value: Option<&'a serde_json::Value>| {
-            Ok(value.map_or(Val::Undefined, Val::from))
-        };
-        match root {
-            Root::Json => {
-                Ok(roots.item().map_or(Val::Undefined, |item| Val::Map(Map::Json(item.json()))))
-            }
-            Root::Binary => match roots.binding("$binary") {
-                Some(binary) => Ok(Val::from(binary)),
-                None => self.map(IndexMap::new()),
-            },
-            Root::Input => Ok(Val::View(View::Input)),
-            Root::ItemIndex => Ok(Val::count(roots.item_index())),
-            Root::RunIndex => Ok(Val::count(roots.run_index())),
-            Root::Context => object(roots.context()),
-            Root::Workflow => object(roots.workflow()),
-            Root::Execution => object(roots.execution()),
-            Root::Variables => {
-                Ok(roots.variables().map_or(Val::Undefined, |vars| Val::Map(Map::Json(vars))))
-            }
-            Root::Now => {
-                let now = roots.now().to_zoned(roots.time_zone().clone());
-                Ok(Val::Moment(Rc::new(Moment::luxon(now))))
-            }
-            Root::Today => {
-                let now = roots.now().to_zoned(roots.time_zone().clone());
-                let today = now.start_of_day().map_err(|error| Stop::invalid(error.to_string()))?;
-                Ok(Val::Moment(Rc::new(Moment::luxon(today))))
-            }
-            Root::Node(name) => Ok(self.node(name)),
-            Root::NodeComputed(name) => {
-                let name = self.eval(name)?;
-                let name = self.to_text(&name)?;
-                Ok(self.node(&name))
-            }
-            Root::Step(id) => Ok(self.step(id)),
-            Root::StepComputed(id) => {
-                let id = self.eval(id)?;
-                let id = self.to_text(&id)?;
-                Ok(self.step(&id))
-            }
-            Root::Environment(name) => Ok(self.environment(name)),
-            Root::EnvironmentComputed(name) => {
-                let name = self.eval(name)?;
-                let name = self.to_text(&name)?;
-                Ok(self.environment(&name))
-            }
-        }
-    }
-
-    fn node(&self, name: &str) -> Val<'a> {
-        let view = self.roots.node(name);
-        Val::View(View::Node(Rc::new(Referred { name: name.to_owned(), view })))
-    }
-
-    fn step(&self, id: &str) -> Val<'a> {
-        let view = self.roots.step(id);
-        Val::View(View::Step(Rc::new(Referred { name: id.to_owned(), view })))
-    }
-
-    fn environment(&self, name: &str) -> Val<'a> {
-        self.roots.environment(name).map_or(Val::Undefined, |text| Val::Text(Text::Borrowed(text)))
     }
 }
 

@@ -86,9 +86,11 @@ impl<'a> Machine<'a> {
 
     fn index(&mut self, value: &Val<'a>, index: &Val<'a>) -> Result<Option<Val<'a>>, Stop> {
         if let (Val::List(list), Val::Int(number)) = (value, index) {
-            return Ok(usize::try_from(*number).ok().and_then(|place| list.get(place)));
+            return Ok(usize::try_from(*number)
+                .ok()
+                .and_then(|place| list.get(place)));
         }
-        let name = self.to_text(index)?;
+        let name = self.text_of(index)?;
         self.member(value, &name)
     }
 
@@ -131,7 +133,7 @@ impl<'a> Machine<'a> {
         let output = match arguments.first() {
             None | Some(Val::Undefined | Val::Null) => 0,
             Some(argument) => {
-                usize::try_from(self.to_number(argument)?.to_integer()).unwrap_or(usize::MAX)
+                usize::try_from(self.number_of(argument)?.to_integer()).unwrap_or(usize::MAX)
             }
         };
         let (items, plain): (&'a [Item], bool) = match view {
@@ -145,7 +147,11 @@ impl<'a> Machine<'a> {
                 None => return Err(not_there(step, "step")),
             },
         };
-        let list = if plain { List::Jsons(items) } else { List::Items(items) };
+        let list = if plain {
+            List::Jsons(items)
+        } else {
+            List::Items(items)
+        };
         Ok(match name {
             "first" => list.get(0).unwrap_or(Val::Undefined),
             "last" => list.iter().next_back().unwrap_or(Val::Undefined),
@@ -159,7 +165,10 @@ fn json<'a>(item: &'a Item) -> Val<'a> {
 }
 
 fn not_there(node: &Referred<'_>, what: &str) -> Stop {
-    let message = format!("the {what} `{}` is not there or has not run before", node.name);
+    let message = format!(
+        "the {what} `{}` is not there or has not run before",
+        node.name
+    );
     Stop::new(ErrorCode::EXPRESSION_REFERENCE, message)
 }
 

@@ -12,6 +12,7 @@
 
 mod compile;
 mod convert;
+mod duration;
 mod error;
 mod functions;
 mod ir;
@@ -21,7 +22,9 @@ mod member;
 mod moment;
 mod moment_text;
 mod number;
+mod operator;
 mod options;
+mod origin;
 mod parameters;
 mod references;
 mod roots;

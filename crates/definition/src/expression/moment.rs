@@ -4,6 +4,7 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 
+pub(super) use super::duration::{Duration, Unit};
 use super::error::Stop;
 use super::functions::Entry;
 use super::value::Val;
@@ -40,9 +41,15 @@ pub(super) static PROPERTIES: &[Entry<Property>] = &[
     entry("minute", |at| Val::Int(at.minute().into())),
     entry("second", |at| Val::Int(at.second().into())),
     entry("millisecond", |at| Val::Int(at.millisecond().into())),
-    entry("weekday", |at| Val::Int(at.weekday().to_monday_one_offset().into())),
-    entry("weekNumber", |at| Val::Int(at.date().iso_week_date().week().into())),
-    entry("weekYear", |at| Val::Int(at.date().iso_week_date().year().into())),
+    entry("weekday", |at| {
+        Val::Int(at.weekday().to_monday_one_offset().into())
+    }),
+    entry("weekNumber", |at| {
+        Val::Int(at.date().iso_week_date().week().into())
+    }),
+    entry("weekYear", |at| {
+        Val::Int(at.date().iso_week_date().year().into())
+    }),
     entry("ordinal", |at| Val::Int(at.day_of_year().into())),
     entry("daysInMonth", |at| Val::Int(at.days_in_month().into())),
     entry("daysInYear", |at| Val::Int(at.days_in_year().into())),
@@ -59,12 +66,18 @@ pub(super) static PROPERTIES: &[Entry<Property>] = &[
 
 impl Moment {
     pub(super) fn luxon(at: Zoned) -> Self {
-        Self { at, kind: Kind::Luxon }
+        Self {
+            at,
+            kind: Kind::Luxon,
+        }
     }
 
     /// The same kind of date at another time.
     pub(super) fn at(&self, at: Zoned) -> Self {
-        Self { at, kind: self.kind }
+        Self {
+            at,
+            kind: self.kind,
+        }
     }
 
     pub(super) fn milliseconds(&self) -> i64 {
@@ -81,119 +94,6 @@ impl Moment {
         match self.kind {
             Kind::Luxon => iso(&self.at),
             Kind::Plain => iso(&self.at.with_time_zone(TimeZone::UTC)),
-        }
-    }
-}
-
-/// A unit of time, from the shortest to the longest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unit {
-    Millisecond,
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Month,
-    Quarter,
-    Year,
-}
-
-impl Unit {
-    const ALL: [(Self, &'static str, f64); 9] = [
-        (Self::Year, "years", 365.0 * 86_400_000.0),
-        (Self::Quarter, "quarters", 91.0 * 86_400_000.0),
-        (Self::Month, "months", 30.0 * 86_400_000.0),
-        (Self::Week, "weeks", 7.0 * 86_400_000.0),
-        (Self::Day, "days", 86_400_000.0),
-        (Self::Hour, "hours", 3_600_000.0),
-        (Self::Minute, "minutes", 60_000.0),
-        (Self::Second, "seconds", 1_000.0),
-        (Self::Millisecond, "milliseconds", 1.0),
-    ];
-
-    /// Reads `day` or `days`.
-    pub(super) fn parse(name: &str) -> Result<Self, Stop> {
-        let lower = name.trim().to_ascii_lowercase();
-        let plural = if lower.ends_with('s') { lower } else { format!("{lower}s") };
-        Self::ALL.iter().find(|(_, known, _)| *known == plural).map(|(unit, _, _)| *unit).ok_or_else(
-            || {
-                Stop::invalid(format!(
-                    "`{name}` is no unit of time; write `years`, `months`, `weeks`, `days`, \
-                     `hours`, `minutes`, `seconds` or `milliseconds`"
-                ))
-            },
-        )
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(unit, _, _)| *unit == self).map_or("", |(_, name, _)| name)
-    }
-
-    /// How long it takes; months and years as Luxon counts them where no date is at hand.
-    pub(super) fn milliseconds(self) -> f64 {
-        Self::ALL.iter().find(|(unit, _, _)| *unit == self).map_or(1.0, |(_, _, length)| *length)
-    }
-
-    fn span(self, count: i64) -> Option<Span> {
-        let span = Span::new();
-        match self {
-            Self::Year => span.try_years(count),
-            Self::Quarter => span.try_months(count.checked_mul(3)?),
-            Self::Month => span.try_months(count),
-            Self::Week => span.try_weeks(count),
-            Self::Day => span.try_days(count),
-            Self::Hour => span.try_hours(count),
-            Self::Minute => span.try_minutes(count),
-            Self::Second => span.try_seconds(count),
-            Self::Millisecond => span.try_milliseconds(count),
-        }
-        .ok()
-    }
-}
-
-/// A length of time, in the units in which it was given.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Duration {
-    pub(super) parts: Vec<(Unit, f64)>,
-}
-
-impl Duration {
-    pub(super) fn milliseconds(&self) -> f64 {
-        self.parts.iter().map(|(unit, count)| unit.milliseconds() * count).sum()
-    }
-
-    pub(super) fn property<'a>(&self, name: &str) -> Option<Val<'a>> {
-        let unit = Unit::ALL.iter().find(|(_, known, _)| *known == name)?.0;
-        let count = self.parts.iter().find(|(part, _)| *part == unit).map_or(0.0, |(_, count)| *count);
-        Some(super::number::tidy(count))
-    }
-
-    /// ISO 8601, such as `P1DT2H`.
-    pub(super) fn to_text(&self) -> String {
-        let mut date = String::new();
-        let mut time = String::new();
-        for (unit, count) in &self.parts {
-            let (into, count, letter) = match unit {
-                Unit::Year => (&mut date, *count, "Y"),
-                Unit::Quarter => (&mut date, count * 3.0, "M"),
-                Unit::Month => (&mut date, *count, "M"),
-                Unit::Week => (&mut date, *count, "W"),
-                Unit::Day => (&mut date, *count, "D"),
-                Unit::Hour => (&mut time, *count, "H"),
-                Unit::Minute => (&mut time, *count, "M"),
-                Unit::Second => (&mut time, *count, "S"),
-                Unit::Millisecond => (&mut time, count / 1000.0, "S"),
-            };
-            if count != 0.0 {
-                into.push_str(&super::number::float_text(count));
-                into.push_str(letter);
-            }
-        }
-        match (date.is_empty(), time.is_empty()) {
-            (true, true) => "PT0S".to_owned(),
-            (_, true) => format!("P{date}"),
-            (_, false) => format!("P{date}T{time}"),
         }
     }
 }
@@ -215,7 +115,9 @@ pub(super) fn plus(at: &Zoned, duration: &Duration, sign: f64) -> Result<Zoned, 
         at = at.checked_add(span).map_err(|_| out_of_range())?;
         rest += count.fract() * unit.milliseconds();
     }
-    let rest = Unit::Millisecond.span(rest.round() as i64).ok_or_else(out_of_range)?;
+    let rest = Unit::Millisecond
+        .span(rest.round() as i64)
+        .ok_or_else(out_of_range)?;
     at.checked_add(rest).map_err(|_| out_of_range())
 }
 
@@ -246,7 +148,9 @@ pub(super) fn start_of(at: &Zoned, unit: Unit) -> Result<Zoned, Stop> {
 }
 
 pub(super) fn end_of(at: &Zoned, unit: Unit) -> Result<Zoned, Stop> {
-    let one = |unit, count| Duration { parts: vec![(unit, count)] };
+    let one = |unit, count| Duration {
+        parts: vec![(unit, count)],
+    };
     let next = plus(&start_of(at, unit)?, &one(unit, 1.0), 1.0)?;
     plus(&next, &one(Unit::Millisecond, -1.0), 1.0)
 }
@@ -254,7 +158,11 @@ pub(super) fn end_of(at: &Zoned, unit: Unit) -> Result<Zoned, Stop> {
 /// From `earlier` to `later`: whole numbers of all units but the smallest, which has the rest.
 pub(super) fn between(earlier: &Zoned, later: &Zoned, units: &[Unit]) -> Result<Duration, Stop> {
     let sign = if earlier > later { -1.0 } else { 1.0 };
-    let (mut from, to) = if earlier > later { (later.clone(), earlier) } else { (earlier.clone(), later) };
+    let (mut from, to) = if earlier > later {
+        (later.clone(), earlier)
+    } else {
+        (earlier.clone(), later)
+    };
     let mut units = units.to_vec();
     units.sort_unstable_by(|a, b| b.cmp(a));
     units.dedup();
@@ -265,7 +173,9 @@ pub(super) fn between(earlier: &Zoned, later: &Zoned, units: &[Unit]) -> Result<
             let count = left / unit.milliseconds();
             let last = index + 1 == units.len();
             let count = if last { count } else { count.trunc() };
-            let span = Duration { parts: vec![(unit, count.trunc())] };
+            let span = Duration {
+                parts: vec![(unit, count.trunc())],
+            };
             from = plus(&from, &span, 1.0)?;
             parts.push((unit, count * sign));
             continue;
@@ -279,7 +189,15 @@ pub(super) fn between(earlier: &Zoned, later: &Zoned, units: &[Unit]) -> Result<
             _ => 0.95,
         } * 86_400_000.0;
         let (mut low, mut high) = (0_i64, (left / shortest) as i64 + 1);
-        let step = |count: i64| plus(&from, &Duration { parts: vec![(unit, count as f64)] }, 1.0);
+        let step = |count: i64| {
+            plus(
+                &from,
+                &Duration {
+                    parts: vec![(unit, count as f64)],
+                },
+                1.0,
+            )
+        };
         while low < high {
             let middle = low + (high - low + 1) / 2;
             if step(middle).is_ok_and(|reached| reached <= *to) {
@@ -309,7 +227,9 @@ fn milliseconds_between(from: &Zoned, to: &Zoned) -> f64 {
 /// A date at so many milliseconds since 1970.
 pub(super) fn from_milliseconds(milliseconds: f64, zone: &TimeZone) -> Result<Zoned, Stop> {
     if !milliseconds.is_finite() {
-        return Err(Stop::wrong_type("the date is invalid: its time is no number"));
+        return Err(Stop::wrong_type(
+            "the date is invalid: its time is no number",
+        ));
     }
     Timestamp::from_millisecond(milliseconds as i64)
         .map(|at| at.to_zoned(zone.clone()))
@@ -318,8 +238,18 @@ pub(super) fn from_milliseconds(milliseconds: f64, zone: &TimeZone) -> Result<Zo
 
 pub(super) fn month_name(at: &Zoned) -> &'static str {
     const NAMES: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     NAMES[(at.month() as usize).saturating_sub(1) % 12]
 }
@@ -337,7 +267,9 @@ pub(super) fn weekday_name(at: &Zoned) -> &'static str {
 }
 
 pub(super) fn zone_name(at: &Zoned) -> String {
-    at.time_zone().iana_name().map_or_else(|| format!("UTC{}", at.offset()), str::to_owned)
+    at.time_zone()
+        .iana_name()
+        .map_or_else(|| format!("UTC{}", at.offset()), str::to_owned)
 }
 
 /// An offset such as `+01:00`, or `Z` in UTC.
@@ -357,13 +289,22 @@ pub(super) fn offset_digits(seconds: i32, separator: &str) -> String {
 
 pub(super) fn iso_date(at: &Zoned) -> String {
     let year = at.year();
-    let year =
-        if year < 0 { format!("-{:06}", year.unsigned_abs()) } else { format!("{year:04}") };
+    let year = if year < 0 {
+        format!("-{:06}", year.unsigned_abs())
+    } else {
+        format!("{year:04}")
+    };
     format!("{year}-{:02}-{:02}", at.month(), at.day())
 }
 
 pub(super) fn iso_time(at: &Zoned) -> String {
-    format!("{:02}:{:02}:{:02}.{:03}", at.hour(), at.minute(), at.second(), at.millisecond())
+    format!(
+        "{:02}:{:02}:{:02}.{:03}",
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond()
+    )
 }
 
 pub(super) fn iso(at: &Zoned) -> String {

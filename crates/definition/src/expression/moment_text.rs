@@ -18,7 +18,11 @@ pub(super) fn parse_iso(text: &str, zone: &TimeZone, days: &TimeZone) -> Option<
     }
     let bare = text.len() <= 10;
     let civil = if bare {
-        let months = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
+        let months = if text.len() == 7 {
+            format!("{text}-01")
+        } else {
+            text.to_owned()
+        };
         months.parse::<Date>().map(DateTime::from)
     } else {
         text.parse::<DateTime>()
@@ -31,8 +35,16 @@ pub(super) fn parse_iso(text: &str, zone: &TimeZone, days: &TimeZone) -> Option<
 /// Reads a date in ISO 8601, RFC 2822 or a few common ways of writing it.
 pub(super) fn parse_any(text: &str, zone: &TimeZone, days: &TimeZone) -> Result<Zoned, Stop> {
     const FORMATS: &[&str] = &[
-        "%Y/%m/%d", "%m/%d/%Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y",
-        "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M", "%m/%d/%Y %H:%M",
+        "%Y/%m/%d",
+        "%m/%d/%Y",
+        "%b %d, %Y",
+        "%B %d, %Y",
+        "%d %b %Y",
+        "%d %B %Y",
+        "%Y/%m/%d %H:%M:%S",
+        "%m/%d/%Y %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+        "%m/%d/%Y %H:%M",
     ];
     if let Some(at) = parse_iso(text, zone, days) {
         return Ok(at);
@@ -53,7 +65,9 @@ pub(super) fn parse_any(text: &str, zone: &TimeZone, days: &TimeZone) -> Result<
 
 pub(super) fn no_date(text: &str) -> Stop {
     let shown: String = text.chars().take(60).collect();
-    Stop::wrong_type(format!("`{shown}` is no date; write one like `2024-12-31T23:59:00Z`"))
+    Stop::wrong_type(format!(
+        "`{shown}` is no date; write one like `2024-12-31T23:59:00Z`"
+    ))
 }
 
 /// Finds a time zone by its name, `utc`, `local`, or an offset such as `UTC+2`.
@@ -67,7 +81,9 @@ pub(super) fn zone(name: &str, local: &TimeZone) -> Result<TimeZone, Stop> {
     }
     let unknown = || {
         let shown: String = name.chars().take(60).collect();
-        Stop::invalid(format!("`{shown}` is no time zone; write one like `Europe/Berlin` or `UTC+2`"))
+        Stop::invalid(format!(
+            "`{shown}` is no time zone; write one like `Europe/Berlin` or `UTC+2`"
+        ))
     };
     if let Some(offset) = lower.strip_prefix("utc") {
         let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "0"));
@@ -78,7 +94,9 @@ pub(super) fn zone(name: &str, local: &TimeZone) -> Result<TimeZone, Stop> {
             return Err(unknown());
         }
         let seconds = hours * 3600 + if negative { -minutes } else { minutes } * 60;
-        return Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|_| unknown());
+        return Offset::from_seconds(seconds)
+            .map(TimeZone::fixed)
+            .map_err(|_| unknown());
     }
     TimeZone::get(name).map_err(|_| unknown())
 }
@@ -164,7 +182,10 @@ fn written(at: &Zoned, token: &str) -> Result<String, Stop> {
         "ss" => format!("{:02}", at.second()),
         "S" => at.millisecond().to_string(),
         "SSS" => format!("{:03}", at.millisecond()),
-        "Z" => offset_digits(seconds, ":").replace(":00", "").replace("+0", "+").replace("-0", "-"),
+        "Z" => offset_digits(seconds, ":")
+            .replace(":00", "")
+            .replace("+0", "+")
+            .replace("-0", "-"),
         "ZZ" => offset_digits(seconds, ":"),
         "ZZZ" => offset_digits(seconds, ""),
         "z" => zone_name(at),
@@ -217,16 +238,27 @@ impl Fields {
     /// Reads one token; gives what is left, or nothing if the text does not fit.
     fn read<'t>(&mut self, token: &str, text: &'t str) -> Result<Option<&'t str>, Stop> {
         let digits = |most: usize| {
-            let end = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+            let end = text
+                .bytes()
+                .take(most)
+                .take_while(u8::is_ascii_digit)
+                .count();
             Some((text[..end].parse::<i64>().ok()?, &text[end..]))
         };
         let signed = || {
             let sign = usize::from(text.starts_with('-'));
-            let end = sign + text[sign..].bytes().take(15).take_while(u8::is_ascii_digit).count();
+            let end = sign
+                + text[sign..]
+                    .bytes()
+                    .take(15)
+                    .take_while(u8::is_ascii_digit)
+                    .count();
             Some((text[..end].parse::<i64>().ok()?, &text[end..]))
         };
         let letters = || {
-            let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+            let end = text
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(text.len());
             (text[..end].to_ascii_lowercase(), &text[end..])
         };
         macro_rules! number {
@@ -284,13 +316,23 @@ impl Fields {
                     _ => return Ok(None),
                 };
                 let body = &text[1..];
-                let end = body.bytes().take_while(|b| b.is_ascii_digit() || *b == b':').count();
+                let end = body
+                    .bytes()
+                    .take_while(|b| b.is_ascii_digit() || *b == b':')
+                    .count();
                 let digits = body[..end].replace(':', "");
-                let Ok(number) = digits.get(..digits.len().min(4)).unwrap_or("").parse::<i32>() else {
+                let Ok(number) = digits
+                    .get(..digits.len().min(4))
+                    .unwrap_or("")
+                    .parse::<i32>()
+                else {
                     return Ok(None);
                 };
-                let (hours, minutes) =
-                    if digits.len() > 2 { (number / 100, number % 100) } else { (number, 0) };
+                let (hours, minutes) = if digits.len() > 2 {
+                    (number / 100, number % 100)
+                } else {
+                    (number, 0)
+                };
                 self.offset = Some(sign * (hours * 3600 + minutes * 60));
                 Ok(Some(&body[end..]))
             }
@@ -303,7 +345,11 @@ impl Fields {
             return Some(Timestamp::from_second(seconds).ok()?.to_zoned(zone.clone()));
         }
         if let Some(milliseconds) = self.milliseconds {
-            return Some(Timestamp::from_millisecond(milliseconds).ok()?.to_zoned(zone.clone()));
+            return Some(
+                Timestamp::from_millisecond(milliseconds)
+                    .ok()?
+                    .to_zoned(zone.clone()),
+            );
         }
         let hour = match self.afternoon {
             Some(true) if self.hour < 12 => self.hour + 12,
@@ -320,7 +366,9 @@ impl Fields {
             small(hour)?,
             small(self.minute)?,
             small(self.second)?,
-            i32::try_from(self.millisecond).ok()?.checked_mul(1_000_000)?,
+            i32::try_from(self.millisecond)
+                .ok()?
+                .checked_mul(1_000_000)?,
         );
         let civil = date.ok()?.to_datetime(time.ok()?);
         let own = match self.offset {

@@ -135,7 +135,12 @@ pub(super) fn float_text(number: f64) -> String {
         return "NaN".to_owned();
     }
     if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+        return if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned();
     }
     if number == 0.0 {
         return "0".to_owned();
@@ -155,8 +160,17 @@ pub(super) fn float_text(number: f64) -> String {
     } else if -6 < point && point <= 0 {
         format!("{sign}0.{}{digits}", zeros(-point))
     } else {
-        let rest = if count > 1 { format!(".{}", &digits[1..]) } else { String::new() };
-        format!("{sign}{}{rest}e{}{}", &digits[..1], if point > 0 { "+" } else { "-" }, (point - 1).abs())
+        let rest = if count > 1 {
+            format!(".{}", &digits[1..])
+        } else {
+            String::new()
+        };
+        format!(
+            "{sign}{}{rest}e{}{}",
+            &digits[..1],
+            if point > 0 { "+" } else { "-" },
+            (point - 1).abs()
+        )
     }
 }
 
@@ -166,7 +180,14 @@ pub(super) fn parse(text: &str) -> Number {
     if text.is_empty() {
         return Number::Int(0);
     }
-    for (prefix, radix) in [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2)] {
+    for (prefix, radix) in [
+        ("0x", 16),
+        ("0X", 16),
+        ("0o", 8),
+        ("0O", 8),
+        ("0b", 2),
+        ("0B", 2),
+    ] {
         if let Some(digits) = text.strip_prefix(prefix) {
             return if digits.chars().all(|c| c.is_digit(radix)) {
                 parse_digits(digits, radix)
@@ -181,7 +202,11 @@ pub(super) fn parse(text: &str) -> Number {
 fn decimal(text: &str) -> Option<Number> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned == "Infinity" {
-        let infinity = if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
+        let infinity = if text.starts_with('-') {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
         return Some(Number::Float(infinity));
     }
     // Rust would read `inf` and `nan` as well.
@@ -255,15 +280,25 @@ pub(super) fn fixed(number: f64, digits: usize) -> String {
     // More digits than a float of this size can tell apart, so that the cut is exact.
     let long = format!("{:.*}", digits + 30, number.abs());
     let point = long.find('.').unwrap_or(long.len());
-    let cut = if digits == 0 { point } else { point + 1 + digits };
+    let cut = if digits == 0 {
+        point
+    } else {
+        point + 1 + digits
+    };
     let mut kept: Vec<u8> = long.as_bytes()[..cut].to_vec();
-    let next = long.as_bytes().get(if digits == 0 { point + 1 } else { cut });
+    let next = long
+        .as_bytes()
+        .get(if digits == 0 { point + 1 } else { cut });
     if next.is_some_and(|digit| *digit >= b'5') {
         increment(&mut kept);
     }
     let text: String = kept.iter().map(|byte| char::from(*byte)).collect();
     let zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-    if number < 0.0 && !zero { format!("-{text}") } else { text }
+    if number < 0.0 && !zero {
+        format!("-{text}")
+    } else {
+        text
+    }
 }
 
 /// Adds one to the last digit of a decimal text.
@@ -321,16 +356,30 @@ pub(super) fn round(number: f64, decimals: i32) -> f64 {
         let text = format!("{number:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let exponent = exponent.parse::<i32>().unwrap_or(0).saturating_add(by);
-        format!("{mantissa}e{exponent}").parse::<f64>().unwrap_or(number)
+        format!("{mantissa}e{exponent}")
+            .parse::<f64>()
+            .unwrap_or(number)
     };
     if !number.is_finite() {
         return number;
     }
     // Shifting the decimal text is exact where multiplying by a power of ten is not.
-    let shifted = if decimals == 0 { number } else { shift(number, decimals) };
+    let shifted = if decimals == 0 {
+        number
+    } else {
+        shift(number, decimals)
+    };
     let floor = shifted.floor();
-    let rounded = if shifted - floor >= 0.5 { floor + 1.0 } else { floor };
-    if decimals == 0 || !rounded.is_finite() { rounded } else { shift(rounded, -decimals) }
+    let rounded = if shifted - floor >= 0.5 {
+        floor + 1.0
+    } else {
+        floor
+    };
+    if decimals == 0 || !rounded.is_finite() {
+        rounded
+    } else {
+        shift(rounded, -decimals)
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,7 @@ pub enum Syntax {
 }
 
 /// What a field that is not there means.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum MissingFields {
     /// It is `undefined`, and so is everything below it: the whole becomes `null`.
@@ -39,7 +37,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { steps: 1_000_000, depth: 128, output: ByteSize::mib(16) }
+        Self {
+            steps: 1_000_000,
+            depth: 128,
+            output: ByteSize::mib(16),
+        }
     }
 }
 
@@ -55,6 +57,9 @@ pub struct EvaluateOptions {
 impl EvaluateOptions {
     /// The default limits, and an error for every field that is not there.
     pub fn strict() -> Self {
-        Self { missing: MissingFields::Strict, ..Self::default() }
+        Self {
+            missing: MissingFields::Strict,
+            ..Self::default()
+        }
     }
 }

@@ -89,23 +89,14 @@ impl ParameterTemplate {
         &self.source
     }
 
-    /// JSON Pointers of the values that a template will give.
-    pub fn dynamic_pointers(&self) -> Vec<String> {
-        let mut pointers = Vec::new();
-        let mut open = vec![(String::new(), &self.tree)];
-        while let Some((pointer, tree)) = open.pop() {
-            match tree {
-                Tree::Static(_) => {}
-                Tree::Template(_) => pointers.push(pointer),
-                Tree::Array(elements) => open.extend(
-                    elements.iter().enumerate().map(|(at, tree)| (format!("{pointer}/{at}"), tree)),
-                ),
-                Tree::Object(fields) => open.extend(
-                    fields.iter().map(|(name, tree)| (format!("{pointer}/{}", escape(name)), tree)),
-                ),
-            }
-        }
-        pointers
+    /// JSON Pointers of the values that a template will give, unless they take more than `limit`
+    /// bytes together.
+    pub fn dynamic_pointers(&self, limit: usize) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        let mut left = limit;
+        self.tree
+            .dynamic_pointers(&mut String::new(), &mut found, &mut left)?;
+        Some(found)
     }
 
     /// What all expressions read, deferred ones included.
@@ -136,7 +127,10 @@ impl ParameterTemplate {
                 pointer.push('/');
                 pointer.push_str(&step);
             }
-            PlacedEvaluationError { pointer, error: placed.error }
+            PlacedEvaluationError {
+                pointer,
+                error: placed.error,
+            }
         })
     }
 }
@@ -146,7 +140,11 @@ struct Placed {
     error: super::error::EvaluationError,
 }
 
-fn evaluate(tree: &Tree, roots: &dyn Roots, options: &EvaluateOptions) -> Result<Value, Box<Placed>> {
+fn evaluate(
+    tree: &Tree,
+    roots: &dyn Roots,
+    options: &EvaluateOptions,
+) -> Result<Value, Box<Placed>> {
     let at = |step: String| {
         move |mut placed: Box<Placed>| {
             placed.steps.push(step);
@@ -155,9 +153,12 @@ fn evaluate(tree: &Tree, roots: &dyn Roots, options: &EvaluateOptions) -> Result
     };
     match tree {
         Tree::Static(value) => Ok(value.clone()),
-        Tree::Template(template) => template
-            .evaluate(roots, options)
-            .map_err(|error| Box::new(Placed { steps: Vec::new(), error })),
+        Tree::Template(template) => template.evaluate(roots, options).map_err(|error| {
+            Box::new(Placed {
+                steps: Vec::new(),
+                error,
+            })
+        }),
         Tree::Array(elements) => {
             let mut values = Vec::with_capacity(elements.len());
             for (index, element) in elements.iter().enumerate() {
@@ -170,7 +171,10 @@ fn evaluate(tree: &Tree, roots: &dyn Roots, options: &EvaluateOptions) -> Result
             let mut object = serde_json::Map::with_capacity(fields.len());
             for (name, field) in fields {
                 let value = evaluate(field, roots, options);
-                object.insert(name.clone(), value.map_err(|placed| at(escape(name))(placed))?);
+                object.insert(
+                    name.clone(),
+                    value.map_err(|placed| at(escape(name))(placed))?,
+                );
             }
             Ok(Value::Object(object))
         }
@@ -185,7 +189,8 @@ impl Compilation<'_> {
     fn tree(&mut self, value: &Value, depth: usize) -> Tree {
         if depth > MAX_DEPTH {
             let message = format!("parameters nest deeper than {MAX_DEPTH} levels");
-            self.errors.push((self.pointer.clone(), ExpressionError::limit(0..0, message)));
+            self.errors
+                .push((self.pointer.clone(), ExpressionError::limit(0..0, message)));
             return Tree::Static(Value::Null);
         }
         match value {
@@ -197,7 +202,9 @@ impl Compilation<'_> {
                     .map(|(index, value)| self.below(&index.to_string(), value, depth))
                     .collect();
                 if elements.iter().all(Tree::is_static) {
-                    return Tree::Static(elements.into_iter().filter_map(Tree::into_static).collect());
+                    return Tree::Static(
+                        elements.into_iter().filter_map(Tree::into_static).collect(),
+                    );
                 }
                 Tree::Array(elements)
             }
@@ -208,8 +215,9 @@ impl Compilation<'_> {
                     .collect();
                 if fields.iter().all(|(_, tree)| tree.is_static()) {
                     let fields = fields.into_iter();
-                    let object: serde_json::Map<String, Value> =
-                        fields.filter_map(|(name, tree)| Some((name, tree.into_static()?))).collect();
+                    let object: serde_json::Map<String, Value> = fields
+                        .filter_map(|(name, tree)| Some((name, tree.into_static()?)))
+                        .collect();
                     return Tree::Static(Value::Object(object));
                 }
                 Tree::Object(fields)
@@ -255,6 +263,39 @@ impl Compilation<'_> {
 }
 
 impl Tree {
+    fn dynamic_pointers(
+        &self,
+        pointer: &mut String,
+        found: &mut Vec<String>,
+        left: &mut usize,
+    ) -> Option<()> {
+        let length = pointer.len();
+        match self {
+            Self::Static(_) => {}
+            Self::Template(_) => {
+                *left = left.checked_sub(length)?;
+                found.push(pointer.clone());
+            }
+            Self::Array(elements) => {
+                for (place, element) in elements.iter().enumerate() {
+                    pointer.push('/');
+                    pointer.push_str(&place.to_string());
+                    element.dynamic_pointers(pointer, found, left)?;
+                    pointer.truncate(length);
+                }
+            }
+            Self::Object(fields) => {
+                for (name, field) in fields {
+                    pointer.push('/');
+                    pointer.push_str(&escape(name));
+                    field.dynamic_pointers(pointer, found, left)?;
+                    pointer.truncate(length);
+                }
+            }
+        }
+        Some(())
+    }
+
     fn is_static(&self) -> bool {
         matches!(self, Self::Static(_))
     }

@@ -21,7 +21,12 @@ pub struct NodeView<'a> {
 impl<'a> NodeView<'a> {
     /// A node that ended well with these items, none of which the current item was made from.
     pub fn new(items: &'a [Item]) -> Self {
-        Self { items, outputs: &[], status: NodeStatus::Success, paired: None }
+        Self {
+            items,
+            outputs: &[],
+            status: NodeStatus::Success,
+            paired: None,
+        }
     }
 
     /// Says from which item the current one was made.

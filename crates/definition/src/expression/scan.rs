@@ -10,9 +10,10 @@
 use std::ops::Range;
 
 use super::error::ExpressionError;
+use super::operator::{OPERATORS, Operator, POWER, RELATIONAL};
 
 /// How deeply an expression may nest.
-const MAX_NESTING: usize = 96;
+const MAX_NESTING: usize = 64;
 /// How long an expression may be, in bytes.
 const MAX_LENGTH: usize = 64 << 10;
 
@@ -48,69 +49,6 @@ enum Previous {
     Parenthesis,
     Arrow,
     Other,
-}
-
-const RELATIONAL: u8 = 8;
-const POWER: u8 = 12;
-
-/// Operators by their text, longest first, with what they do.
-const OPERATORS: &[(&str, Operator)] = &[
-    (">>>=", Operator::Assign),
-    ("...", Operator::Spread),
-    ("===", Operator::Binary(7)),
-    ("!==", Operator::Binary(7)),
-    ("**=", Operator::Assign),
-    (">>>", Operator::Binary(9)),
-    ("<<=", Operator::Assign),
-    (">>=", Operator::Assign),
-    ("&&=", Operator::Assign),
-    ("||=", Operator::Assign),
-    ("??=", Operator::Assign),
-    ("=>", Operator::Arrow),
-    ("==", Operator::Binary(7)),
-    ("!=", Operator::Binary(7)),
-    ("<=", Operator::Binary(RELATIONAL)),
-    (">=", Operator::Binary(RELATIONAL)),
-    ("&&", Operator::Binary(3)),
-    ("||", Operator::Binary(2)),
-    ("??", Operator::Binary(1)),
-    ("**", Operator::Binary(POWER)),
-    ("<<", Operator::Binary(9)),
-    (">>", Operator::Binary(9)),
-    ("++", Operator::Update),
-    ("--", Operator::Update),
-    ("+=", Operator::Assign),
-    ("-=", Operator::Assign),
-    ("*=", Operator::Assign),
-    ("/=", Operator::Assign),
-    ("%=", Operator::Assign),
-    ("&=", Operator::Assign),
-    ("|=", Operator::Assign),
-    ("^=", Operator::Assign),
-    ("=", Operator::Assign),
-    ("!", Operator::Prefix),
-    ("~", Operator::Prefix),
-    ("+", Operator::Sign),
-    ("-", Operator::Sign),
-    ("*", Operator::Binary(11)),
-    ("/", Operator::Binary(11)),
-    ("%", Operator::Binary(11)),
-    ("<", Operator::Binary(RELATIONAL)),
-    (">", Operator::Binary(RELATIONAL)),
-    ("&", Operator::Binary(6)),
-    ("^", Operator::Binary(5)),
-    ("|", Operator::Binary(4)),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Assign,
-    Update,
-    Spread,
-    Arrow,
-    Prefix,
-    Sign,
-    Binary(u8),
 }
 
 /// Finds the end of the expression that begins at `start`.
@@ -158,18 +96,25 @@ impl Scanner<'_> {
             let Some(&byte) = self.bytes.get(self.at) else {
                 return Ok(match self.until {
                     Until::Braces => Scanned::Unclosed,
-                    Until::EndOfText => {
-                        Scanned::Closed { code: self.start..self.at, next: self.at }
-                    }
+                    Until::EndOfText => Scanned::Closed {
+                        code: self.start..self.at,
+                        next: self.at,
+                    },
                 });
             };
             if byte == b'}' && self.ends_here() {
-                return Ok(Scanned::Closed { code: self.start..self.at, next: self.at + 2 });
+                return Ok(Scanned::Closed {
+                    code: self.start..self.at,
+                    next: self.at + 2,
+                });
             }
             self.token(byte)?;
             if self.stack.len() > MAX_NESTING {
                 let message = format!("an expression nests deeper than {MAX_NESTING} levels");
-                return Err(ExpressionError::limit(self.at.saturating_sub(1)..self.at, message));
+                return Err(ExpressionError::limit(
+                    self.at.saturating_sub(1)..self.at,
+                    message,
+                ));
             }
         }
     }
@@ -212,8 +157,11 @@ impl Scanner<'_> {
                 self.pop_to_bracket(byte);
                 self.at += 1;
                 self.operand = true;
-                self.previous =
-                    if byte == b',' { Previous::KeyPlace } else { Previous::Other };
+                self.previous = if byte == b',' {
+                    Previous::KeyPlace
+                } else {
+                    Previous::Other
+                };
                 return Ok(());
             }
             b';' => return self.semicolon(),
@@ -238,7 +186,9 @@ impl Scanner<'_> {
     fn skip_blank(&mut self) -> Scan {
         loop {
             let rest = &self.text[self.at..];
-            let Some(next) = rest.chars().next() else { return Ok(()) };
+            let Some(next) = rest.chars().next() else {
+                return Ok(());
+            };
             if next.is_whitespace() || next == '\u{feff}' {
                 self.at += next.len_utf8();
             } else if rest.starts_with("//") {
@@ -309,7 +259,8 @@ impl Scanner<'_> {
     }
 
     fn number(&mut self) {
-        let hex = self.bytes[self.at..].starts_with(b"0x") || self.bytes[self.at..].starts_with(b"0X");
+        let hex =
+            self.bytes[self.at..].starts_with(b"0x") || self.bytes[self.at..].starts_with(b"0X");
         let mut at = self.at;
         while let Some(&byte) = self.bytes.get(at) {
             let sign = matches!(byte, b'+' | b'-')
@@ -352,11 +303,17 @@ impl Scanner<'_> {
         if bracket == b'{' {
             match self.previous {
                 Previous::Arrow => {
-                    return Err(ExpressionError::unsupported(self.at..self.at + 1, "a function body of statements")
-                        .with_hint("write the function's result as one expression: `x => …`"));
+                    return Err(ExpressionError::unsupported(
+                        self.at..self.at + 1,
+                        "a function body of statements",
+                    )
+                    .with_hint("write the function's result as one expression: `x => …`"));
                 }
                 Previous::Parenthesis => {
-                    return Err(ExpressionError::unsupported(self.at..self.at + 1, "a method definition"));
+                    return Err(ExpressionError::unsupported(
+                        self.at..self.at + 1,
+                        "a method definition",
+                    ));
                 }
                 Previous::Dot | Previous::KeyPlace | Previous::Other => {}
             }
@@ -364,7 +321,11 @@ impl Scanner<'_> {
         self.stack.push(Entry::Open(bracket));
         self.at += 1;
         self.operand = true;
-        self.previous = if bracket == b'{' { Previous::KeyPlace } else { Previous::Other };
+        self.previous = if bracket == b'{' {
+            Previous::KeyPlace
+        } else {
+            Previous::Other
+        };
         Ok(())
     }
 
@@ -385,8 +346,10 @@ impl Scanner<'_> {
             _ => b'}',
         };
         if bracket != expected {
-            let message =
-                format!("`{}` is found where `{}` is expected", bracket as char, expected as char);
+            let message = format!(
+                "`{}` is found where `{}` is expected",
+                bracket as char, expected as char
+            );
             return Err(ExpressionError::syntax(self.at..self.at + 1, message));
         }
         self.at += 1;
@@ -429,13 +392,18 @@ impl Scanner<'_> {
     fn word(&mut self) -> Scan {
         let rest = &self.text[self.at..];
         let length = rest
-            .find(|c: char| !(c == '$' || c == '_' || c.is_alphanumeric() || (!c.is_ascii() && !c.is_whitespace() && c != '\u{feff}')))
+            .find(|c: char| {
+                !(c == '$'
+                    || c == '_'
+                    || c.is_alphanumeric()
+                    || (!c.is_ascii() && !c.is_whitespace() && c != '\u{feff}'))
+            })
             .unwrap_or(rest.len());
         let word = &rest[..length];
         let span = self.at..self.at + length;
         self.at = span.end;
-        let key = self.previous == Previous::KeyPlace
-            && rest[length..].trim_start().starts_with(':');
+        let key =
+            self.previous == Previous::KeyPlace && rest[length..].trim_start().starts_with(':');
         if self.previous == Previous::Dot || key {
             self.operand_done();
             return Ok(());
@@ -447,12 +415,15 @@ impl Scanner<'_> {
                 self.previous = Previous::Other;
             }
             "in" | "instanceof" => self.binary(RELATIONAL),
-            "function" => return Err(ExpressionError::unsupported(span, "a function")
-                .with_hint("write it as an arrow: `x => …`")),
+            "function" => {
+                return Err(ExpressionError::unsupported(span, "a function")
+                    .with_hint("write it as an arrow: `x => …`"));
+            }
             "class" => return Err(ExpressionError::unsupported(span, "a class")),
             "import" => return Err(ExpressionError::unsupported(span, "an import")),
-            "if" | "else" | "for" | "while" | "do" | "switch" | "case" | "return" | "throw" | "try" | "catch"
-            | "finally" | "var" | "let" | "const" | "break" | "continue" | "debugger" | "export" | "with" => {
+            "if" | "else" | "for" | "while" | "do" | "switch" | "case" | "return" | "throw"
+            | "try" | "catch" | "finally" | "var" | "let" | "const" | "break" | "continue"
+            | "debugger" | "export" | "with" => {
                 return Err(statements(span));
             }
             _ => self.operand_done(),
@@ -463,14 +434,23 @@ impl Scanner<'_> {
     fn operator(&mut self) -> Scan {
         let rest = &self.text[self.at..];
         if rest.starts_with('/') && self.operand {
-            return Err(ExpressionError::unsupported(self.at..self.at + 1, "a regular expression")
-                .with_hint("use functions for text, such as `includes`, `split` or `replaceAll`"));
+            return Err(
+                ExpressionError::unsupported(self.at..self.at + 1, "a regular expression")
+                    .with_hint(
+                        "use functions for text, such as `includes`, `split` or `replaceAll`",
+                    ),
+            );
         }
-        let Some(&(symbol, operator)) = OPERATORS.iter().find(|(symbol, _)| rest.starts_with(symbol))
+        let Some(&(symbol, operator)) = OPERATORS
+            .iter()
+            .find(|(symbol, _)| rest.starts_with(symbol))
         else {
             let found = rest.chars().next().unwrap_or(' ');
             let message = format!("`{found}` is not expected here");
-            return Err(ExpressionError::syntax(self.at..self.at + found.len_utf8(), message));
+            return Err(ExpressionError::syntax(
+                self.at..self.at + found.len_utf8(),
+                message,
+            ));
         };
         let span = self.at..self.at + symbol.len();
         self.at = span.end;
@@ -480,8 +460,10 @@ impl Scanner<'_> {
                     .with_hint("compare with `==` or `===`; set values with a node"));
             }
             Operator::Update => {
-                return Err(ExpressionError::unsupported(span, "an increment or decrement")
-                    .with_hint("write `x + 1` or `x - 1`"));
+                return Err(
+                    ExpressionError::unsupported(span, "an increment or decrement")
+                        .with_hint("write `x + 1` or `x - 1`"),
+                );
             }
             Operator::Spread => self.prefix(),
             Operator::Arrow => {

@@ -79,7 +79,10 @@ impl Template {
 
     fn literal(text: &str) -> Self {
         let form = Form::Literal(text.to_owned());
-        Self(Arc::new(Compiled { form, references: References::default() }))
+        Self(Arc::new(Compiled {
+            form,
+            references: References::default(),
+        }))
     }
 
     /// Whether there is no expression in it, so that its value is always the same text.
@@ -161,7 +164,10 @@ fn split(
                 if !plain.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut plain)));
                 }
-                parts.push(Part::Code(Code { source: source.to_owned(), node }));
+                parts.push(Part::Code(Code {
+                    source: source.to_owned(),
+                    node,
+                }));
                 at = next;
             }
             // n8n takes braces that are never closed as text.
@@ -171,7 +177,9 @@ fn split(
             }
             Scanned::Unclosed => {
                 let error = ExpressionError::syntax(open..open + 2, "`{{` is never closed");
-                return Err(error.with_hint("close it with `}}`, or write `{{ \"{{\" }}` for the braces themselves"));
+                return Err(error.with_hint(
+                    "close it with `}}`, or write `{{ \"{{\" }}` for the braces themselves",
+                ));
             }
         }
     }
@@ -183,13 +191,16 @@ fn split(
 }
 
 impl Code {
-    fn compile(
-        source: &str,
-        bindings: &[&str],
-    ) -> Result<(Self, References), ExpressionError> {
+    fn compile(source: &str, bindings: &[&str]) -> Result<(Self, References), ExpressionError> {
         scan::expression(source, 0, Until::EndOfText)?;
         let (node, references) = compile::compile(source, bindings)?;
-        Ok((Self { source: source.to_owned(), node }, references))
+        Ok((
+            Self {
+                source: source.to_owned(),
+                node,
+            },
+            references,
+        ))
     }
 
     fn evaluate(
@@ -290,7 +301,10 @@ impl Expression {
                 Code::compile(body, bindings).map_err(|error| error.moved_by(offset))?;
             Deferred::Bare(code, references)
         };
-        Ok(Self { source: text.into(), form: Arc::new(form) })
+        Ok(Self {
+            source: text.into(),
+            form: Arc::new(form),
+        })
     }
 
     /// The expression, as it was written.

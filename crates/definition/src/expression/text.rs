@@ -6,7 +6,11 @@ use super::value::Text;
 
 /// The number of UTF-16 units.
 pub(super) fn length(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.encode_utf16().count()
+    }
 }
 
 /// The unit at a place; half of a pair becomes U+FFFD.
@@ -59,5 +63,9 @@ pub(super) fn byte_of(text: &str, units: usize) -> usize {
 
 /// The order of UTF-16 units, which differs from that of characters for rare ones.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    if a.is_ascii() && b.is_ascii() {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
 }

@@ -106,7 +106,9 @@ impl<'a> List<'a> {
         match self {
             Self::Json(values) => values.get(index).map(Val::from),
             Self::Items(items) => items.get(index).map(|item| Val::Map(Map::Item(item))),
-            Self::Jsons(items) => items.get(index).map(|item| Val::Map(Map::Json(item.json()))),
+            Self::Jsons(items) => items
+                .get(index)
+                .map(|item| Val::Map(Map::Json(item.json()))),
             Self::Made(made) => made.values.get(index).cloned(),
         }
     }
@@ -161,15 +163,21 @@ impl<'a> Map<'a> {
         match self {
             Self::Json(object) => {
                 let object: &'a Object = object;
-                Box::new(object.iter().map(|(name, value)| (Text::Borrowed(name), Val::from(value))))
+                Box::new(
+                    object
+                        .iter()
+                        .map(|(name, value)| (Text::Borrowed(name), Val::from(value))),
+                )
             }
             Self::Item(item) => Box::new(std::iter::once((
                 Text::Borrowed("json"),
                 Val::Map(Map::Json(item.json())),
             ))),
-            Self::Made(made) => {
-                Box::new(made.fields.iter().map(|(name, value)| (name.clone(), value.clone())))
-            }
+            Self::Made(made) => Box::new(
+                made.fields
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            ),
         }
     }
 

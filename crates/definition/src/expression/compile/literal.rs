@@ -68,9 +68,7 @@ impl Compiler<'_> {
                 }
                 ast::ArrayExpressionElement::Elision(_) => Element::One(Node::Undefined),
                 other => match other.as_expression() {
-                    Some(expression) => {
-                        Element::One(self.expression(expression, Missing::Judged)?)
-                    }
+                    Some(expression) => Element::One(self.expression(expression, Missing::Judged)?),
                     None => {
                         return Err(ExpressionError::unsupported(
                             range(other.span()),
@@ -88,7 +86,9 @@ impl Compiler<'_> {
         for property in &object.properties {
             match property {
                 ast::ObjectPropertyKind::SpreadProperty(spread) => {
-                    fields.push(Field::Spread(self.expression(&spread.argument, Missing::Judged)?));
+                    fields.push(Field::Spread(
+                        self.expression(&spread.argument, Missing::Judged)?,
+                    ));
                 }
                 ast::ObjectPropertyKind::ObjectProperty(property) => {
                     if property.method || property.kind != ast::PropertyKind::Init {
@@ -134,30 +134,39 @@ impl Compiler<'_> {
     fn computed_key(&mut self, key: &ast::PropertyKey<'_>) -> Compiled {
         match key.as_expression() {
             Some(expression) => self.expression(expression, Missing::Judged),
-            None => Err(ExpressionError::unsupported(range(key.span()), "a private name")),
+            None => Err(ExpressionError::unsupported(
+                range(key.span()),
+                "a private name",
+            )),
         }
     }
 
-    pub(super) fn arrow(
-        &mut self,
-        arrow: &ast::ArrowFunctionExpression<'_>,
-    ) -> Compiled<Arrow> {
+    pub(super) fn arrow(&mut self, arrow: &ast::ArrowFunctionExpression<'_>) -> Compiled<Arrow> {
         let span = range(arrow.span);
         if arrow.r#async {
             return Err(ExpressionError::unsupported(span, "an async function"));
         }
         if let Some(rest) = &arrow.params.rest {
-            return Err(ExpressionError::unsupported(range(rest.span), "a rest parameter"));
+            return Err(ExpressionError::unsupported(
+                range(rest.span),
+                "a rest parameter",
+            ));
         }
         let Some(body) = arrow.body.as_expression() else {
-            return Err(ExpressionError::unsupported(span, "a function body of statements"));
+            return Err(ExpressionError::unsupported(
+                span,
+                "a function body of statements",
+            ));
         };
         let base = self.scope.len();
         let mut parameters = Vec::with_capacity(arrow.params.items.len());
         for parameter in &arrow.params.items {
             if parameter.initializer.is_some() {
                 let span = range(parameter.span);
-                return Err(ExpressionError::unsupported(span, "a default for a parameter"));
+                return Err(ExpressionError::unsupported(
+                    span,
+                    "a default for a parameter",
+                ));
             }
             parameters.push(self.pattern(&parameter.pattern)?);
         }
@@ -167,7 +176,11 @@ impl Compiler<'_> {
         }
         let body = self.expression(body, Missing::Judged);
         self.scope.truncate(base);
-        Ok(Arrow { base, parameters: parameters.into(), body: body? })
+        Ok(Arrow {
+            base,
+            parameters: parameters.into(),
+            body: body?,
+        })
     }
 
     fn pattern(&mut self, pattern: &ast::BindingPattern<'_>) -> Compiled<Pattern> {
@@ -183,7 +196,9 @@ impl Compiler<'_> {
                 }
                 let mut fields = Vec::with_capacity(object.properties.len());
                 for property in &object.properties {
-                    let Some(name) = self.constant_key(&property.key).filter(|_| !property.computed)
+                    let Some(name) = self
+                        .constant_key(&property.key)
+                        .filter(|_| !property.computed)
                     else {
                         let span = range(property.span);
                         return Err(ExpressionError::unsupported(span, "a computed pattern"));
@@ -205,9 +220,10 @@ impl Compiler<'_> {
                 }
                 Ok(Pattern::Array(places.into()))
             }
-            ast::BindingPattern::AssignmentPattern(pattern) => Err(
-                ExpressionError::unsupported(range(pattern.span), "a default in a pattern"),
-            ),
+            ast::BindingPattern::AssignmentPattern(pattern) => Err(ExpressionError::unsupported(
+                range(pattern.span),
+                "a default in a pattern",
+            )),
         }
     }
 }

@@ -17,8 +17,16 @@ use super::ir::{Binary, Logic, Node, Unary};
 use super::references::References;
 
 /// Names that a caller may bind without being asked.
-pub(super) const BINDINGS: &[&str] =
-    &["$item", "$index", "$acc", "$key", "$value", "$response", "$page", "$round"];
+pub(super) const BINDINGS: &[&str] = &[
+    "$item",
+    "$index",
+    "$acc",
+    "$key",
+    "$value",
+    "$response",
+    "$page",
+    "$round",
+];
 
 /// Names that reach nothing.
 pub(super) fn is_forbidden(name: &str) -> bool {
@@ -33,16 +41,21 @@ pub(super) fn compile(
     let code = source.trim_end();
     let code = code.strip_suffix(';').unwrap_or(code);
     if code.trim().is_empty() {
-        return Err(ExpressionError::syntax(0..source.len(), "the expression is empty"));
+        return Err(ExpressionError::syntax(
+            0..source.len(),
+            "the expression is empty",
+        ));
     }
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse_expression();
     let expression = parsed.map_err(|diagnostics| {
         let first = diagnostics.errors().next();
-        let place = first.and_then(|error| error.labels.first()).map_or(0..code.len(), |label| {
-            let start = (label.offset() as usize).min(code.len());
-            start..start.saturating_add(label.len() as usize).min(code.len())
-        });
+        let place = first
+            .and_then(|error| error.labels.first())
+            .map_or(0..code.len(), |label| {
+                let start = (label.offset() as usize).min(code.len());
+                start..start.saturating_add(label.len() as usize).min(code.len())
+            });
         let message = first.map_or("the parser does not say why", |error| &error.message);
         syntax_error(message, place)
     })?;
@@ -113,9 +126,10 @@ impl Compiler<'_> {
                 .with_hint("write it without `n`: whole numbers are exact up to 64 bits")),
             E::RegExpLiteral(_) => Err(ExpressionError::unsupported(span, "a regular expression")),
             E::AssignmentExpression(_) => Err(ExpressionError::unsupported(span, "an assignment")),
-            E::UpdateExpression(_) => {
-                Err(ExpressionError::unsupported(span, "an increment or decrement"))
-            }
+            E::UpdateExpression(_) => Err(ExpressionError::unsupported(
+                span,
+                "an increment or decrement",
+            )),
             E::AwaitExpression(_) => Err(ExpressionError::unsupported(span, "`await`")),
             E::YieldExpression(_) => Err(ExpressionError::unsupported(span, "`yield`")),
             E::ThisExpression(_) => Err(ExpressionError::unsupported(span, "`this`")),
@@ -125,9 +139,10 @@ impl Compiler<'_> {
             E::ImportExpression(_) | E::ImportMeta(_) => {
                 Err(ExpressionError::unsupported(span, "an import"))
             }
-            E::SequenceExpression(_) => {
-                Err(ExpressionError::unsupported(span, "a comma between expressions"))
-            }
+            E::SequenceExpression(_) => Err(ExpressionError::unsupported(
+                span,
+                "a comma between expressions",
+            )),
             E::TaggedTemplateExpression(_) => {
                 Err(ExpressionError::unsupported(span, "a tagged template"))
             }
@@ -148,7 +163,10 @@ impl Compiler<'_> {
                     .with_hint("nothing can be changed; use `Object.fromEntries` or a node"));
             }
         };
-        Ok(Node::Unary(operator, Box::new(self.expression(&unary.argument, missing)?)))
+        Ok(Node::Unary(
+            operator,
+            Box::new(self.expression(&unary.argument, missing)?),
+        ))
     }
 
     /// Walks down the left sides in a loop, so that a long sum is no deep recursion.
@@ -166,8 +184,11 @@ impl Compiler<'_> {
                 ExpressionError::unsupported(range(binary.span), "`instanceof`")
                     .with_hint("use `typeof` or `Array.isArray`")
             })?;
-            let missing =
-                if operator == Binary::In { Missing::Tolerated } else { Missing::Judged };
+            let missing = if operator == Binary::In {
+                Missing::Tolerated
+            } else {
+                Missing::Judged
+            };
             if rest.is_empty() {
                 first_missing = missing;
             }

@@ -1,7 +1,7 @@
 use oxc_ast::ast;
 use oxc_span::GetSpan;
 
-use super::root::Base;
+use super::root::{Base, Start};
 use super::{Compiled, Compiler, Missing, function_value, range};
 use crate::expression::error::ExpressionError;
 use crate::expression::functions::{self, GlobalEntry};
@@ -110,7 +110,12 @@ impl Compiler<'_> {
         }
         links.reverse();
         let start = range(cursor.span()).start;
-        let Base { node, used } = self.base(cursor, &links)?;
+        let Base { start: base, used } = self.base(cursor, &links)?;
+        let node = match base {
+            Start::Node(node) => node,
+            Start::Call(function, arguments) => self.global_call(function, arguments)?,
+            Start::Other(expression) => self.expression(expression, Missing::Judged)?,
+        };
         let steps = self.steps(&links[used..], start, missing)?;
         if steps.is_empty() {
             return Ok(node);
@@ -132,7 +137,9 @@ impl Compiler<'_> {
             let kind = match (link, rest.peek().and_then(|next| next.arguments())) {
                 (Link::Call(_), _) => return Err(function_call(link)),
                 (_, Some(arguments)) => {
-                    let Some(name) = link.name() else { return Err(function_call(link)) };
+                    let Some(name) = link.name() else {
+                        return Err(function_call(link));
+                    };
                     // `a.b?.()` asks whether the method is there; the tables know that.
                     optional |= rest.next().is_some_and(Link::optional);
                     let Some(method) = functions::method(&name) else {
@@ -150,16 +157,19 @@ impl Compiler<'_> {
                 }
                 (Link::Computed(member), None) => match link.name() {
                     Some(name) => StepKind::Member(name.into()),
-                    None => {
-                        StepKind::Index(self.expression(&member.expression, Missing::Judged)?)
-                    }
+                    None => StepKind::Index(self.expression(&member.expression, Missing::Judged)?),
                 },
             };
             let tolerant = optional || missing == Missing::Tolerated;
             if let (true, Some(before)) = (optional, steps.last_mut()) {
                 before.tolerant = true;
             }
-            steps.push(Step { kind, optional, tolerant, path });
+            steps.push(Step {
+                kind,
+                optional,
+                tolerant,
+                path,
+            });
         }
         Ok(steps.into())
     }
@@ -181,8 +191,11 @@ impl Compiler<'_> {
                         let span = range(argument.span());
                         return Err(ExpressionError::unsupported(span, "this argument"));
                     };
-                    let callback =
-                        if takes_function(place) { self.callback(expression)? } else { None };
+                    let callback = if takes_function(place) {
+                        self.callback(expression)?
+                    } else {
+                        None
+                    };
                     Element::One(match callback {
                         Some(callback) => Node::Function(Box::new(callback)),
                         None => self.expression(expression, Missing::Judged)?,
@@ -221,7 +234,10 @@ impl Compiler<'_> {
     ) -> Compiled {
         let from = function.name == "Array.from";
         let arguments = self.arguments(arguments, |place| from && place == 1)?;
-        Ok(Node::Call { function, arguments })
+        Ok(Node::Call {
+            function,
+            arguments,
+        })
     }
 }
 

@@ -3,25 +3,59 @@ use oxc_ast::ast;
 use super::path::Link;
 use super::{BINDINGS, Compiled, Compiler, Missing, function_value, range};
 use crate::expression::error::ExpressionError;
-use crate::expression::functions;
+use crate::expression::functions::{self, GlobalEntry};
 use crate::expression::ir::{Node, Root};
 
 /// What a chain begins with, and how many of its links that takes.
-pub(super) struct Base {
-    pub(super) node: Node,
+pub(super) struct Base<'a, 'b> {
+    pub(super) start: Start<'a, 'b>,
     pub(super) used: usize,
 }
 
-impl From<Root> for Base {
+/// A value, or something that the caller has yet to compile: this keeps recursion out of the
+/// large functions here, and so the stack small.
+pub(super) enum Start<'a, 'b> {
+    Node(Node),
+    Call(&'static GlobalEntry, &'b [ast::Argument<'a>]),
+    Other(&'b ast::Expression<'a>),
+}
+
+impl Base<'_, '_> {
+    fn node(node: Node, used: usize) -> Self {
+        Self {
+            start: Start::Node(node),
+            used,
+        }
+    }
+}
+
+impl From<Root> for Base<'_, '_> {
     fn from(root: Root) -> Self {
-        Self { node: Node::Root(root), used: 0 }
+        Self::node(Node::Root(root), 0)
     }
 }
 
 /// Roots by their name, for hints.
 const ROOTS: &[&str] = &[
-    "$json", "$input", "$node", "$steps", "$context", "$workflow", "$execution", "$vars", "$env",
-    "$now", "$today", "$itemIndex", "$runIndex", "$binary", "$", "$if", "$ifEmpty", "$min", "$max",
+    "$json",
+    "$input",
+    "$node",
+    "$steps",
+    "$context",
+    "$workflow",
+    "$execution",
+    "$vars",
+    "$env",
+    "$now",
+    "$today",
+    "$itemIndex",
+    "$runIndex",
+    "$binary",
+    "$",
+    "$if",
+    "$ifEmpty",
+    "$min",
+    "$max",
 ];
 
 /// What n8n has and this language has not.
@@ -29,11 +63,17 @@ const FOREIGN: &[(&str, &str)] = &[
     ("$fromAI", "`$fromAI` is for tools of n8n's AI agents"),
     ("$items", "write `$('Node').all()`"),
     ("$credentials", "expressions do not reach credentials"),
-    ("$parameter", "expressions do not reach parameters of their own node"),
+    (
+        "$parameter",
+        "expressions do not reach parameters of their own node",
+    ),
     ("$evaluateExpression", "write the expression itself"),
     ("$prevNode", "refer to the node by its name: `$('Node')`"),
     ("$jmespath", "use member access, `map` and `filter`"),
-    ("$getWorkflowStaticData", "keep values in variables: `$vars`"),
+    (
+        "$getWorkflowStaticData",
+        "keep values in variables: `$vars`",
+    ),
     ("$response", "responses are reached in the HTTP node alone"),
     ("$request", "requests are reached in the HTTP node alone"),
     ("$pageCount", "pages are counted in the HTTP node alone"),
@@ -41,8 +81,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ("$self", "expressions do not reach their own node"),
 ];
 
-const NAMESPACES: &[&str] =
-    &["Math", "JSON", "Object", "Number", "String", "Boolean", "Array", "Date", "DateTime"];
+const NAMESPACES: &[&str] = &[
+    "Math", "JSON", "Object", "Number", "String", "Boolean", "Array", "Date", "DateTime",
+];
 
 /// The name that is most like `name`, if any is like it at all.
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
@@ -57,11 +98,11 @@ pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
 type Links<'a, 'b, 'l> = &'l [Link<'a, 'b>];
 
 impl Compiler<'_> {
-    pub(super) fn base(
+    pub(super) fn base<'a, 'b>(
         &mut self,
-        expression: &ast::Expression<'_>,
-        links: Links<'_, '_, '_>,
-    ) -> Compiled<Base> {
+        expression: &'b ast::Expression<'a>,
+        links: Links<'a, 'b, '_>,
+    ) -> Compiled<Base<'a, 'b>> {
         match expression {
             ast::Expression::Identifier(identifier) => {
                 self.identifier(&identifier.name, range(identifier.span), links)
@@ -73,34 +114,43 @@ impl Compiler<'_> {
                     return Err(ExpressionError::unsupported(range(new.span), "`new`")
                         .with_hint("only `new Date(…)` is known"));
                 };
-                Ok(Base { node: self.global_call(function, &new.arguments)?, used: 0 })
+                Ok(Base {
+                    start: Start::Call(function, &new.arguments),
+                    used: 0,
+                })
             }
             ast::Expression::ArrowFunctionExpression(arrow) => {
                 Err(function_value(range(arrow.span)))
             }
             other if links.is_empty() && !matches!(other, ast::Expression::ChainExpression(_)) => {
                 // Nothing is left but what the caller came from; that cannot be, and would loop.
-                Err(ExpressionError::unsupported(0..self.source.len(), "this syntax"))
+                Err(ExpressionError::unsupported(
+                    0..self.source.len(),
+                    "this syntax",
+                ))
             }
-            other => Ok(Base { node: self.expression(other, Missing::Judged)?, used: 0 }),
+            other => Ok(Base {
+                start: Start::Other(other),
+                used: 0,
+            }),
         }
     }
 
-    fn identifier(
+    fn identifier<'a, 'b>(
         &mut self,
         name: &str,
         span: std::ops::Range<usize>,
-        links: Links<'_, '_, '_>,
-    ) -> Compiled<Base> {
+        links: Links<'a, 'b, '_>,
+    ) -> Compiled<Base<'a, 'b>> {
         if let Some(slot) = self.slot(name) {
-            return Ok(Base { node: Node::Slot(slot), used: 0 });
+            return Ok(Base::node(Node::Slot(slot), 0));
         }
         let first = links.first().copied();
         let next_name = first.and_then(Link::name);
         Ok(match name {
-            "undefined" => Base { node: Node::Undefined, used: 0 },
-            "NaN" => Base { node: Node::Float(f64::NAN), used: 0 },
-            "Infinity" => Base { node: Node::Float(f64::INFINITY), used: 0 },
+            "undefined" => Base::node(Node::Undefined, 0),
+            "NaN" => Base::node(Node::Float(f64::NAN), 0),
+            "Infinity" => Base::node(Node::Float(f64::INFINITY), 0),
             "$json" => self.per_item(Root::Json),
             "$binary" => self.per_item(Root::Binary),
             "$itemIndex" => self.per_item(Root::ItemIndex),
@@ -119,8 +169,10 @@ impl Compiler<'_> {
             "$" => match first.and_then(Link::arguments) {
                 Some([argument]) => self.node_reference(argument, links)?,
                 _ => {
-                    return Err(ExpressionError::syntax(span, "`$` takes the name of a node")
-                        .with_hint("write `$('Node')`"));
+                    return Err(
+                        ExpressionError::syntax(span, "`$` takes the name of a node")
+                            .with_hint("write `$('Node')`"),
+                    );
                 }
             },
             "$node" | "$steps" | "$env" => self.table(name, span, links)?,
@@ -129,45 +181,54 @@ impl Compiler<'_> {
                     return Err(ExpressionError::unsupported(span, "a call of a value"));
                 }
                 self.references.bindings.insert(name.to_owned());
-                Base { node: Node::Binding(name.into()), used: 0 }
+                Base::node(Node::Binding(name.into()), 0)
             }
             _ if NAMESPACES.contains(&name) => self.namespace(name, span, links)?,
             _ => match (functions::global(name), first.and_then(Link::arguments)) {
-                (Some(function), Some(arguments)) => {
-                    Base { node: self.global_call(function, arguments)?, used: 1 }
-                }
+                (Some(function), Some(arguments)) => Base {
+                    start: Start::Call(function, arguments),
+                    used: 1,
+                },
                 (Some(_), None) => return Err(function_value(span)),
                 (None, _) => return Err(self.unknown(name, span)),
             },
         })
     }
 
-    fn per_item(&mut self, root: Root) -> Base {
+    fn per_item<'a, 'b>(&mut self, root: Root) -> Base<'a, 'b> {
         self.references.per_item = true;
         root.into()
     }
 
-    fn variables(&mut self, used: usize) -> Base {
+    fn variables<'a, 'b>(&mut self, used: usize) -> Base<'a, 'b> {
         self.references.variables = true;
-        Base { node: Node::Root(Root::Variables), used }
+        Base::node(Node::Root(Root::Variables), used)
     }
 
     /// `$('Node')`, with a name that is constant or computed.
-    fn node_reference(
+    fn node_reference<'a, 'b>(
         &mut self,
-        argument: &ast::Argument<'_>,
-        links: Links<'_, '_, '_>,
-    ) -> Compiled<Base> {
+        argument: &'b ast::Argument<'a>,
+        links: Links<'a, 'b, '_>,
+    ) -> Compiled<Base<'a, 'b>> {
         let next = links.get(1).and_then(|link| link.name());
         self.references.per_item |= !reads_whole(next.as_deref());
-        let root = match argument.as_expression().map(ast::Expression::without_parentheses) {
+        let root = match argument
+            .as_expression()
+            .map(ast::Expression::without_parentheses)
+        {
             Some(ast::Expression::StringLiteral(literal)) => {
                 let name = super::literal::text(literal);
                 self.references.nodes.insert(name.clone().into());
                 Root::Node(name)
             }
-            Some(ast::Expression::TemplateLiteral(template)) if template.is_no_substitution_template() => {
-                let name: Box<str> = template.single_quasi().map_or("", |text| text.as_str()).into();
+            Some(ast::Expression::TemplateLiteral(template))
+                if template.is_no_substitution_template() =>
+            {
+                let name: Box<str> = template
+                    .single_quasi()
+                    .map_or("", |text| text.as_str())
+                    .into();
                 self.references.nodes.insert(name.clone().into());
                 Root::Node(name)
             }
@@ -177,19 +238,22 @@ impl Compiler<'_> {
             }
             None => {
                 let span = links.first().map_or(0..0, |link| link.span());
-                return Err(ExpressionError::syntax(span, "`$` takes the name of a node"));
+                return Err(ExpressionError::syntax(
+                    span,
+                    "`$` takes the name of a node",
+                ));
             }
         };
-        Ok(Base { node: Node::Root(root), used: 1 })
+        Ok(Base::node(Node::Root(root), 1))
     }
 
     /// `$node[…]`, `$steps[…]`, `$env[…]`.
-    fn table(
+    fn table<'a, 'b>(
         &mut self,
         table: &str,
         span: std::ops::Range<usize>,
-        links: Links<'_, '_, '_>,
-    ) -> Compiled<Base> {
+        links: Links<'a, 'b, '_>,
+    ) -> Compiled<Base<'a, 'b>> {
         let computed = match links.first() {
             Some(Link::Computed(member)) => Some(&member.expression),
             Some(Link::Static(_)) => None,
@@ -235,36 +299,45 @@ impl Compiler<'_> {
             }
             (_, None, None) => return Err(self.unknown(table, span)),
         };
-        Ok(Base { node: Node::Root(root), used: 1 })
+        Ok(Base::node(Node::Root(root), 1))
     }
 
     /// `Math.max(…)`, `Number.MAX_SAFE_INTEGER`, `String(…)`.
-    fn namespace(
+    fn namespace<'a, 'b>(
         &mut self,
         namespace: &str,
         span: std::ops::Range<usize>,
-        links: Links<'_, '_, '_>,
-    ) -> Compiled<Base> {
-        let Some(&first) = links.first() else { return Err(function_value(span)) };
+        links: Links<'a, 'b, '_>,
+    ) -> Compiled<Base<'a, 'b>> {
+        let Some(&first) = links.first() else {
+            return Err(function_value(span));
+        };
         if let Some(arguments) = first.arguments() {
             let Some(function) = functions::global(namespace) else {
                 return Err(ExpressionError::unsupported(first.span(), "this call")
                     .with_hint(format!("`{namespace}` is no function; it holds functions")));
             };
-            return Ok(Base { node: self.global_call(function, arguments)?, used: 1 });
+            return Ok(Base {
+                start: Start::Call(function, arguments),
+                used: 1,
+            });
         }
         let name = format!("{namespace}.{}", first.name().unwrap_or_default());
         let arguments = links.get(1).and_then(|link| link.arguments());
         if let Some(number) = functions::constant(&name) {
             let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0;
-            let node =
-                if exact { Node::Integer(number as i128) } else { Node::Float(number) };
-            return Ok(Base { node, used: 1 });
+            let node = if exact {
+                Node::Integer(number as i128)
+            } else {
+                Node::Float(number)
+            };
+            return Ok(Base::node(node, 1));
         }
         match (functions::global(&name), arguments) {
-            (Some(function), Some(arguments)) => {
-                Ok(Base { node: self.global_call(function, arguments)?, used: 2 })
-            }
+            (Some(function), Some(arguments)) => Ok(Base {
+                start: Start::Call(function, arguments),
+                used: 2,
+            }),
             (Some(_), None) => Err(function_value(first.span())),
             (None, _) => {
                 let mut error = ExpressionError::unsupported(first.span(), "an unknown function");
@@ -288,14 +361,23 @@ impl Compiler<'_> {
         }
         let error = ExpressionError::syntax(span, format!("there is no `{name}` in expressions"));
         let functions = functions::global_names().filter(|known| !known.contains(['.', ' ']));
-        let fixed = ROOTS.iter().chain(BINDINGS).chain(NAMESPACES).copied().chain(functions);
-        let own = self.bindings.iter().copied().chain(self.scope.iter().map(String::as_str));
+        let fixed = ROOTS
+            .iter()
+            .chain(BINDINGS)
+            .chain(NAMESPACES)
+            .copied()
+            .chain(functions);
+        let own = self
+            .bindings
+            .iter()
+            .copied()
+            .chain(self.scope.iter().map(String::as_str));
         let near = nearest(name, own).or_else(|| nearest(name, fixed));
         match near {
             Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-            None if !name.starts_with('$') => {
-                error.with_hint(format!("fields of the current item are reached by `$json.{name}`"))
-            }
+            None if !name.starts_with('$') => error.with_hint(format!(
+                "fields of the current item are reached by `$json.{name}`"
+            )),
             None => error,
         }
     }
@@ -303,5 +385,8 @@ impl Compiler<'_> {
 
 /// Whether what follows a node or `$input` reads it as a whole, whatever the current item is.
 fn reads_whole(next: Option<&str>) -> bool {
-    matches!(next, Some("all" | "first" | "last" | "isExecuted" | "status"))
+    matches!(
+        next,
+        Some("all" | "first" | "last" | "isExecuted" | "status")
+    )
 }

@@ -1,8 +1,8 @@
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use jiff::tz::TimeZone;
 use jiff::Zoned;
+use jiff::tz::TimeZone;
 
 use super::{DurationFunction, Entry, GlobalEntry, MomentFunction, Outcome, argument, entry};
 use crate::expression::error::Stop;
@@ -23,7 +23,10 @@ fn luxon<'a>(at: Zoned) -> Val<'a> {
 }
 
 fn plain<'a>(at: Zoned) -> Val<'a> {
-    val(Moment { at, kind: Kind::Plain })
+    val(Moment {
+        at,
+        kind: Kind::Plain,
+    })
 }
 
 fn utc(moment: &Moment) -> Zoned {
@@ -35,24 +38,36 @@ pub(super) static MOMENTS: &[Entry<MomentFunction>] = &[
     entry("toISO", |_, date, _| Ok(Val::text(iso(&date.at)))),
     entry("toISODate", |_, date, _| Ok(Val::text(iso_date(&date.at)))),
     entry("toISOTime", |_, date, _| {
-        Ok(Val::text(format!("{}{}", iso_time(&date.at), offset_text(&date.at))))
+        Ok(Val::text(format!(
+            "{}{}",
+            iso_time(&date.at),
+            offset_text(&date.at)
+        )))
     }),
     entry("toISOString", |_, date, _| Ok(Val::text(iso(&utc(date))))),
     entry("toJSON", |_, date, _| Ok(Val::text(date.to_text()))),
     entry("toString", |_, date, _| Ok(Val::text(date.to_text()))),
-    entry("toFormat", |machine, date, args| to_format(machine, date, args)),
-    entry("format", |machine, date, args| to_format(machine, date, args)),
-    entry("toMillis", |_, date, _| Ok(Val::Int(date.milliseconds().into()))),
-    entry("toSeconds", |_, date, _| Ok(number::tidy(date.milliseconds() as f64 / 1000.0))),
-    entry("toUnixInteger", |_, date, _| Ok(Val::Int(date.at.timestamp().as_second().into()))),
+    entry("toFormat", to_format),
+    entry("format", to_format),
+    entry("toMillis", |_, date, _| {
+        Ok(Val::Int(date.milliseconds().into()))
+    }),
+    entry("toSeconds", |_, date, _| {
+        Ok(number::tidy(date.milliseconds() as f64 / 1000.0))
+    }),
+    entry("toUnixInteger", |_, date, _| {
+        Ok(Val::Int(date.at.timestamp().as_second().into()))
+    }),
     entry("toUTC", |_, date, _| Ok(luxon(utc(date)))),
     entry("toJSDate", |_, date, _| Ok(plain(date.at.clone()))),
     entry("toDateTime", |_, date, _| Ok(luxon(date.at.clone()))),
     entry("toLocal", |machine, date, _| {
-        Ok(val(date.at(date.at.with_time_zone(machine.roots.time_zone().clone()))))
+        Ok(val(date.at(date
+            .at
+            .with_time_zone(machine.roots.time_zone().clone()))))
     }),
     entry("setZone", |machine, date, args| {
-        let name = machine.to_text(&argument(args, 0))?;
+        let name = machine.text_of(&argument(args, 0))?;
         let zone = moment_text::zone(&name, machine.roots.time_zone())?;
         Ok(val(date.at(date.at.with_time_zone(zone))))
     }),
@@ -65,10 +80,16 @@ pub(super) static MOMENTS: &[Entry<MomentFunction>] = &[
         Ok(val(date.at(moment::plus(&date.at, &duration, -1.0)?)))
     }),
     entry("startOf", |machine, date, args| {
-        Ok(val(date.at(moment::start_of(&date.at, unit(machine, &argument(args, 0), Unit::Day)?)?)))
+        Ok(val(date.at(moment::start_of(
+            &date.at,
+            unit(machine, &argument(args, 0), Unit::Day)?,
+        )?)))
     }),
     entry("endOf", |machine, date, args| {
-        Ok(val(date.at(moment::end_of(&date.at, unit(machine, &argument(args, 0), Unit::Day)?)?)))
+        Ok(val(date.at(moment::end_of(
+            &date.at,
+            unit(machine, &argument(args, 0), Unit::Day)?,
+        )?)))
     }),
     entry("diff", |machine, date, args| {
         let other = as_date(machine, &argument(args, 0))?;
@@ -90,7 +111,9 @@ pub(super) static MOMENTS: &[Entry<MomentFunction>] = &[
         let other = as_date(machine, &argument(args, 0))?;
         let unit = unit(machine, &argument(args, 1), Unit::Day)?;
         let other = other.with_time_zone(date.at.time_zone().clone());
-        Ok(Val::Bool(moment::start_of(&date.at, unit)? == moment::start_of(&other, unit)?))
+        Ok(Val::Bool(
+            moment::start_of(&date.at, unit)? == moment::start_of(&other, unit)?,
+        ))
     }),
     entry("isBetween", |machine, date, args| {
         let from = as_date(machine, &argument(args, 0))?;
@@ -100,28 +123,56 @@ pub(super) static MOMENTS: &[Entry<MomentFunction>] = &[
     entry("isWeekend", |_, date, _| {
         Ok(Val::Bool(date.at.weekday().to_monday_one_offset() > 5))
     }),
-    entry("valueOf", |_, date, _| Ok(Val::Int(date.milliseconds().into()))),
-    entry("getTime", |_, date, _| Ok(Val::Int(date.milliseconds().into()))),
-    entry("getFullYear", |_, date, _| Ok(Val::Int(date.at.year().into()))),
-    entry("getMonth", |_, date, _| Ok(Val::Int((date.at.month() - 1).into()))),
+    entry("valueOf", |_, date, _| {
+        Ok(Val::Int(date.milliseconds().into()))
+    }),
+    entry("getTime", |_, date, _| {
+        Ok(Val::Int(date.milliseconds().into()))
+    }),
+    entry("getFullYear", |_, date, _| {
+        Ok(Val::Int(date.at.year().into()))
+    }),
+    entry("getMonth", |_, date, _| {
+        Ok(Val::Int((date.at.month() - 1).into()))
+    }),
     entry("getDate", |_, date, _| Ok(Val::Int(date.at.day().into()))),
-    entry("getDay", |_, date, _| Ok(Val::Int(date.at.weekday().to_sunday_zero_offset().into()))),
+    entry("getDay", |_, date, _| {
+        Ok(Val::Int(date.at.weekday().to_sunday_zero_offset().into()))
+    }),
     entry("getHours", |_, date, _| Ok(Val::Int(date.at.hour().into()))),
-    entry("getMinutes", |_, date, _| Ok(Val::Int(date.at.minute().into()))),
-    entry("getSeconds", |_, date, _| Ok(Val::Int(date.at.second().into()))),
-    entry("getMilliseconds", |_, date, _| Ok(Val::Int(date.at.millisecond().into()))),
+    entry("getMinutes", |_, date, _| {
+        Ok(Val::Int(date.at.minute().into()))
+    }),
+    entry("getSeconds", |_, date, _| {
+        Ok(Val::Int(date.at.second().into()))
+    }),
+    entry("getMilliseconds", |_, date, _| {
+        Ok(Val::Int(date.at.millisecond().into()))
+    }),
     entry("getTimezoneOffset", |_, date, _| {
         Ok(Val::Int((-date.at.offset().seconds() / 60).into()))
     }),
-    entry("getUTCFullYear", |_, date, _| Ok(Val::Int(utc(date).year().into()))),
-    entry("getUTCMonth", |_, date, _| Ok(Val::Int((utc(date).month() - 1).into()))),
-    entry("getUTCDate", |_, date, _| Ok(Val::Int(utc(date).day().into()))),
+    entry("getUTCFullYear", |_, date, _| {
+        Ok(Val::Int(utc(date).year().into()))
+    }),
+    entry("getUTCMonth", |_, date, _| {
+        Ok(Val::Int((utc(date).month() - 1).into()))
+    }),
+    entry("getUTCDate", |_, date, _| {
+        Ok(Val::Int(utc(date).day().into()))
+    }),
     entry("getUTCDay", |_, date, _| {
         Ok(Val::Int(utc(date).weekday().to_sunday_zero_offset().into()))
     }),
-    entry("getUTCHours", |_, date, _| Ok(Val::Int(utc(date).hour().into()))),
-    entry("getUTCMinutes", |_, date, _| Ok(Val::Int(utc(date).minute().into()))),
-    entry("getUTCSeconds", |_, date, _| Ok(Val::Int(utc(date).second().into()))),
+    entry("getUTCHours", |_, date, _| {
+        Ok(Val::Int(utc(date).hour().into()))
+    }),
+    entry("getUTCMinutes", |_, date, _| {
+        Ok(Val::Int(utc(date).minute().into()))
+    }),
+    entry("getUTCSeconds", |_, date, _| {
+        Ok(Val::Int(utc(date).second().into()))
+    }),
     entry("isEmpty", |_, _, _| Ok(Val::Bool(false))),
     entry("isNotEmpty", |_, _, _| Ok(Val::Bool(true))),
 ];
@@ -137,9 +188,13 @@ pub(super) static DURATIONS: &[Entry<DurationFunction>] = &[
         }
         Ok(number::tidy(duration.milliseconds() / unit.milliseconds()))
     }),
-    entry("toMillis", |_, duration, _| Ok(number::tidy(duration.milliseconds()))),
+    entry("toMillis", |_, duration, _| {
+        Ok(number::tidy(duration.milliseconds()))
+    }),
     entry("toISO", |_, duration, _| Ok(Val::text(duration.to_text()))),
-    entry("toString", |_, duration, _| Ok(Val::text(duration.to_text()))),
+    entry("toString", |_, duration, _| {
+        Ok(Val::text(duration.to_text()))
+    }),
     entry("toObject", |machine, duration, _| {
         let parts = duration.parts.iter();
         machine.map(
@@ -152,31 +207,40 @@ pub(super) static DURATIONS: &[Entry<DurationFunction>] = &[
 
 /// Dates out of nothing, numbers and texts.
 pub(super) static GLOBALS: &[GlobalEntry] = &[
-    entry("new Date", |machine, args| new_date(machine, args)),
-    entry("Date.now", |machine, _| Ok(Val::Int(machine.roots.now().as_millisecond().into()))),
+    entry("new Date", new_date),
+    entry("Date.now", |machine, _| {
+        Ok(Val::Int(machine.roots.now().as_millisecond().into()))
+    }),
     entry("Date.parse", |machine, args| {
         let date = new_date(machine, args)?;
-        Ok(machine.to_number(&date)?.into_val())
+        Ok(machine.number_of(&date)?.into_val())
     }),
     entry("Date.UTC", |machine, args| {
         let at = from_parts(machine, args, &TimeZone::UTC)?;
         Ok(Val::Int(at.timestamp().as_millisecond().into()))
     }),
     entry("DateTime.now", |machine, _| {
-        Ok(luxon(machine.roots.now().to_zoned(machine.roots.time_zone().clone())))
+        Ok(luxon(
+            machine
+                .roots
+                .now()
+                .to_zoned(machine.roots.time_zone().clone()),
+        ))
     }),
     entry("DateTime.local", |machine, args| {
         let zone = machine.roots.time_zone().clone();
         luxon_parts(machine, args, &zone)
     }),
-    entry("DateTime.utc", |machine, args| luxon_parts(machine, args, &TimeZone::UTC)),
+    entry("DateTime.utc", |machine, args| {
+        luxon_parts(machine, args, &TimeZone::UTC)
+    }),
     entry("DateTime.fromISO", |machine, args| {
         let text = argument(args, 0);
         if text.is_nullish() && machine.lenient {
             return Ok(Val::Undefined);
         }
         let zone = option_zone(machine, &argument(args, 1))?;
-        let text = machine.to_text(&text)?;
+        let text = machine.text_of(&text)?;
         moment_text::parse_iso(&text, &zone, &zone)
             .map(luxon)
             .ok_or_else(|| moment_text::no_date(&text))
@@ -187,18 +251,21 @@ pub(super) static GLOBALS: &[GlobalEntry] = &[
             return Ok(Val::Undefined);
         }
         let zone = option_zone(machine, &argument(args, 2))?;
-        let (text, format) = (machine.to_text(&text)?, machine.to_text(&argument(args, 1))?);
+        let (text, format) = (
+            machine.text_of(&text)?,
+            machine.text_of(&argument(args, 1))?,
+        );
         machine.charge(text.len() + format.len())?;
         moment_text::parse_format(&text, &format, &zone).map(luxon)
     }),
     entry("DateTime.fromMillis", |machine, args| {
         let zone = option_zone(machine, &argument(args, 1))?;
-        let milliseconds = machine.to_number(&argument(args, 0))?.as_f64();
+        let milliseconds = machine.number_of(&argument(args, 0))?.as_f64();
         moment::from_milliseconds(milliseconds, &zone).map(luxon)
     }),
     entry("DateTime.fromSeconds", |machine, args| {
         let zone = option_zone(machine, &argument(args, 1))?;
-        let seconds = machine.to_number(&argument(args, 0))?.as_f64();
+        let seconds = machine.number_of(&argument(args, 0))?.as_f64();
         moment::from_milliseconds(seconds * 1000.0, &zone).map(luxon)
     }),
     entry("DateTime.fromJSDate", |machine, args| {
@@ -206,10 +273,10 @@ pub(super) static GLOBALS: &[GlobalEntry] = &[
     }),
 ];
 
-fn to_format<'a>(machine: &mut Machine<'a>, date: &Moment, args: &[Val<'a>]) -> Outcome<'a> {
+fn to_format<'a>(machine: &mut Machine<'a>, date: &Rc<Moment>, args: &[Val<'a>]) -> Outcome<'a> {
     let format = match argument(args, 0) {
         Val::Undefined => Text::Borrowed("yyyy-MM-dd"),
-        format => machine.to_text(&format)?,
+        format => machine.text_of(&format)?,
     };
     // A token is written with up to some twenty letters.
     machine.charge_bytes(format.len().saturating_mul(24))?;
@@ -221,7 +288,7 @@ fn unit<'a>(machine: &mut Machine<'a>, value: &Val<'a>, otherwise: Unit) -> Resu
     if value.is_nullish() {
         return Ok(otherwise);
     }
-    let name = machine.to_text(value)?;
+    let name = machine.text_of(value)?;
     Unit::parse(&name)
 }
 
@@ -233,7 +300,9 @@ fn units<'a>(
     match value {
         Val::List(list) => {
             machine.charge(list.len())?;
-            list.iter().map(|value| unit(machine, &value, otherwise)).collect()
+            list.iter()
+                .map(|value| unit(machine, &value, otherwise))
+                .collect()
         }
         other => Ok(vec![unit(machine, other, otherwise)?]),
     }
@@ -247,21 +316,25 @@ fn duration<'a>(machine: &mut Machine<'a>, args: &[Val<'a>]) -> Result<Duration,
             let mut parts = Vec::new();
             for (name, count) in map.iter() {
                 machine.charge(1)?;
-                parts.push((Unit::parse(&name)?, machine.to_number(&count)?.as_f64()));
+                parts.push((Unit::parse(&name)?, machine.number_of(&count)?.as_f64()));
             }
             parts.sort_by_key(|(unit, _)| std::cmp::Reverse(*unit));
             Ok(Duration { parts })
         }
         count => {
-            let count = machine.to_number(&count)?.as_f64();
+            let count = machine.number_of(&count)?.as_f64();
             let unit = unit(machine, &argument(args, 1), Unit::Millisecond)?;
-            Ok(Duration { parts: vec![(unit, count)] })
+            Ok(Duration {
+                parts: vec![(unit, count)],
+            })
         }
     }
 }
 
 fn count<'a>(duration: &Duration) -> Outcome<'a> {
-    Ok(number::tidy(duration.parts.first().map_or(0.0, |(_, count)| *count)))
+    Ok(number::tidy(
+        duration.parts.first().map_or(0.0, |(_, count)| *count),
+    ))
 }
 
 /// A value as a date: a date, a number of milliseconds, or a text.
@@ -270,14 +343,17 @@ pub(super) fn as_date<'a>(machine: &mut Machine<'a>, value: &Val<'a>) -> Result<
     match value {
         Val::Moment(moment) => Ok(moment.at.clone()),
         Val::Int(_) | Val::Float(_) => {
-            let milliseconds = machine.to_number(value)?.as_f64();
+            let milliseconds = machine.number_of(value)?.as_f64();
             moment::from_milliseconds(milliseconds, zone)
         }
         Val::Text(text) => {
             machine.charge_bytes(text.len())?;
             moment_text::parse_any(text, zone, zone)
         }
-        other => Err(Stop::wrong_type(format!("a date is needed, not {}", other.kind()))),
+        other => Err(Stop::wrong_type(format!(
+            "a date is needed, not {}",
+            other.kind()
+        ))),
     }
 }
 
@@ -286,7 +362,7 @@ fn option_zone<'a>(machine: &mut Machine<'a>, options: &Val<'a>) -> Result<TimeZ
     match options {
         Val::Map(map) => match map.get("zone") {
             Some(zone) => {
-                let name = machine.to_text(&zone)?;
+                let name = machine.text_of(&zone)?;
                 moment_text::zone(&name, local)
             }
             None => Ok(local.clone()),
@@ -318,13 +394,23 @@ fn from_parts<'a>(
 ) -> Result<Zoned, Stop> {
     let mut numbers = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
     for (number, part) in numbers.iter_mut().zip(parts) {
-        *number = machine.to_number(part)?.as_f64();
+        *number = machine.number_of(part)?.as_f64();
     }
-    const UNITS: [Unit; 6] =
-        [Unit::Month, Unit::Day, Unit::Hour, Unit::Minute, Unit::Second, Unit::Millisecond];
+    const UNITS: [Unit; 6] = [
+        Unit::Month,
+        Unit::Day,
+        Unit::Hour,
+        Unit::Minute,
+        Unit::Second,
+        Unit::Millisecond,
+    ];
     let [year, rest @ ..] = numbers;
     let whole = year as i64;
-    let year = if (0..100).contains(&whole) { whole + 1900 } else { whole };
+    let year = if (0..100).contains(&whole) {
+        whole + 1900
+    } else {
+        whole
+    };
     let year = i16::try_from(year).map_err(|_| moment::out_of_range())?;
     let start = jiff::civil::Date::new(year, 1, 1)
         .and_then(|date| date.to_zoned(zone.clone()))
@@ -332,7 +418,16 @@ fn from_parts<'a>(
     let parts = UNITS
         .iter()
         .zip(rest)
-        .map(|(unit, count)| (*unit, if *unit == Unit::Day { count - 1.0 } else { count }))
+        .map(|(unit, count)| {
+            (
+                *unit,
+                if *unit == Unit::Day {
+                    count - 1.0
+                } else {
+                    count
+                },
+            )
+        })
         .collect();
     moment::plus(&start, &Duration { parts }, 1.0)
 }
@@ -344,9 +439,8 @@ fn luxon_parts<'a>(machine: &mut Machine<'a>, args: &[Val<'a>], zone: &TimeZone)
     }
     let mut parts = args.to_vec();
     if let Some(month) = parts.get_mut(1) {
-        let number = machine.to_number(month)?.as_f64();
+        let number = machine.number_of(month)?.as_f64();
         *month = Val::Float(number - 1.0);
     }
     from_parts(machine, &parts, zone).map(luxon)
 }
-

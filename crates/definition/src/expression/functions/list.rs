@@ -11,10 +11,17 @@ use crate::expression::value::{List, Text, Val};
 
 pub(super) static TABLE: &[Entry<ListFunction>] = &[
     entry("at", |machine, this, args| {
-        let number = machine.to_number(&argument(args, 0))?.to_integer();
+        let number = machine.number_of(&argument(args, 0))?.to_integer();
         let length = this.len() as i128;
-        let place = if number < 0 { number.saturating_add(length) } else { number };
-        Ok(usize::try_from(place).ok().and_then(|place| this.get(place)).unwrap_or(Val::Undefined))
+        let place = if number < 0 {
+            number.saturating_add(length)
+        } else {
+            number
+        };
+        Ok(usize::try_from(place)
+            .ok()
+            .and_then(|place| this.get(place))
+            .unwrap_or(Val::Undefined))
     }),
     entry("concat", |machine, this, args| {
         let mut values = copied(machine, this)?;
@@ -32,7 +39,7 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     entry("flat", |machine, this, args| {
         let depth = match argument(args, 0) {
             Val::Undefined => 1,
-            depth => machine.to_number(&depth)?.to_count(),
+            depth => machine.number_of(&depth)?.to_count(),
         };
         let mut values = Vec::new();
         flatten(machine, this, depth.min(machine.deepest), &mut values)?;
@@ -50,7 +57,7 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
         Ok(Val::Bool(false))
     }),
     entry("indexOf", |machine, this, args| {
-        let from = machine.to_number(&argument(args, 1))?;
+        let from = machine.number_of(&argument(args, 1))?;
         let from = relative(from, this.len());
         let wanted = argument(args, 0);
         for (index, value) in this.iter().enumerate().skip(from) {
@@ -74,11 +81,13 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     entry("join", |machine, this, args| {
         let separator = match argument(args, 0) {
             Val::Undefined => Text::Borrowed(","),
-            separator => machine.to_text(&separator)?,
+            separator => machine.text_of(&separator)?,
         };
         Ok(Val::text(machine.join(this, &separator, 0)?))
     }),
-    entry("toString", |machine, this, _| Ok(Val::text(machine.join(this, ",", 0)?))),
+    entry("toString", |machine, this, _| {
+        Ok(Val::text(machine.join(this, ",", 0)?))
+    }),
     entry("toJsonString", |machine, this, _| {
         let text = machine.stringify(&Val::List(this.clone()), "")?;
         Ok(text.map_or(Val::Undefined, Val::text))
@@ -86,10 +95,10 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     entry("reverse", |machine, this, _| reversed(machine, this)),
     entry("toReversed", |machine, this, _| reversed(machine, this)),
     entry("slice", |machine, this, args| {
-        let from = machine.to_number(&argument(args, 0))?;
+        let from = machine.number_of(&argument(args, 0))?;
         let to = match argument(args, 1) {
             Val::Undefined => Number::Int(this.len() as i128),
-            to => machine.to_number(&to)?,
+            to => machine.number_of(&to)?,
         };
         let (from, to) = (relative(from, this.len()), relative(to, this.len()));
         machine.charge(to.saturating_sub(from))?;
@@ -119,30 +128,45 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     }),
     entry("with", |machine, this, args| {
         let mut values = copied(machine, this)?;
-        let number = machine.to_number(&argument(args, 0))?.to_integer();
+        let number = machine.number_of(&argument(args, 0))?.to_integer();
         let length = values.len() as i128;
-        let place = if number < 0 { number.saturating_add(length) } else { number };
-        match usize::try_from(place).ok().and_then(|place| values.get_mut(place)) {
+        let place = if number < 0 {
+            number.saturating_add(length)
+        } else {
+            number
+        };
+        match usize::try_from(place)
+            .ok()
+            .and_then(|place| values.get_mut(place))
+        {
             Some(value) => *value = argument(args, 1),
             None => return Err(Stop::invalid(format!("the array has no place {number}"))),
         }
         machine.list(values)
     }),
-    entry("first", |_, this, _| Ok(this.get(0).unwrap_or(Val::Undefined))),
-    entry("last", |_, this, _| Ok(this.iter().next_back().unwrap_or(Val::Undefined))),
+    entry("first", |_, this, _| {
+        Ok(this.get(0).unwrap_or(Val::Undefined))
+    }),
+    entry("last", |_, this, _| {
+        Ok(this.iter().next_back().unwrap_or(Val::Undefined))
+    }),
     entry("sum", |machine, this, _| sum(machine, this)),
-    entry("min", |machine, this, _| most_of(machine, this, |a, b| a < b)),
-    entry("max", |machine, this, _| most_of(machine, this, |a, b| a > b)),
+    entry("min", |machine, this, _| {
+        most_of(machine, this, |a, b| a < b)
+    }),
+    entry("max", |machine, this, _| {
+        most_of(machine, this, |a, b| a > b)
+    }),
     entry("average", |machine, this, _| {
         if this.len() == 0 {
             return Ok(Val::Undefined);
         }
         let total = sum(machine, this)?;
-        let total = machine.to_number(&total)?;
+        let total = machine.number_of(&total)?;
         Ok(number::divide(total, Number::Int(this.len() as i128)))
     }),
-    entry("unique", |machine, this, args| unique(machine, this, args)),
-    entry("removeDuplicates", |machine, this, args| unique(machine, this, args)),
+    entry("unique", unique),
+    entry("removeDuplicates", unique),
     entry("compact", |machine, this, _| {
         machine.charge(this.len())?;
         let empty = |value: &Val<'_>| match value {
@@ -153,15 +177,17 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     }),
     entry("isEmpty", |_, this, _| Ok(Val::Bool(this.len() == 0))),
     entry("isNotEmpty", |_, this, _| Ok(Val::Bool(this.len() > 0))),
-    entry("pluck", |machine, this, args| pluck(machine, this, args)),
+    entry("pluck", pluck),
     entry("chunk", |machine, this, args| {
-        let size = machine.to_number(&argument(args, 0))?.to_count();
+        let size = machine.number_of(&argument(args, 0))?.to_count();
         if size == 0 {
             return Err(Stop::invalid("`chunk` needs a length of at least 1"));
         }
         let values = copied(machine, this)?;
-        let chunks: Result<Vec<_>, _> =
-            values.chunks(size).map(|chunk| machine.list(chunk.to_vec())).collect();
+        let chunks: Result<Vec<_>, _> = values
+            .chunks(size)
+            .map(|chunk| machine.list(chunk.to_vec()))
+            .collect();
         machine.list(chunks?)
     }),
     entry("append", |machine, this, args| {
@@ -172,10 +198,7 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
 ];
 
 /// The elements of a list, counted.
-pub(super) fn copied<'a>(
-    machine: &mut Machine<'a>,
-    list: &List<'a>,
-) -> Result<Vec<Val<'a>>, Stop> {
+pub(super) fn copied<'a>(machine: &mut Machine<'a>, list: &List<'a>) -> Result<Vec<Val<'a>>, Stop> {
     machine.charge(list.len())?;
     Ok(list.iter().collect())
 }
@@ -210,10 +233,14 @@ fn unique<'a>(machine: &mut Machine<'a>, list: &List<'a>, args: &[Val<'a>]) -> O
         machine.charge(1)?;
         let mut parts = Vec::new();
         for name in args {
-            let name = machine.to_text(name)?;
+            let name = machine.text_of(name)?;
             parts.push(machine.member(&value, &name)?.unwrap_or(Val::Undefined));
         }
-        let key = if args.is_empty() { value.clone() } else { machine.list(parts)? };
+        let key = if args.is_empty() {
+            value.clone()
+        } else {
+            machine.list(parts)?
+        };
         let text = machine.stringify(&key, "")?;
         if seen.insert(text) {
             kept.push(value);
@@ -228,7 +255,7 @@ fn pluck<'a>(machine: &mut Machine<'a>, list: &List<'a>, args: &[Val<'a>]) -> Ou
     for value in list.iter() {
         machine.charge(1)?;
         if let [name] = args {
-            let name = machine.to_text(name)?;
+            let name = machine.text_of(name)?;
             let field = machine.member(&value, &name)?;
             values.extend(field);
             continue;

@@ -50,7 +50,9 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     }),
     entry("find", |machine, this, args| {
         let found = search(machine, this, callback(args, "find")?, Order::Forward)?;
-        Ok(found.and_then(|index| this.get(index)).unwrap_or(Val::Undefined))
+        Ok(found
+            .and_then(|index| this.get(index))
+            .unwrap_or(Val::Undefined))
     }),
     entry("findIndex", |machine, this, args| {
         let found = search(machine, this, callback(args, "findIndex")?, Order::Forward)?;
@@ -58,10 +60,17 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
     }),
     entry("findLast", |machine, this, args| {
         let found = search(machine, this, callback(args, "findLast")?, Order::Backward)?;
-        Ok(found.and_then(|index| this.get(index)).unwrap_or(Val::Undefined))
+        Ok(found
+            .and_then(|index| this.get(index))
+            .unwrap_or(Val::Undefined))
     }),
     entry("findLastIndex", |machine, this, args| {
-        let found = search(machine, this, callback(args, "findLastIndex")?, Order::Backward)?;
+        let found = search(
+            machine,
+            this,
+            callback(args, "findLastIndex")?,
+            Order::Backward,
+        )?;
         Ok(found.map_or(Val::Int(-1), Val::count))
     }),
     entry("flatMap", |machine, this, args| {
@@ -75,10 +84,14 @@ pub(super) static TABLE: &[Entry<ListFunction>] = &[
         }
         machine.list(values)
     }),
-    entry("reduce", |machine, this, args| fold(machine, this, args, Order::Forward)),
-    entry("reduceRight", |machine, this, args| fold(machine, this, args, Order::Backward)),
-    entry("sort", |machine, this, args| sorted(machine, this, args)),
-    entry("toSorted", |machine, this, args| sorted(machine, this, args)),
+    entry("reduce", |machine, this, args| {
+        fold(machine, this, args, Order::Forward)
+    }),
+    entry("reduceRight", |machine, this, args| {
+        fold(machine, this, args, Order::Backward)
+    }),
+    entry("sort", sorted),
+    entry("toSorted", sorted),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +103,9 @@ enum Order {
 fn callback<'a>(args: &[Val<'a>], name: &str) -> Result<&'a Callback, Stop> {
     match args.first() {
         Some(Val::Function(callback)) => Ok(callback),
-        _ => Err(Stop::invalid(format!("`{name}` needs a function, such as `x => x`"))),
+        _ => Err(Stop::invalid(format!(
+            "`{name}` needs a function, such as `x => x`"
+        ))),
     }
 }
 
@@ -111,7 +126,11 @@ fn search<'a>(
     order: Order,
 ) -> Result<Option<usize>, Stop> {
     for step in 0..list.len() {
-        let index = if order == Order::Forward { step } else { list.len() - 1 - step };
+        let index = if order == Order::Forward {
+            step
+        } else {
+            list.len() - 1 - step
+        };
         let value = list.get(index).unwrap_or(Val::Undefined);
         if each(machine, callback, value, index)?.truthy() {
             return Ok(Some(index));
@@ -129,7 +148,11 @@ fn fold<'a>(
     let callback = callback(args, "reduce")?;
     let mut sum = args.get(1).cloned();
     for step in 0..list.len() {
-        let index = if order == Order::Forward { step } else { list.len() - 1 - step };
+        let index = if order == Order::Forward {
+            step
+        } else {
+            list.len() - 1 - step
+        };
         let value = list.get(index).unwrap_or(Val::Undefined);
         machine.charge(1)?;
         sum = Some(match sum {
@@ -145,22 +168,20 @@ fn fold<'a>(
 fn sorted<'a>(machine: &mut Machine<'a>, list: &List<'a>, args: &[Val<'a>]) -> Outcome<'a> {
     let values = copied(machine, list)?;
     let order = match args.first() {
-        Some(Val::Function(callback)) => {
-            merge_sort(values, &mut |a: &Val<'a>, b: &Val<'a>| {
-                machine.charge(1)?;
-                let order = machine.call(callback, &[a.clone(), b.clone()])?;
-                Ok(match machine.to_number(&order)? {
-                    Number::Int(order) => order.cmp(&0),
-                    Number::Float(order) => order.partial_cmp(&0.0).unwrap_or(Ordering::Equal),
-                })
-            })?
-        }
+        Some(Val::Function(callback)) => merge_sort(values, &mut |a: &Val<'a>, b: &Val<'a>| {
+            machine.charge(1)?;
+            let order = machine.call(callback, &[a.clone(), b.clone()])?;
+            Ok(match machine.number_of(&order)? {
+                Number::Int(order) => order.cmp(&0),
+                Number::Float(order) => order.partial_cmp(&0.0).unwrap_or(Ordering::Equal),
+            })
+        })?,
         None | Some(Val::Undefined | Val::Null) => {
             let mut keyed: Vec<(Option<Text<'a>>, Val<'a>)> = Vec::with_capacity(values.len());
             for value in values {
                 let key = match value {
                     Val::Undefined => None,
-                    ref value => Some(machine.to_text(value)?),
+                    ref value => Some(machine.text_of(value)?),
                 };
                 keyed.push((key, value));
             }
@@ -176,7 +197,11 @@ fn sorted<'a>(machine: &mut Machine<'a>, list: &List<'a>, args: &[Val<'a>]) -> O
             })?;
             keyed.into_iter().map(|(_, value)| value).collect()
         }
-        Some(_) => return Err(Stop::invalid("`sort` takes a function, such as `(a, b) => a - b`")),
+        Some(_) => {
+            return Err(Stop::invalid(
+                "`sort` takes a function, such as `(a, b) => a - b`",
+            ));
+        }
     };
     machine.list(order)
 }

@@ -10,8 +10,8 @@ use crate::expression::value::{Map, Text, Val};
 pub(super) static TABLE: &[Entry<MapFunction>] = &[
     entry("isEmpty", |_, this, _| Ok(Val::Bool(this.len() == 0))),
     entry("isNotEmpty", |_, this, _| Ok(Val::Bool(this.len() > 0))),
-    entry("hasField", |machine, this, args| has(machine, this, args)),
-    entry("hasOwnProperty", |machine, this, args| has(machine, this, args)),
+    entry("hasField", has),
+    entry("hasOwnProperty", has),
     entry("keys", |machine, this, _| keys(machine, this)),
     entry("values", |machine, this, _| values(machine, this)),
     entry("entries", |machine, this, _| entries(machine, this)),
@@ -23,7 +23,7 @@ pub(super) static TABLE: &[Entry<MapFunction>] = &[
         machine.map(kept.collect())
     }),
     entry("removeField", |machine, this, args| {
-        let name = machine.to_text(&argument(args, 0))?;
+        let name = machine.text_of(&argument(args, 0))?;
         machine.charge(this.len())?;
         machine.map(this.iter().filter(|(key, _)| *key != name).collect())
     }),
@@ -39,12 +39,12 @@ pub(super) static TABLE: &[Entry<MapFunction>] = &[
         Ok(text.map_or(Val::Undefined, Val::text))
     }),
     entry("toString", |machine, this, _| {
-        Ok(Val::Text(machine.to_text(&Val::Map(this.clone()))?))
+        Ok(Val::Text(machine.text_of(&Val::Map(this.clone()))?))
     }),
 ];
 
 fn has<'a>(machine: &mut Machine<'a>, this: &Map<'a>, args: &[Val<'a>]) -> Outcome<'a> {
-    let name = machine.to_text(&argument(args, 0))?;
+    let name = machine.text_of(&argument(args, 0))?;
     Ok(Val::Bool(!is_forbidden(&name) && this.get(&name).is_some()))
 }
 
@@ -60,7 +60,9 @@ pub(super) fn values<'a>(machine: &mut Machine<'a>, map: &Map<'a>) -> Outcome<'a
 
 pub(super) fn entries<'a>(machine: &mut Machine<'a>, map: &Map<'a>) -> Outcome<'a> {
     machine.charge(map.len())?;
-    let pairs: Result<Vec<_>, _> =
-        map.iter().map(|(name, value)| machine.list(vec![Val::Text(name), value])).collect();
+    let pairs: Result<Vec<_>, _> = map
+        .iter()
+        .map(|(name, value)| machine.list(vec![Val::Text(name), value]))
+        .collect();
     machine.list(pairs?)
 }

@@ -29,36 +29,54 @@ pub(super) static CONSTANTS: &[(&str, f64)] = &[
 
 pub(super) static TABLE: &[GlobalEntry] = &[
     entry("Math.abs", |machine, args| {
-        Ok(match machine.to_number(&argument(args, 0))? {
+        Ok(match machine.number_of(&argument(args, 0))? {
             Number::Int(number) => whole(number.abs()),
             Number::Float(number) => Val::Float(number.abs()),
         })
     }),
-    entry("Math.ceil", |machine, args| rounded(machine, args, f64::ceil)),
-    entry("Math.floor", |machine, args| rounded(machine, args, f64::floor)),
-    entry("Math.trunc", |machine, args| rounded(machine, args, f64::trunc)),
-    entry("Math.round", |machine, args| rounded(machine, args, |number| number::round(number, 0))),
+    entry("Math.ceil", |machine, args| {
+        rounded(machine, args, f64::ceil)
+    }),
+    entry("Math.floor", |machine, args| {
+        rounded(machine, args, f64::floor)
+    }),
+    entry("Math.trunc", |machine, args| {
+        rounded(machine, args, f64::trunc)
+    }),
+    entry("Math.round", |machine, args| {
+        rounded(machine, args, |number| number::round(number, 0))
+    }),
     entry("Math.sign", |machine, args| {
-        Ok(match machine.to_number(&argument(args, 0))? {
+        Ok(match machine.number_of(&argument(args, 0))? {
             Number::Int(number) => Val::Int(number.signum()),
             Number::Float(number) if number == 0.0 || number.is_nan() => Val::Float(number),
             Number::Float(number) => Val::Float(number.signum()),
         })
     }),
-    entry("Math.max", |machine, args| most(machine, args, |a, b| a > b, f64::NEG_INFINITY)),
-    entry("Math.min", |machine, args| most(machine, args, |a, b| a < b, f64::INFINITY)),
-    entry("$max", |machine, args| most(machine, args, |a, b| a > b, f64::NEG_INFINITY)),
-    entry("$min", |machine, args| most(machine, args, |a, b| a < b, f64::INFINITY)),
+    entry("Math.max", |machine, args| {
+        most(machine, args, |a, b| a > b, f64::NEG_INFINITY)
+    }),
+    entry("Math.min", |machine, args| {
+        most(machine, args, |a, b| a < b, f64::INFINITY)
+    }),
+    entry("$max", |machine, args| {
+        most(machine, args, |a, b| a > b, f64::NEG_INFINITY)
+    }),
+    entry("$min", |machine, args| {
+        most(machine, args, |a, b| a < b, f64::INFINITY)
+    }),
     entry("Math.pow", |machine, args| {
-        let base = machine.to_number(&argument(args, 0))?;
-        Ok(number::power(base, machine.to_number(&argument(args, 1))?))
+        let base = machine.number_of(&argument(args, 0))?;
+        Ok(number::power(base, machine.number_of(&argument(args, 1))?))
     }),
     entry("Math.sqrt", |machine, args| float(machine, args, f64::sqrt)),
     entry("Math.cbrt", |machine, args| float(machine, args, f64::cbrt)),
     entry("Math.exp", |machine, args| float(machine, args, f64::exp)),
     entry("Math.log", |machine, args| float(machine, args, f64::ln)),
     entry("Math.log2", |machine, args| float(machine, args, f64::log2)),
-    entry("Math.log10", |machine, args| float(machine, args, f64::log10)),
+    entry("Math.log10", |machine, args| {
+        float(machine, args, f64::log10)
+    }),
     entry("Math.sin", |machine, args| float(machine, args, f64::sin)),
     entry("Math.cos", |machine, args| float(machine, args, f64::cos)),
     entry("Math.tan", |machine, args| float(machine, args, f64::tan)),
@@ -66,24 +84,28 @@ pub(super) static TABLE: &[GlobalEntry] = &[
     entry("Math.acos", |machine, args| float(machine, args, f64::acos)),
     entry("Math.atan", |machine, args| float(machine, args, f64::atan)),
     entry("Math.atan2", |machine, args| {
-        let y = machine.to_number(&argument(args, 0))?.as_f64();
-        Ok(Val::Float(y.atan2(machine.to_number(&argument(args, 1))?.as_f64())))
+        let y = machine.number_of(&argument(args, 0))?.as_f64();
+        Ok(Val::Float(
+            y.atan2(machine.number_of(&argument(args, 1))?.as_f64()),
+        ))
     }),
     entry("Math.hypot", |machine, args| {
         let mut sum = 0.0_f64;
         for arg in args {
-            sum = sum.hypot(machine.to_number(arg)?.as_f64());
+            sum = sum.hypot(machine.number_of(arg)?.as_f64());
         }
         Ok(Val::Float(sum))
     }),
 ];
 
 fn float<'a>(machine: &mut Machine<'a>, args: &[Val<'a>], by: fn(f64) -> f64) -> Outcome<'a> {
-    Ok(number::tidy(by(machine.to_number(&argument(args, 0))?.as_f64())))
+    Ok(number::tidy(by(machine
+        .number_of(&argument(args, 0))?
+        .as_f64())))
 }
 
 fn rounded<'a>(machine: &mut Machine<'a>, args: &[Val<'a>], by: fn(f64) -> f64) -> Outcome<'a> {
-    Ok(whole_by(machine.to_number(&argument(args, 0))?, by))
+    Ok(whole_by(machine.number_of(&argument(args, 0))?, by))
 }
 
 /// The number that wins against all others; none if one of them is no number.
@@ -96,7 +118,7 @@ fn most<'a>(
     machine.charge(args.len())?;
     let mut best: Option<Number> = None;
     for arg in args {
-        let number = machine.to_number(arg)?;
+        let number = machine.number_of(arg)?;
         if number.as_f64().is_nan() {
             return Ok(Val::Float(f64::NAN));
         }
@@ -134,11 +156,14 @@ pub(super) fn sum<'a>(machine: &mut Machine<'a>, list: &List<'a>) -> Outcome<'a>
     let mut total = Val::Int(0);
     for value in list.iter() {
         machine.charge(1)?;
-        let number = machine.to_number(&value)?;
+        let number = machine.number_of(&value)?;
         if number.as_f64().is_nan() {
-            return Err(Stop::number(format!("{} among the elements is no number", value.kind())));
+            return Err(Stop::number(format!(
+                "{} among the elements is no number",
+                value.kind()
+            )));
         }
-        let so_far = machine.to_number(&total)?;
+        let so_far = machine.number_of(&total)?;
         total = number::add(so_far, number);
     }
     Ok(total)

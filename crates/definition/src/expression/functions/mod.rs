@@ -73,7 +73,11 @@ fn find<F: Copy>(
     name: &str,
     found: &mut Option<&'static str>,
 ) -> Option<F> {
-    let entry = tables.iter().copied().flatten().find(|entry| entry.name == name)?;
+    let entry = tables
+        .iter()
+        .copied()
+        .flatten()
+        .find(|entry| entry.name == name)?;
     *found = Some(entry.name);
     Some(entry.run)
 }
@@ -110,17 +114,24 @@ pub(super) fn global(name: &str) -> Option<&'static GlobalEntry> {
 
 /// The number of this name, such as `Math.PI`.
 pub(super) fn constant(name: &str) -> Option<f64> {
-    math::CONSTANTS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+    math::CONSTANTS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, number)| *number)
 }
 
 /// The names of all methods.
 pub(super) fn method_names() -> impl Iterator<Item = &'static str> {
-    functions().filter(|(kind, _)| *kind != "global").map(|(_, name)| name)
+    functions()
+        .filter(|(kind, _)| *kind != "global")
+        .map(|(_, name)| name)
 }
 
 /// The names of all functions that stand by themselves.
 pub(super) fn global_names() -> impl Iterator<Item = &'static str> {
-    functions().filter(|(kind, _)| *kind == "global").map(|(_, name)| name)
+    functions()
+        .filter(|(kind, _)| *kind == "global")
+        .map(|(_, name)| name)
 }
 
 /// Lists every function of the language: the type of value it belongs to, and its name.
@@ -160,12 +171,12 @@ impl Method {
     ) -> Outcome<'a> {
         let done = match value {
             Val::Text(text) => self.text.map(|run| run(machine, text, arguments)),
-            Val::Int(number) => {
-                self.number.map(|run| run(machine, Number::Int(*number), arguments))
-            }
-            Val::Float(number) => {
-                self.number.map(|run| run(machine, Number::Float(*number), arguments))
-            }
+            Val::Int(number) => self
+                .number
+                .map(|run| run(machine, Number::Int(*number), arguments)),
+            Val::Float(number) => self
+                .number
+                .map(|run| run(machine, Number::Float(*number), arguments)),
             Val::Bool(value) => self.bool.map(|run| run(machine, *value, arguments)),
             Val::List(list) => self.list.map(|run| run(machine, list, arguments)),
             Val::Map(map) => self.map.map(|run| run(machine, map, arguments)),
@@ -192,6 +203,10 @@ fn argument<'a>(arguments: &[Val<'a>], place: usize) -> Val<'a> {
 fn relative(number: Number, length: usize) -> usize {
     let length = length as i128;
     let number = number.to_integer();
-    let place = if number < 0 { number.saturating_add(length) } else { number };
+    let place = if number < 0 {
+        number.saturating_add(length)
+    } else {
+        number
+    };
     usize::try_from(place.clamp(0, length)).unwrap_or(0)
 }

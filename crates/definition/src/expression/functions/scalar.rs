@@ -13,9 +13,11 @@ const MAX_DIGITS: usize = 100;
 
 pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
     entry("toFixed", |machine, this, args| {
-        let digits = machine.to_number(&argument(args, 0))?.to_count();
+        let digits = machine.number_of(&argument(args, 0))?.to_count();
         if digits > MAX_DIGITS {
-            return Err(Stop::invalid(format!("`toFixed` takes 0 to {MAX_DIGITS} digits")));
+            return Err(Stop::invalid(format!(
+                "`toFixed` takes 0 to {MAX_DIGITS} digits"
+            )));
         }
         Ok(Val::text(match this {
             // Exact, where a float would lose the last digits.
@@ -30,7 +32,7 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
     entry("toString", |machine, this, args| {
         let radix = match argument(args, 0) {
             Val::Undefined => 10,
-            radix => machine.to_number(&radix)?.to_integer(),
+            radix => machine.number_of(&radix)?.to_integer(),
         };
         match u32::try_from(radix) {
             Ok(radix @ 2..=36) => Ok(Val::text(number::in_radix(this, radix))),
@@ -41,10 +43,12 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
         let number = this.as_f64();
         let digits = match argument(args, 0) {
             Val::Undefined => return Ok(Val::text(this.to_text())),
-            digits => machine.to_number(&digits)?.to_count(),
+            digits => machine.number_of(&digits)?.to_count(),
         };
         if !(1..=MAX_DIGITS).contains(&digits) {
-            return Err(Stop::invalid(format!("`toPrecision` takes 1 to {MAX_DIGITS} digits")));
+            return Err(Stop::invalid(format!(
+                "`toPrecision` takes 1 to {MAX_DIGITS} digits"
+            )));
         }
         if !number.is_finite() {
             return Ok(Val::text(this.to_text()));
@@ -69,7 +73,9 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
             }
             Number::Float(_) => return Ok(Val::text(this.to_text())),
         };
-        let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+        let (sign, digits) = text
+            .strip_prefix('-')
+            .map_or(("", text.as_str()), |rest| ("-", rest));
         let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let mut grouped = String::new();
         for (index, digit) in integer.chars().enumerate() {
@@ -83,7 +89,10 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
     }),
     entry("valueOf", |_, this, _| Ok(this.into_val())),
     entry("round", |machine, this, args| {
-        let decimals = machine.to_number(&argument(args, 0))?.to_integer().clamp(-400, 400);
+        let decimals = machine
+            .number_of(&argument(args, 0))?
+            .to_integer()
+            .clamp(-400, 400);
         Ok(match this {
             Number::Int(number) if decimals >= 0 => whole(number),
             _ => number::tidy(number::round(this.as_f64(), decimals as i32)),
@@ -97,25 +106,35 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
             Number::Float(number) => Val::Float(number.abs()),
         })
     }),
-    entry("isEven", |_, this, _| Ok(Val::Bool(parity(this) == Some(0)))),
+    entry("isEven", |_, this, _| {
+        Ok(Val::Bool(parity(this) == Some(0)))
+    }),
     entry("isOdd", |_, this, _| Ok(Val::Bool(parity(this) == Some(1)))),
-    entry("isInteger", |_, this, _| Ok(Val::Bool(parity(this).is_some()))),
+    entry("isInteger", |_, this, _| {
+        Ok(Val::Bool(parity(this).is_some()))
+    }),
     entry("isEmpty", |_, _, _| Ok(Val::Bool(false))),
     entry("isNotEmpty", |_, _, _| Ok(Val::Bool(true))),
-    entry("toBoolean", |_, this, _| Ok(Val::Bool(!this.is_zero_or_nan()))),
+    entry("toBoolean", |_, this, _| {
+        Ok(Val::Bool(!this.is_zero_or_nan()))
+    }),
     entry("toNumber", |_, this, _| Ok(this.into_val())),
     entry("toInt", |_, this, _| Ok(whole_by(this, f64::trunc))),
     entry("toFloat", |_, this, _| Ok(this.into_val())),
     entry("toDateTime", |machine, this, args| {
         let unit = match argument(args, 0) {
             Val::Undefined => "ms".into(),
-            unit => machine.to_text(&unit)?.to_string(),
+            unit => machine.text_of(&unit)?.to_string(),
         };
         let factor = match unit.as_str() {
             "ms" => 1.0,
             "s" => 1000.0,
             "us" => 0.001,
-            _ => return Err(Stop::invalid("`toDateTime` takes the unit `ms`, `s` or `us`")),
+            _ => {
+                return Err(Stop::invalid(
+                    "`toDateTime` takes the unit `ms`, `s` or `us`",
+                ));
+            }
         };
         let at = moment::from_milliseconds(this.as_f64() * factor, machine.roots.time_zone())?;
         Ok(Val::Moment(Rc::new(Moment::luxon(at))))
@@ -123,7 +142,9 @@ pub(super) static NUMBERS: &[Entry<NumberFunction>] = &[
 ];
 
 pub(super) static BOOLS: &[Entry<BoolFunction>] = &[
-    entry("toString", |_, this, _| Ok(Val::constant(if this { "true" } else { "false" }))),
+    entry("toString", |_, this, _| {
+        Ok(Val::constant(if this { "true" } else { "false" }))
+    }),
     entry("valueOf", |_, this, _| Ok(Val::Bool(this))),
     entry("toBoolean", |_, this, _| Ok(Val::Bool(this))),
     entry("toNumber", |_, this, _| Ok(Val::Int(this.into()))),

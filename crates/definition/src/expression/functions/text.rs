@@ -10,7 +10,9 @@ use crate::expression::value::{Text, Val};
 pub(super) static TABLE: &[Entry<TextFunction>] = &[
     entry("charAt", |machine, this, args| {
         let place = place(machine, this, args, 0)?;
-        Ok(place.and_then(|place| text::at(this, place)).map_or(Val::constant(""), Val::Text))
+        Ok(place
+            .and_then(|place| text::at(this, place))
+            .map_or(Val::constant(""), Val::Text))
     }),
     entry("charCodeAt", |machine, this, args| {
         let place = place(machine, this, args, 0)?;
@@ -18,22 +20,32 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
         Ok(unit.map_or(Val::Float(f64::NAN), |unit| Val::Int(unit.into())))
     }),
     entry("codePointAt", |machine, this, args| {
-        let Some(place) = place(machine, this, args, 0)? else { return Ok(Val::Undefined) };
-        let letter = this.get(text::byte_of(this, place)..).and_then(|rest| rest.chars().next());
+        let Some(place) = place(machine, this, args, 0)? else {
+            return Ok(Val::Undefined);
+        };
+        let letter = this
+            .get(text::byte_of(this, place)..)
+            .and_then(|rest| rest.chars().next());
         Ok(letter.map_or(Val::Undefined, |letter| Val::Int(u32::from(letter).into())))
     }),
     entry("at", |machine, this, args| {
         machine.charge_bytes(this.len())?;
-        let number = machine.to_number(&argument(args, 0))?.to_integer();
+        let number = machine.number_of(&argument(args, 0))?.to_integer();
         let length = text::length(this) as i128;
-        let place = if number < 0 { number.saturating_add(length) } else { number };
+        let place = if number < 0 {
+            number.saturating_add(length)
+        } else {
+            number
+        };
         let place = usize::try_from(place).ok();
-        Ok(place.and_then(|place| text::at(this, place)).map_or(Val::Undefined, Val::Text))
+        Ok(place
+            .and_then(|place| text::at(this, place))
+            .map_or(Val::Undefined, Val::Text))
     }),
     entry("concat", |machine, this, args| {
         let mut whole = this.to_string();
         for arg in args {
-            let text = machine.to_text(arg)?;
+            let text = machine.text_of(arg)?;
             machine.charge_more(whole.len(), text.len())?;
             whole.push_str(&text);
         }
@@ -61,12 +73,16 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
         let search = needle(machine, this, args)?;
         let from = start(machine, this, args, 1)?;
         let found = this[from..].find(&*search).map(|byte| byte + from);
-        Ok(found.map_or(Val::Int(-1), |byte| Val::count(text::units_before(this, byte))))
+        Ok(found.map_or(Val::Int(-1), |byte| {
+            Val::count(text::units_before(this, byte))
+        }))
     }),
     entry("lastIndexOf", |machine, this, args| {
         let search = needle(machine, this, args)?;
         let found = this.rfind(&*search);
-        Ok(found.map_or(Val::Int(-1), |byte| Val::count(text::units_before(this, byte))))
+        Ok(found.map_or(Val::Int(-1), |byte| {
+            Val::count(text::units_before(this, byte))
+        }))
     }),
     entry("slice", |machine, this, args| {
         let length = length(machine, this)?;
@@ -84,9 +100,13 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
         let length = length(machine, this)?;
         let from = relative(number(machine, args, 0, 0)?, length);
         let count = number(machine, args, 1, length)?.to_count();
-        Ok(Val::Text(text::slice(this, from, from.saturating_add(count).min(length))))
+        Ok(Val::Text(text::slice(
+            this,
+            from,
+            from.saturating_add(count).min(length),
+        )))
     }),
-    entry("split", |machine, this, args| split(machine, this, args)),
+    entry("split", split),
     entry("trim", |machine, this, _| {
         machine.charge_bytes(this.len())?;
         Ok(trimmed(this, this.trim_matches(blank)))
@@ -114,10 +134,18 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
         }
         let count = count.to_count();
         machine.charge_bytes(this.len().saturating_mul(count))?;
-        Ok(Val::text(this.repeat(if this.is_empty() { 0 } else { count })))
+        Ok(Val::text(this.repeat(if this.is_empty() {
+            0
+        } else {
+            count
+        })))
     }),
-    entry("replace", |machine, this, args| replace(machine, this, args, 1)),
-    entry("replaceAll", |machine, this, args| replace(machine, this, args, usize::MAX)),
+    entry("replace", |machine, this, args| {
+        replace(machine, this, args, 1)
+    }),
+    entry("replaceAll", |machine, this, args| {
+        replace(machine, this, args, usize::MAX)
+    }),
     entry("toLowerCase", |machine, this, _| {
         machine.charge_bytes(this.len())?;
         machine.made_text(this.to_lowercase())
@@ -137,11 +165,13 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
     entry("toString", |_, this, _| Ok(Val::Text(this.clone()))),
     entry("valueOf", |_, this, _| Ok(Val::Text(this.clone()))),
     entry("localeCompare", |machine, this, args| {
-        let other = machine.to_text(&argument(args, 0))?;
+        let other = machine.text_of(&argument(args, 0))?;
         machine.charge_bytes(this.len().saturating_add(other.len()))?;
         // People sort letters first and case second.
         let order = this.to_lowercase().cmp(&other.to_lowercase());
-        Ok(Val::Int(order.then_with(|| other.as_bytes().cmp(this.as_bytes())) as i128))
+        Ok(Val::Int(
+            order.then_with(|| other.as_bytes().cmp(this.as_bytes())) as i128,
+        ))
     }),
 ];
 
@@ -169,7 +199,7 @@ fn number<'a>(
 ) -> Result<Number, Stop> {
     match argument(args, at) {
         Val::Undefined => Ok(Number::Int(otherwise as i128)),
-        value => machine.to_number(&value),
+        value => machine.number_of(&value),
     }
 }
 
@@ -202,18 +232,18 @@ fn needle<'a>(
     args: &[Val<'a>],
 ) -> Result<Text<'a>, Stop> {
     machine.charge_bytes(this.len())?;
-    machine.to_text(&argument(args, 0))
+    machine.text_of(&argument(args, 0))
 }
 
 fn split<'a>(machine: &mut Machine<'a>, this: &Text<'a>, args: &[Val<'a>]) -> Outcome<'a> {
     let limit = match argument(args, 1) {
         Val::Undefined => usize::MAX,
-        value => machine.to_number(&value)?.to_count(),
+        value => machine.number_of(&value)?.to_count(),
     };
     machine.charge_bytes(this.len())?;
     let separator = match argument(args, 0) {
         Val::Undefined => return machine.list(vec![Val::Text(this.clone())]),
-        value => machine.to_text(&value)?,
+        value => machine.text_of(&value)?,
     };
     let mut pieces = Vec::new();
     if separator.is_empty() {
@@ -242,7 +272,7 @@ fn filler<'a>(
     let missing = wanted.saturating_sub(length(machine, this)?);
     let pad = match argument(args, 1) {
         Val::Undefined => Text::Borrowed(" "),
-        value => machine.to_text(&value)?,
+        value => machine.text_of(&value)?,
     };
     if missing == 0 || pad.is_empty() {
         return Ok(String::new());
@@ -262,14 +292,17 @@ fn replace<'a>(
     most: usize,
 ) -> Outcome<'a> {
     let search = needle(machine, this, args)?;
-    let replacement = machine.to_text(&argument(args, 1))?;
+    let replacement = machine.text_of(&argument(args, 1))?;
     // `$&` and `$$` are the only patterns that a plain text can ask for.
     let plain = !replacement.contains('$');
     let replacement = if plain {
         replacement
     } else {
         machine.charge_bytes(replacement.len().saturating_mul(search.len().max(1)))?;
-        let kept = replacement.replace("$$", "\0").replace("$&", &search).replace('\0', "$");
+        let kept = replacement
+            .replace("$$", "\0")
+            .replace("$&", &search)
+            .replace('\0', "$");
         Text::from(kept)
     };
     let count = this.matches(&*search).take(most).count();

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::global::{decode_uri, encode_uri, to_bool};
+use super::global::{Part, decode_uri, encode_uri, to_bool};
 use super::{Entry, TextFunction, argument, entry};
 use crate::expression::error::Stop;
 use crate::expression::moment::Moment;
@@ -25,7 +25,11 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
     entry("toFloat", |machine, this, _| {
         machine.charge_bytes(this.len())?;
         let number = number::parse_prefix(this);
-        if number.as_f64().is_nan() { Err(no_number(this)) } else { Ok(number.into_val()) }
+        if number.as_f64().is_nan() {
+            Err(no_number(this))
+        } else {
+            Ok(number.into_val())
+        }
     }),
     entry("toInt", |machine, this, _| {
         machine.charge_bytes(this.len())?;
@@ -41,7 +45,9 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
     entry("isNumeric", |machine, this, _| {
         machine.charge_bytes(this.len())?;
         let number = number::parse(this);
-        Ok(Val::Bool(!this.trim().is_empty() && number.as_f64().is_finite()))
+        Ok(Val::Bool(
+            !this.trim().is_empty() && number.as_f64().is_finite(),
+        ))
     }),
     entry("toBoolean", |_, this, _| Ok(Val::Bool(to_bool(this)))),
     entry("toTitleCase", |machine, this, _| {
@@ -76,8 +82,12 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
             .map_err(|error| Stop::wrong_type(format!("the text is not base64: {error}")))?;
         machine.made_text(String::from_utf8_lossy(&bytes).into_owned())
     }),
-    entry("urlEncode", |machine, this, _| encode_uri(machine, this, false)),
-    entry("urlDecode", |machine, this, _| decode_uri(machine, this, false)),
+    entry("urlEncode", |machine, this, _| {
+        encode_uri(machine, this, Part::Component)
+    }),
+    entry("urlDecode", |machine, this, _| {
+        decode_uri(machine, this, Part::Component)
+    }),
     entry("parseJson", |machine, this, _| machine.parse_json(this)),
     entry("toDateTime", |machine, this, _| {
         machine.charge_bytes(this.len())?;
@@ -88,7 +98,7 @@ pub(super) static TABLE: &[Entry<TextFunction>] = &[
     entry("quote", |machine, this, args| {
         let mark = match argument(args, 0) {
             Val::Undefined => "\"".into(),
-            mark => machine.to_text(&mark)?.to_string(),
+            mark => machine.text_of(&mark)?.to_string(),
         };
         machine.charge_bytes(this.len().saturating_add(mark.len().saturating_mul(2)))?;
         let escaped = if mark.is_empty() {

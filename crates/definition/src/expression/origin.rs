@@ -1,0 +1,89 @@
+//! The data that an expression begins with.
+
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::error::Stop;
+use super::functions::Outcome;
+use super::ir::Root;
+use super::machine::Machine;
+use super::moment::Moment;
+use super::value::{Map, Referred, Text, Val, View};
+
+impl<'a> Machine<'a> {
+    pub(super) fn root(&mut self, root: &'a Root) -> Outcome<'a> {
+        let roots = self.roots;
+        let object =
+            |value: Option<&'a serde_json::Value>| Ok(value.map_or(Val::Undefined, Val::from));
+        match root {
+            Root::Json => Ok(roots
+                .item()
+                .map_or(Val::Undefined, |item| Val::Map(Map::Json(item.json())))),
+            Root::Binary => match roots.binding("$binary") {
+                Some(binary) => Ok(Val::from(binary)),
+                None => self.map(IndexMap::new()),
+            },
+            Root::Input => Ok(Val::View(View::Input)),
+            Root::ItemIndex => Ok(Val::count(roots.item_index())),
+            Root::RunIndex => Ok(Val::count(roots.run_index())),
+            Root::Context => object(roots.context()),
+            Root::Workflow => object(roots.workflow()),
+            Root::Execution => object(roots.execution()),
+            Root::Variables => Ok(roots
+                .variables()
+                .map_or(Val::Undefined, |vars| Val::Map(Map::Json(vars)))),
+            Root::Now => {
+                let now = roots.now().to_zoned(roots.time_zone().clone());
+                Ok(Val::Moment(Rc::new(Moment::luxon(now))))
+            }
+            Root::Today => {
+                let now = roots.now().to_zoned(roots.time_zone().clone());
+                let today = now
+                    .start_of_day()
+                    .map_err(|error| Stop::invalid(error.to_string()))?;
+                Ok(Val::Moment(Rc::new(Moment::luxon(today))))
+            }
+            Root::Node(name) => Ok(self.node(name)),
+            Root::NodeComputed(name) => {
+                let name = self.eval(name)?;
+                let name = self.text_of(&name)?;
+                Ok(self.node(&name))
+            }
+            Root::Step(id) => Ok(self.step(id)),
+            Root::StepComputed(id) => {
+                let id = self.eval(id)?;
+                let id = self.text_of(&id)?;
+                Ok(self.step(&id))
+            }
+            Root::Environment(name) => Ok(self.environment(name)),
+            Root::EnvironmentComputed(name) => {
+                let name = self.eval(name)?;
+                let name = self.text_of(&name)?;
+                Ok(self.environment(&name))
+            }
+        }
+    }
+
+    fn node(&self, name: &str) -> Val<'a> {
+        let view = self.roots.node(name);
+        Val::View(View::Node(Rc::new(Referred {
+            name: name.to_owned(),
+            view,
+        })))
+    }
+
+    fn step(&self, id: &str) -> Val<'a> {
+        let view = self.roots.step(id);
+        Val::View(View::Step(Rc::new(Referred {
+            name: id.to_owned(),
+            view,
+        })))
+    }
+
+    fn environment(&self, name: &str) -> Val<'a> {
+        self.roots
+            .environment(name)
+            .map_or(Val::Undefined, |text| Val::Text(Text::Borrowed(text)))
+    }
+}
