@@ -1,0 +1,293 @@
+//! Puts a plan together. Everything is looked at before anything is refused.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jackfield_kernel as kernel;
+use jackfield_kernel::{ConnectionIndex, Graph, GraphError, NodeIndex};
+use jackfield_types::{ErrorCode, NodeRole, VariableAccess};
+use jiff::tz::TimeZone;
+
+use super::connections::{Resolved, resolve};
+use super::names::Names;
+use super::nodes::{Draft, NodePlanner};
+use super::references::{MOST_PLACES, ReferenceCheck};
+use super::{Plan, PlanOptions, recovery};
+use crate::catalog::Catalog;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostics::{Diagnostics, Findings};
+use crate::workflow::{Dialect, Workflow};
+
+/// How many nodes of a cycle are shown.
+const SHOWN_OF_CYCLE: usize = 12;
+
+pub(super) struct Planner<'a> {
+    workflow: &'a Workflow,
+    /// Ids and names of nodes that could not be read.
+    broken: &'a HashSet<String>,
+    catalog: &'a dyn Catalog,
+    findings: Findings,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(
+        workflow: &'a Workflow,
+        broken: &'a HashSet<String>,
+        catalog: &'a dyn Catalog,
+        findings: Findings,
+    ) -> Self {
+        Self {
+            workflow,
+            broken,
+            catalog,
+            findings,
+        }
+    }
+
+    pub(super) fn plan(mut self, options: &PlanOptions) -> Result<Plan, Diagnostics> {
+        let workflow = self.workflow;
+        self.check_not_empty();
+        let time_zone = self.time_zone();
+        recovery::check(workflow, &mut self.findings);
+        let names = Names::new(workflow, &mut self.findings);
+        let mut planner = NodePlanner::new(workflow, self.catalog);
+        let mut drafts: Vec<Draft> = workflow
+            .nodes
+            .iter()
+            .map(|node| planner.plan(node, &mut self.findings))
+            .collect();
+        let connections = resolve(workflow, &names, &drafts, self.broken, &mut self.findings);
+        for Resolved { connection, .. } in &connections {
+            if let Some(condition) = &connection.condition {
+                let draft = &mut drafts[connection.from.get()];
+                draft.node.has_conditions = true;
+                if condition.references().variables {
+                    draft.spec.variables = draft.spec.variables.max(VariableAccess::Reads);
+                }
+            }
+        }
+        let graph = self.graph(&drafts, &connections);
+        let places = Cell::new(MOST_PLACES);
+        let check = ReferenceCheck {
+            workflow,
+            names: &names,
+            graph: graph.as_ref(),
+            places,
+        };
+        check.check(&drafts, &connections, &mut self.findings);
+        let triggers = triggers(&drafts);
+        if let Some(graph) = &graph {
+            self.warn_of_unreached(&drafts, graph, &triggers);
+        }
+        let has_errors = self.findings.has_errors();
+        let diagnostics = self.findings.locate(workflow.source.as_ref());
+        let (Some(graph), false) = (graph, has_errors) else {
+            return Err(diagnostics);
+        };
+        let leaves = (0..graph.len())
+            .map(NodeIndex::new)
+            .filter(|&node| graph.outgoing(node).is_empty())
+            .collect();
+        Ok(Plan {
+            id: workflow.id.clone(),
+            name: workflow.name.clone(),
+            dialect: workflow.dialect,
+            graph: Arc::new(graph),
+            nodes: drafts.into_iter().map(|draft| draft.node).collect(),
+            connections: connections
+                .into_iter()
+                .map(|resolved| resolved.connection)
+                .collect(),
+            by_id: names.by_id,
+            by_name: names.by_name,
+            variables: Arc::new(workflow.variables.clone()),
+            missing_fields: options
+                .missing_fields
+                .unwrap_or(workflow.settings.missing_fields),
+            timeout: workflow.settings.timeout,
+            time_zone,
+            triggers,
+            leaves,
+            warnings: diagnostics,
+        })
+    }
+
+    fn check_not_empty(&mut self) {
+        // A document with mistakes may have nodes that could not be read.
+        if self.workflow.nodes.is_empty() && !self.findings.has_errors() {
+            self.findings.push(
+                Diagnostic::new(ErrorCode::INVALID_WORKFLOW, "the workflow has no nodes")
+                    .at("/nodes")
+                    .with_expected("at least one node in `nodes`"),
+            );
+        }
+    }
+
+    fn time_zone(&mut self) -> TimeZone {
+        let Some(name) = &self.workflow.settings.timezone else {
+            return TimeZone::UTC;
+        };
+        TimeZone::get(name).unwrap_or_else(|_| {
+            self.findings.push(
+                Diagnostic::new(
+                    ErrorCode::INVALID_WORKFLOW,
+                    format!("`{name}` is no time zone"),
+                )
+                .at("/settings/timezone")
+                .with_expected("a name of the IANA database, such as `Europe/Berlin` or `UTC`"),
+            );
+            TimeZone::UTC
+        })
+    }
+
+    fn graph(&mut self, drafts: &[Draft], connections: &[Resolved<'_>]) -> Option<Graph> {
+        let settings = &self.workflow.settings;
+        let specs = drafts.iter().map(|draft| draft.spec.clone()).collect();
+        let links = connections
+            .iter()
+            .map(|Resolved { connection, .. }| kernel::Connection {
+                from: connection.from,
+                output: connection.output,
+                to: connection.to,
+                input: connection.input,
+                conditional: connection.condition.is_some(),
+            })
+            .collect();
+        match Graph::build(settings.law, settings.failure_mode, specs, links) {
+            Ok(graph) => Some(graph),
+            Err(error) => {
+                self.report_graph(&error, drafts, connections);
+                None
+            }
+        }
+    }
+
+    fn report_graph(&mut self, error: &GraphError, drafts: &[Draft], connections: &[Resolved<'_>]) {
+        let name = |node: NodeIndex| drafts[node.get()].node.name.as_str();
+        let at_node = |finding: Diagnostic, node: NodeIndex| {
+            finding
+                .at(self.workflow.nodes[node.get()].pointer())
+                .with_node(name(node))
+        };
+        let is_known = |node: &NodeIndex| drafts[node.get()].metadata.is_some();
+        // What a missing connection or an unknown node type brings about is not said again.
+        let is_whole = self.broken.is_empty()
+            && connections.len() == self.workflow.connections.len()
+            && drafts.iter().all(|draft| draft.metadata.is_some());
+        let finding = match error {
+            GraphError::TooLarge => {
+                Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, error.to_string()).at("/nodes")
+            }
+            GraphError::UnknownNode { connection } => {
+                Diagnostic::new(ErrorCode::CONNECTION_INVALID, error.to_string())
+                    .at(path_of(connections, *connection))
+            }
+            GraphError::Cycle { path } => {
+                if !path.iter().all(is_known) && self.findings.has_errors() {
+                    return;
+                }
+                let closing = path.last().zip(path.first()).and_then(|(last, first)| {
+                    connections.iter().find(|Resolved { connection, .. }| {
+                        connection.from == *last && connection.to == *first
+                    })
+                });
+                let names: Vec<&str> = path.iter().map(|&node| name(node)).collect();
+                let message = format!("the connections form a cycle: `{}`", shown_cycle(&names));
+                let finding = Diagnostic::new(ErrorCode::WORKFLOW_CYCLE, message)
+                    .at(closing
+                        .map_or_else(|| "/connections".to_owned(), |one| one.place.pointer()))
+                    .with_hint(
+                        "let the cycle go through a `loop` node, or remove one of its connections",
+                    );
+                match names.first() {
+                    Some(first) => finding.with_node(*first),
+                    None => finding,
+                }
+            }
+            GraphError::LoopNotClosed { node } => {
+                if !is_whole {
+                    return;
+                }
+                let finding = Diagnostic::new(ErrorCode::LOOP_INVALID, error.to_string())
+                    .with_expected("a path from output 1 (`loop`) back to the loop node")
+                    .with_hint("connect the last node of the loop's body to the loop node");
+                at_node(finding, *node)
+            }
+            GraphError::DoneInsideLoop { node, connection } => {
+                Diagnostic::new(ErrorCode::LOOP_INVALID, error.to_string())
+                    .at(path_of(connections, *connection))
+                    .with_node(name(*node))
+                    .with_hint("output 0 (`done`) ends the loop, output 1 (`loop`) is its body")
+            }
+            GraphError::NestedTooDeep { node, .. } => at_node(
+                Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, error.to_string()),
+                *node,
+            ),
+        };
+        self.findings.push(finding);
+    }
+
+    /// Warns of nodes that no trigger leads to.
+    fn warn_of_unreached(&mut self, drafts: &[Draft], graph: &Graph, triggers: &[NodeIndex]) {
+        let is_known = drafts.iter().all(|draft| draft.metadata.is_some());
+        if triggers.is_empty() || !is_known {
+            return;
+        }
+        let attached: HashSet<&str> = self
+            .workflow
+            .attachments
+            .iter()
+            .map(|one| &*one.from)
+            .collect();
+        for (place, draft) in drafts.iter().enumerate() {
+            let name = draft.node.name.as_str();
+            let is_trigger = draft.spec.role == NodeRole::Trigger;
+            let is_start = graph.is_start(NodeIndex::new(place));
+            if is_trigger || !is_start || draft.node.disabled || attached.contains(name) {
+                continue;
+            }
+            let message = match self.workflow.dialect {
+                Dialect::Native => {
+                    "no trigger leads to the node: it starts by itself, whichever trigger started the execution"
+                }
+                Dialect::N8n => "no trigger leads to the node: it does not run",
+            };
+            self.findings.push(
+                Diagnostic::warning(ErrorCode::INVALID_WORKFLOW, message)
+                    .at(self.workflow.nodes[place].pointer())
+                    .with_node(name)
+                    .with_hint("connect it, or remove it"),
+            );
+        }
+    }
+}
+
+fn triggers(drafts: &[Draft]) -> Vec<NodeIndex> {
+    let is_trigger = |draft: &Draft| draft.spec.role == NodeRole::Trigger && !draft.node.disabled;
+    let places = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| is_trigger(draft));
+    places.map(|(place, _)| NodeIndex::new(place)).collect()
+}
+
+fn path_of(connections: &[Resolved<'_>], index: ConnectionIndex) -> String {
+    connections.get(index.get()).map_or_else(
+        || "/connections".to_owned(),
+        |resolved| resolved.place.pointer(),
+    )
+}
+
+/// `a → b → c → a`; the middle of a long cycle is left out.
+fn shown_cycle(names: &[&str]) -> String {
+    let mut shown: Vec<&str> = if names.len() > SHOWN_OF_CYCLE {
+        let half = SHOWN_OF_CYCLE / 2;
+        let ends = [&names[..half], &["…"], &names[names.len() - half..]];
+        ends.concat()
+    } else {
+        names.to_vec()
+    };
+    shown.extend(names.first());
+    shown.join(" → ")
+}

@@ -1,0 +1,420 @@
+//! Plans one node: looks its type up, checks its parameters and compiles their expressions.
+
+use std::sync::Arc;
+
+use jackfield_kernel::NodeSpec;
+use jackfield_types::{
+    ErrorCode, NodeTypeId, NodeTypeMetadata, Object, Severity, Strategy, ValidationIssue,
+    VariableAccess, VersionSelector,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::Value;
+
+use super::expression_places::ExpressionPlaces;
+use super::recovery::{Recovery, recovery};
+use super::{PlanFallback, PlanNode};
+use crate::catalog::{Catalog, CatalogEntry, CatalogError};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostics::Findings;
+use crate::expression::{ExpressionError, ParameterTemplate, Syntax};
+use crate::pointer;
+use crate::workflow::{Dialect, Node, Workflow};
+
+/// How long the JSON Pointer of a parameter may be.
+const LONGEST_POINTER: usize = 4_096;
+/// How many bytes the JSON Pointers of a node's expressions may take together.
+const MOST_POINTER_BYTES: usize = 16 << 20;
+
+/// A node type that was looked up.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) entry: Arc<dyn CatalogEntry>,
+    places: ExpressionPlaces,
+}
+
+impl Found {
+    pub(super) fn metadata(&self) -> &Arc<NodeTypeMetadata> {
+        self.entry.metadata()
+    }
+}
+
+/// A node on its way into the plan.
+pub(super) struct Draft {
+    pub(super) node: PlanNode,
+    pub(super) spec: NodeSpec,
+    /// What its type says; `None` when nothing is known about it.
+    pub(super) metadata: Option<Arc<NodeTypeMetadata>>,
+}
+
+/// Plans nodes one after the other and remembers which types have been looked up.
+pub(super) struct NodePlanner<'a> {
+    workflow: &'a Workflow,
+    catalog: &'a dyn Catalog,
+    looked_up: FxHashMap<(NodeTypeId, VersionSelector), Result<Found, CatalogError>>,
+    reported_fallbacks: FxHashSet<String>,
+}
+
+impl<'a> NodePlanner<'a> {
+    pub(super) fn new(workflow: &'a Workflow, catalog: &'a dyn Catalog) -> Self {
+        Self {
+            workflow,
+            catalog,
+            looked_up: FxHashMap::default(),
+            reported_fallbacks: FxHashSet::default(),
+        }
+    }
+
+    fn look_up(
+        &mut self,
+        node_type: &NodeTypeId,
+        version: &VersionSelector,
+    ) -> Result<Found, CatalogError> {
+        let key = (node_type.clone(), version.clone());
+        let catalog = self.catalog;
+        let found = self.looked_up.entry(key).or_insert_with(|| {
+            catalog.find(node_type, version).map(|entry| {
+                let places = ExpressionPlaces::of(entry.metadata());
+                Found { entry, places }
+            })
+        });
+        found.clone()
+    }
+
+    pub(super) fn plan(&mut self, node: &Node, findings: &mut Findings) -> Draft {
+        let Recovery { rules, fallback } = recovery(self.workflow, node);
+        let fallback = fallback
+            .and_then(|(node_type, pointer)| self.fallback(node, &node_type, &pointer, findings));
+        let found = match self.look_up(&node.node_type, &node.version) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                let is_served = match rules.strategy {
+                    Strategy::Fallback => fallback.is_some(),
+                    Strategy::Skip | Strategy::Retry => true,
+                    Strategy::Fail => false,
+                };
+                findings.push(not_found(node, &error, is_served));
+                None
+            }
+        };
+        let parameters = self.parameters(node, found.as_ref(), fallback.as_ref(), findings);
+        let metadata = found.as_ref().map(|found| Arc::clone(found.metadata()));
+        let fallback_metadata = fallback.as_ref().map(|found| Arc::clone(found.metadata()));
+        // Whoever knows the ports: the node's own type, or what runs in its place.
+        let ports_of = metadata.as_ref().or(fallback_metadata.as_ref());
+        let spec = NodeSpec {
+            role: metadata
+                .as_ref()
+                .map(|metadata| metadata.role)
+                .unwrap_or_default(),
+            disabled: node.disabled,
+            always_output: node.always_output_data,
+            variables: if node.disabled {
+                VariableAccess::None
+            } else {
+                let types = [metadata.as_ref(), fallback_metadata.as_ref()]
+                    .into_iter()
+                    .flatten();
+                let of_types = types
+                    .map(|metadata| metadata.variables)
+                    .max()
+                    .unwrap_or_default();
+                of_types.max(reads(parameters.references().variables))
+            },
+            recovery: rules,
+            on_error: node.on_error,
+        };
+        Draft {
+            node: PlanNode {
+                id: node.id.clone(),
+                name: node.name.clone(),
+                node_type: node.node_type.clone(),
+                wanted: node.version.clone(),
+                version: metadata.as_ref().map(|metadata| metadata.version.clone()),
+                entry: found.map(|found| found.entry),
+                fallback: fallback.map(|found| PlanFallback {
+                    node_type: found.metadata().node_type.clone(),
+                    entry: found.entry,
+                }),
+                output_count: ports_of
+                    .and_then(|metadata| metadata.ports.output_count(parameters.source())),
+                parameters,
+                timeout: node.timeout,
+                execute_once: node.execute_once,
+                pinned: node.pinned.clone(),
+                disabled: node.disabled,
+                on_error: node.on_error,
+                has_conditions: false,
+                position: node.position,
+            },
+            spec,
+            metadata: ports_of.cloned(),
+        }
+    }
+
+    /// Looks up what runs in the node's place, and says what is wrong with it.
+    fn fallback(
+        &mut self,
+        node: &Node,
+        node_type: &NodeTypeId,
+        pointer: &str,
+        findings: &mut Findings,
+    ) -> Option<Found> {
+        match self.look_up(node_type, &VersionSelector::Newest) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                // The workflow's own strategy is shared by many nodes, and reported once.
+                if self.reported_fallbacks.insert(pointer.to_owned()) {
+                    let (code, hint) = told(&error);
+                    let message = format!("{error}, which is to be fallen back on");
+                    let finding = Diagnostic::new(code, message)
+                        .at(format!("{pointer}/fallbackNodeType"))
+                        .with_hint_if(hint);
+                    let is_own = node.error_recovery_strategy.is_some();
+                    let name = node.name.as_str();
+                    findings.push(if is_own {
+                        finding.with_node(name)
+                    } else {
+                        finding
+                    });
+                }
+                None
+            }
+        }
+    }
+
+    fn parameters(
+        &self,
+        node: &Node,
+        found: Option<&Found>,
+        fallback: Option<&Found>,
+        findings: &mut Findings,
+    ) -> ParameterTemplate {
+        let syntax = self.workflow.dialect.syntax();
+        let known = found.or(fallback);
+        if !node.parameters.is_object() {
+            let message = "the parameters of a node are an object";
+            findings.push(
+                Diagnostic::new(ErrorCode::INVALID_WORKFLOW, message)
+                    .at(node.field("parameters"))
+                    .with_node(node.name.as_str()),
+            );
+            return no_parameters();
+        }
+        if known.is_none() && node_is_refused(node, self.workflow) {
+            // Nothing is known of its parameters, not even which of them are expressions.
+            return no_parameters();
+        }
+        if !has_short_pointers(&node.parameters) {
+            let message = format!(
+                "a place in the parameters takes more than {LONGEST_POINTER} bytes to name"
+            );
+            let finding = Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, message)
+                .with_hint("use shorter keys, or keep the data in an item");
+            findings.push(in_parameters(node, "", finding));
+            return no_parameters();
+        }
+        let places = known.map_or(ExpressionPlaces::none(), |found| found.places.clone());
+        let compiled =
+            ParameterTemplate::compile(&node.parameters, syntax, &|at| places.contains(at));
+        let template = match compiled {
+            Ok(template) => template,
+            Err(errors) => {
+                for (pointer, error) in errors {
+                    findings.push(expression_error(node, &pointer, error));
+                }
+                return no_parameters();
+            }
+        };
+        let Some(unknown) = template.dynamic_pointers(MOST_POINTER_BYTES) else {
+            let finding = Diagnostic::new(
+                ErrorCode::LIMIT_EXCEEDED,
+                "there are too many expressions in the parameters of one node",
+            )
+            .with_hint("make the list in one expression, or spread it over several nodes");
+            findings.push(in_parameters(node, "", finding));
+            return no_parameters();
+        };
+        if let Some(found) = found {
+            for issue in found.entry.check(&node.parameters, &unknown) {
+                findings.push(parameter_issue(node, issue));
+            }
+        }
+        if let Some(fallback) = fallback {
+            let issues = fallback.entry.check(&node.parameters, &unknown);
+            if let Some(issue) = issues
+                .iter()
+                .find(|issue| issue.severity == Severity::Error)
+            {
+                let message = format!(
+                    "the parameters do not fit the fallback `{}`: {issue}",
+                    fallback.metadata().node_type
+                );
+                let finding = Diagnostic::warning(ErrorCode::INVALID_PARAMETERS, message);
+                findings.push(in_parameters(node, &issue.path, finding));
+            }
+        }
+        if self.workflow.dialect == Dialect::N8n && known.is_some() {
+            warn_of_braces(node, syntax, &places, findings);
+        }
+        template
+    }
+}
+
+fn reads(variables: bool) -> VariableAccess {
+    if variables {
+        VariableAccess::Reads
+    } else {
+        VariableAccess::None
+    }
+}
+
+fn no_parameters() -> ParameterTemplate {
+    ParameterTemplate::compile(&Value::Object(Object::new()), Syntax::Native, &|_| false)
+        .expect("an object without fields has no expressions")
+}
+
+/// Whether a node of an unknown type cannot run at all, or need not.
+fn node_is_refused(node: &Node, workflow: &Workflow) -> bool {
+    let strategy = node
+        .error_recovery_strategy
+        .as_ref()
+        .or(workflow.error_recovery.as_ref());
+    let is_served = strategy
+        .is_some_and(|strategy| matches!(strategy.strategy, Strategy::Skip | Strategy::Retry));
+    node.disabled || !is_served
+}
+
+/// A disabled node does not run, so what is wrong with it is no error.
+fn soften(node: &Node, mut finding: Diagnostic) -> Diagnostic {
+    if node.disabled {
+        finding.severity = Severity::Warning;
+    }
+    finding
+}
+
+fn told(error: &CatalogError) -> (ErrorCode, Option<String>) {
+    match error {
+        CatalogError::UnknownNodeType { nearest, .. } => {
+            let names: Vec<String> = nearest.iter().map(|near| format!("`{near}`")).collect();
+            let hint = (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")));
+            (ErrorCode::UNKNOWN_NODE_TYPE, hint)
+        }
+        CatalogError::UnknownVersion { available, .. } => {
+            let versions: Vec<String> =
+                available.iter().take(10).map(ToString::to_string).collect();
+            let hint = (!versions.is_empty()).then(|| format!("there is {}", versions.join(", ")));
+            (ErrorCode::UNKNOWN_VERSION, hint)
+        }
+    }
+}
+
+fn not_found(node: &Node, error: &CatalogError, is_served: bool) -> Diagnostic {
+    let (code, hint) = told(error);
+    let (pointer, is_warning) = match error {
+        CatalogError::UnknownNodeType { .. } => (node.pointer(), is_served || node.disabled),
+        CatalogError::UnknownVersion { .. } => (node.field("typeVersion"), node.disabled),
+    };
+    let message = if is_warning && !node.disabled {
+        format!("{error}; the node's recovery strategy serves in its place")
+    } else {
+        error.to_string()
+    };
+    let mut finding = Diagnostic::new(code, message)
+        .at(pointer)
+        .with_node(node.name.as_str())
+        .with_hint_if(hint);
+    if is_warning {
+        finding.severity = Severity::Warning;
+    }
+    finding
+}
+
+pub(super) fn in_parameters(node: &Node, path: &str, finding: Diagnostic) -> Diagnostic {
+    let mut finding = finding
+        .at(format!("{}{path}", node.field("parameters")))
+        .with_node(node.name.as_str());
+    if !path.is_empty() {
+        finding.parameter = Some(path.to_owned());
+    }
+    finding
+}
+
+fn parameter_issue(node: &Node, issue: ValidationIssue) -> Diagnostic {
+    let mut finding = Diagnostic::new(issue.code, issue.message).with_hint_if(issue.hint);
+    finding.severity = issue.severity;
+    soften(node, in_parameters(node, &issue.path, finding))
+}
+
+fn expression_error(node: &Node, path: &str, error: ExpressionError) -> Diagnostic {
+    let finding = Diagnostic::new(error.code, error.message)
+        .with_hint_if(error.hint)
+        .within(error.span);
+    soften(node, in_parameters(node, path, finding))
+}
+
+/// Finds texts in which n8n sees no template because they don't begin with `=`.
+fn warn_of_braces(node: &Node, syntax: Syntax, places: &ExpressionPlaces, findings: &mut Findings) {
+    if syntax != Syntax::N8n {
+        return;
+    }
+    each_text(&node.parameters, &mut |path, text| {
+        let has_braces = text.find("{{").is_some_and(|at| text[at..].contains("}}"));
+        if has_braces && !text.starts_with('=') && !places.contains(path) {
+            let message = "`{{ … }}` stays as it is: the text does not begin with `=`";
+            let finding = Diagnostic::warning(ErrorCode::EXPRESSION_ERROR, message)
+                .with_hint("write `=` before the text to make it a template");
+            findings.push(in_parameters(node, path, finding));
+        }
+    });
+}
+
+/// Visits all texts in parameters, with their JSON Pointers. The parameters have been compiled, so
+/// their depth is bounded.
+pub(super) fn each_text(parameters: &Value, visit: &mut dyn FnMut(&str, &str)) {
+    each_text_below(parameters, &mut String::new(), visit);
+}
+
+fn each_text_below(value: &Value, path: &mut String, visit: &mut dyn FnMut(&str, &str)) {
+    let length = path.len();
+    match value {
+        Value::String(text) => visit(path, text),
+        Value::Array(list) => {
+            for (at, inner) in list.iter().enumerate() {
+                pointer::push_index(path, at);
+                each_text_below(inner, path, visit);
+                path.truncate(length);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                pointer::push_key(path, key);
+                each_text_below(inner, path, visit);
+                path.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether the JSON Pointer of every value is short enough to be worked with, looked at without
+/// recursion.
+fn has_short_pointers(parameters: &Value) -> bool {
+    let mut open = vec![(parameters, 0_usize)];
+    while let Some((value, length)) = open.pop() {
+        if length > LONGEST_POINTER {
+            return false;
+        }
+        match value {
+            Value::Array(list) => open.extend(list.iter().map(|inner| (inner, length + 8))),
+            Value::Object(fields) => {
+                open.extend(
+                    fields
+                        .iter()
+                        .map(|(key, inner)| (inner, length + 1 + key.len())),
+                );
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    true
+}
