@@ -102,7 +102,6 @@ impl Call {
             node_type: &self.function.metadata.node_type,
             attempt: 1,
             run_index: 0,
-            idempotency_key: "test",
             on_error: OnError::default(),
             variables: &self.variables,
             loop_frame: None,
