@@ -10,7 +10,7 @@ use crate::value::size_of_object;
 pub(crate) const MAX_ITEMS: usize = 1_000_000;
 
 /// Roughly the most bytes that a node makes of its items in one call, where it multiplies them.
-pub(crate) const MAX_BYTES: usize = 512 << 20;
+pub(crate) const MAX_BYTES: usize = 256 << 20;
 
 /// The most outputs that a node has.
 pub(crate) const MAX_PORTS: u16 = 1_024;

@@ -4,6 +4,8 @@
 //! writing through it never nests deeper than [`MAX_DEPTH`], pads a list by more than
 //! [`MAX_PADDING`], or touches a key by which a prototype could be reached elsewhere.
 
+mod parser;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use self::parser::Parser;
 use crate::value::depth_exceeds;
 
 /// How deep values may nest after something was written through a path.
@@ -144,12 +147,7 @@ impl Path {
     /// # Errors
     /// [`PathError::Syntax`] when the text is no path, or too long a one.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
-        let segments = Parser {
-            rest: text,
-            segments: Vec::new(),
-        }
-        .run()
-        .map_err(|reason| {
+        let segments = Parser::new(text).run().map_err(|reason| {
             let path = text.chars().take(60).collect();
             PathError::Syntax { path, reason }
         })?;
@@ -311,93 +309,6 @@ impl Path {
     }
 }
 
-struct Parser<'t> {
-    rest: &'t str,
-    segments: Vec<Segment>,
-}
-
-impl Parser<'_> {
-    fn run(mut self) -> Result<Vec<Segment>, &'static str> {
-        if self.rest.is_empty() {
-            return Err("it is empty");
-        }
-        if self.rest.len() > MAX_LENGTH {
-            return Err("it is longer than 1,024 bytes");
-        }
-        if !self.rest.starts_with('[') {
-            self.bare_key()?;
-        }
-        while !self.rest.is_empty() {
-            if self.segments.len() >= MAX_SEGMENTS {
-                return Err("it has more than 64 steps");
-            }
-            if let Some(rest) = self.rest.strip_prefix('.') {
-                self.rest = rest;
-                self.bare_key()?;
-            } else if let Some(rest) = self.rest.strip_prefix('[') {
-                self.rest = rest;
-                self.bracket()?;
-            } else {
-                return Err("after `]` comes `.` or `[`");
-            }
-        }
-        Ok(self.segments)
-    }
-
-    fn bare_key(&mut self) -> Result<(), &'static str> {
-        let end = self.rest.find(['.', '[', ']']).unwrap_or(self.rest.len());
-        if end == 0 {
-            return Err("a name is missing");
-        }
-        let (key, rest) = self.rest.split_at(end);
-        if rest.starts_with(']') {
-            return Err("`]` without `[`");
-        }
-        self.segments.push(Segment::Key(key.to_owned()));
-        self.rest = rest;
-        Ok(())
-    }
-
-    fn bracket(&mut self) -> Result<(), &'static str> {
-        let quote = self.rest.chars().next().filter(|c| matches!(c, '\'' | '"'));
-        let segment = match quote {
-            Some(quote) => {
-                self.rest = &self.rest[1..];
-                Segment::Key(self.quoted(quote)?)
-            }
-            None => {
-                let end = self.rest.find(']').ok_or("`]` is missing")?;
-                let index = self.rest[..end]
-                    .parse()
-                    .map_err(|_| "an index is a whole number")?;
-                self.rest = &self.rest[end..];
-                Segment::Index(index)
-            }
-        };
-        self.rest = self.rest.strip_prefix(']').ok_or("`]` is missing")?;
-        self.segments.push(segment);
-        Ok(())
-    }
-
-    fn quoted(&mut self, quote: char) -> Result<String, &'static str> {
-        let mut text = String::new();
-        let mut chars = self.rest.char_indices();
-        while let Some((at, character)) = chars.next() {
-            if character == quote {
-                self.rest = &self.rest[at + 1..];
-                return Ok(text);
-            }
-            let character = if character == '\\' {
-                chars.next().ok_or("a quote is missing")?.1
-            } else {
-                character
-            };
-            text.push(character);
-        }
-        Err("a quote is missing")
-    }
-}
-
 impl FromStr for Path {
     type Err = PathError;
 
@@ -434,95 +345,4 @@ impl JsonSchema for Path {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn object(value: Value) -> Object {
-        match value {
-            Value::Object(object) => object,
-            other => panic!("{other} is no object"),
-        }
-    }
-
-    fn path(text: &str) -> Path {
-        Path::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_path_reads_keys_indexes_and_quoted_keys() {
-        let item = object(json!({"a": {"b": [{"x y": 1}, 2]}, "a.b": 3, "it's": 4}));
-        for (text, expected) in [
-            ("a.b[0]['x y']", Some(json!(1))),
-            ("a.b.1", Some(json!(2))),
-            ("['a.b']", Some(json!(3))),
-            (r"['it\'s']", Some(json!(4))),
-            ("a.c", None),
-            ("a.b[9]", None),
-            ("a.b[1].c", None),
-        ] {
-            assert_eq!(path(text).get(&item), expected.as_ref(), "{text}");
-        }
-        assert_eq!(path("a.b[1]").get_in(&Value::Object(item)), Some(&json!(2)));
-    }
-
-    #[test]
-    fn what_is_no_path_is_refused_with_the_reason() {
-        for text in [
-            "", ".", "a.", ".a", "a..b", "a[", "a[x]", "a['x", "a[0]b", "a]", "a[-1]",
-        ] {
-            assert!(
-                matches!(Path::parse(text), Err(PathError::Syntax { .. })),
-                "{text}"
-            );
-        }
-        assert!(Path::parse(&"a.".repeat(80)).is_err());
-        assert!(Path::parse(&"a".repeat(5_000)).is_err());
-    }
-
-    #[test]
-    fn setting_makes_what_is_missing_and_stops_at_what_is_in_the_way() {
-        let mut item = object(json!({"a": null, "n": 1}));
-        path("a.b[1].c").set(&mut item, json!(7)).unwrap();
-        assert_eq!(item["a"], json!({"b": [null, {"c": 7}]}));
-        let error = path("n.x").set(&mut item, json!(1)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot write to `n.x`: `x` leads into a number"
-        );
-        assert!(path("a.b[99999]").set(&mut item, json!(1)).is_err());
-        assert!(path("a.b.c").set(&mut item, json!(1)).is_err());
-    }
-
-    #[test]
-    fn prototype_keys_are_not_written() {
-        let mut item = Object::new();
-        for text in ["__proto__.x", "a.constructor", "a['prototype'].b"] {
-            let error = path(text).set(&mut item, json!(1)).unwrap_err();
-            assert!(matches!(error, PathError::Forbidden { .. }), "{text}");
-        }
-        assert!(item.is_empty());
-    }
-
-    #[test]
-    fn values_never_nest_deeper_than_the_bound() {
-        let mut value = Value::Null;
-        let mut result = Ok(());
-        for _ in 0..MAX_DEPTH + 2 {
-            let mut item = Object::new();
-            result = path("a").set(&mut item, value);
-            value = Value::Object(item);
-        }
-        assert!(matches!(result, Err(PathError::Limit { .. })));
-    }
-
-    #[test]
-    fn removing_takes_out_keys_and_elements() {
-        let mut item = object(json!({"a": {"b": [1, 2, 3]}, "c": 1}));
-        assert_eq!(path("a.b[1]").remove(&mut item), Some(json!(2)));
-        assert_eq!(path("c").remove(&mut item), Some(json!(1)));
-        assert_eq!(path("a.x.y").remove(&mut item), None);
-        assert_eq!(Value::Object(item), json!({"a": {"b": [1, 3]}}));
-    }
-}
+mod tests;

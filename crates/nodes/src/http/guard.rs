@@ -201,4 +201,31 @@ mod tests {
         assert!(!allowed(&["host"], "http://localhost/"));
         assert!(!allowed(&["*.1"], "http://10.0.0.2/"));
     }
+
+    #[tokio::test]
+    async fn what_a_name_resolves_to_is_checked_when_it_is_connected_to() {
+        let closed = Guard::new(HttpSettings::default());
+        let refusal = closed
+            .resolve("localhost".parse().unwrap())
+            .await
+            .err()
+            .unwrap();
+        assert!(refusal.downcast_ref::<Forbidden>().is_some(), "{refusal}");
+        let pool = reqwest::Client::builder()
+            .no_proxy()
+            .dns_resolver(closed)
+            .build()
+            .unwrap();
+        let error = pool.get("http://localhost:9/").send().await.unwrap_err();
+        let refused = Forbidden::behind(&error).unwrap();
+        assert_eq!(refused.code(), ErrorCode::NETWORK_FORBIDDEN);
+
+        let private_networks = Access::Allowed;
+        let open = Guard::new(HttpSettings {
+            private_networks,
+            ..HttpSettings::default()
+        });
+        let mut found = open.resolve("localhost".parse().unwrap()).await.unwrap();
+        assert!(found.all(|address| address.ip().is_loopback()));
+    }
 }

@@ -151,7 +151,7 @@ impl HttpRequest {
         if !issues.is_empty() {
             return Err(NodeError::Params(issues));
         }
-        let key = format!("{}-{index}", call.context.idempotency_key);
+        let key = format!("{}-{index}", call.context.idempotency_key());
         let mut outgoing = Outgoing::of(&params, &key)?;
         let mut pages = Pages::new(call.untyped(), index, &params.pagination);
         pages.begin(&mut outgoing);
