@@ -1,1 +1,11 @@
 //! Scripted executors and builders for tests of Jackfield and of what embeds it.
+//!
+//! [`StaticCall`] calls one executor outside of any workflow, with templates and expressions
+//! evaluated as hosts evaluate them.
+
+mod call;
+mod parameters;
+mod workflows;
+
+pub use call::StaticCall;
+pub use workflows::ScriptedWorkflows;
