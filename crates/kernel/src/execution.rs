@@ -718,6 +718,12 @@ impl Execution {
         self.nodes[node.get()].phase
     }
 
+    /// Which run of a node is at hand, and which attempt of the run.
+    pub fn turn(&self, node: NodeIndex) -> (u32, u32) {
+        let state = &self.nodes[node.get()];
+        (state.run, state.attempt)
+    }
+
     /// How a node stands, for people.
     pub fn node_status(&self, node: NodeIndex) -> NodeStatus {
         match &self.nodes[node.get()].outcome {

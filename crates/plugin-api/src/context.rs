@@ -39,9 +39,6 @@ pub struct NodeContext<'a> {
     pub attempt: u32,
     /// How many times the node ran before in this execution: not 0 only inside of loops.
     pub run_index: u32,
-    /// The same text for every attempt of this run of the node, and for no other: what services
-    /// outside can tell a repeated request by.
-    pub idempotency_key: &'a str,
     /// What the node's failure leads to.
     pub on_error: OnError,
     /// The execution's variables, as they are for this run.
@@ -52,6 +49,24 @@ pub struct NodeContext<'a> {
     pub cancellation: &'a CancellationToken,
     /// Runs other workflows.
     pub workflows: &'a dyn WorkflowRunner,
+}
+
+impl NodeContext<'_> {
+    /// The same text for every attempt of this run of the node, and for no other: what services
+    /// outside can tell a repeated request by. Letters, digits and `_ . - %` only.
+    pub fn idempotency_key(&self) -> String {
+        use std::fmt::Write;
+        let mut key = format!("{}.{}.", self.execution, self.run_index);
+        for byte in self.node.as_str().bytes() {
+            if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+                key.push(char::from(byte));
+            } else {
+                // Writing to a string cannot fail.
+                let _ = write!(key, "%{byte:02X}");
+            }
+        }
+        key
+    }
 }
 
 /// What a loop node knows of its loop.

@@ -78,6 +78,11 @@ impl Item {
         Arc::clone(&self.json)
     }
 
+    /// Whether this is the same object as another's, and not just an equal one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.json, &other.json)
+    }
+
     /// From which input item of its node this one was made, if that is known.
     pub fn source(&self) -> Option<ItemSource> {
         self.source

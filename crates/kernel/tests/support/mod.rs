@@ -1,6 +1,12 @@
 //! Random graphs, outcomes that depend on nothing but what a node is given, and a driver that
 //! takes things in whatever order a seed says.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::result_large_err,
+    reason = "a mistake in a test may panic"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

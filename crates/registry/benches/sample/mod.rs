@@ -60,12 +60,12 @@ fn schema() -> Value {
 
 /// Registers so many node types.
 pub(crate) fn filled(registry: &Registry, count: usize) -> Vec<Arc<Registration>> {
-    let executor: Arc<dyn NodeExecutor> = Arc::new(Noop);
     let register = |place| {
+        let executor: Arc<dyn NodeExecutor> = Arc::new(Noop);
         let metadata = metadata(place);
         let node_type = metadata.node_type.clone();
         registry
-            .register_with_metadata(node_type.as_str(), Arc::clone(&executor), metadata)
+            .register_with_metadata(node_type.as_str(), executor, metadata)
             .expect("valid metadata")
     };
     (0..count).map(register).collect()

@@ -82,7 +82,6 @@ impl Scene {
             node_type: &self.node_type,
             attempt: 1,
             run_index: 0,
-            idempotency_key: "key",
             on_error: OnError::default(),
             variables: &self.variables,
             loop_frame: None,

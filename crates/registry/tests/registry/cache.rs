@@ -114,11 +114,11 @@ proptest! {
                     model.get(place, sizes[place], entries, bytes);
                 }
                 Step::Peek(place) => {
-                    let peeked = registry.cache().peek(registered[place].id()).is_some();
+                    let peeked = registry.cache().peek(&registered[place]).is_some();
                     prop_assert_eq!(peeked, model.held.iter().any(|(one, _)| *one == place));
                 }
                 Step::Invalidate(place) => {
-                    let dropped = registry.cache().invalidate(registered[place].id());
+                    let dropped = registry.cache().invalidate(&registered[place]);
                     prop_assert_eq!(dropped, model.drop(place));
                 }
                 Step::Replace(place, size) => {

@@ -1,0 +1,571 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use jackfield_definition::expression::Expression;
+use jackfield_kernel::{
+    ApplyError, Command, ConnectionIndex, Effects, Event, EventKind, Execution, ExecutionStatus,
+    NodeIndex, NodePhase, Output, Pass, RunWith, SkipReason,
+};
+use jackfield_plugin_api::NodeOutput;
+use jackfield_types::{
+    ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole, Outputs,
+};
+use jiff::Timestamp;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::execution::{PinnedData, Running};
+use crate::invocation::{Ended, Invocation, Resolved};
+use crate::scope::Scope;
+use crate::{Journal, Report, StartError, StartOptions};
+
+/// How many attempts may end in a row before others get their turn on the thread.
+const TURN: u32 = 128;
+
+/// Runs one execution: asks the kernel what to do, does it, and reports what happened.
+///
+/// Everything that belongs to the execution is owned by its future: when that is dropped, attempts
+/// that run are broken off and nothing is left behind.
+pub(crate) struct Driver {
+    running: Arc<Running>,
+    execution: Execution,
+    journal: Journal,
+    options: StartOptions,
+    trigger: Option<NodeIndex>,
+    deadline: Option<Instant>,
+    last: Timestamp,
+    in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
+    timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
+    starts: Vec<Start>,
+    turn: u32,
+}
+
+/// An attempt whose start has been recorded.
+#[derive(Clone, Copy)]
+struct Start {
+    node: NodeIndex,
+    run: u32,
+    attempt: u32,
+    with: RunWith,
+}
+
+struct TimerOver {
+    node: NodeIndex,
+    run: u32,
+    attempt: u32,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        running: Arc<Running>,
+        options: StartOptions,
+        trigger: Option<NodeIndex>,
+    ) -> Self {
+        let execution = Execution::new(Arc::clone(running.plan.graph()));
+        let journal = Journal::new(running.id, Arc::clone(&running.plan));
+        Self {
+            running,
+            execution,
+            journal,
+            options,
+            trigger,
+            deadline: None,
+            last: Timestamp::UNIX_EPOCH,
+            in_flight: FuturesUnordered::new(),
+            timers: FuturesUnordered::new(),
+            starts: Vec::new(),
+            turn: 0,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ExecutionId {
+        self.running.id
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        self.journal.clone()
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Report, StartError> {
+        let result = self.drive().await;
+        self.journal.close();
+        result.map_err(|error| {
+            tracing::error!(execution = %self.running.id, %error, "an event was refused");
+            StartError::Internal(error)
+        })?;
+        let journal = self.journal.clone();
+        Ok(Report::new(
+            self.running.id,
+            &self.running.plan,
+            &self.execution,
+            journal,
+        ))
+    }
+
+    async fn drive(&mut self) -> Result<(), ApplyError> {
+        self.begin()?;
+        loop {
+            self.carry_out().await?;
+            if self.execution.status() != ExecutionStatus::Running {
+                return Ok(());
+            }
+            let cancelled = self.running.cancellation.clone();
+            let deadline = self.deadline;
+            let over = async move {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Each arm only waits; what ended stays in its set until it is taken out here.
+            tokio::select! {
+                biased;
+                () = cancelled.cancelled() => self.record(EventKind::CancelRequested)?,
+                () = over => self.record(EventKind::DeadlinePassed)?,
+                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.end(ended)?;
+                }
+                Some(timer) = self.timers.next(), if !self.timers.is_empty() => {
+                    let TimerOver { node, run, attempt } = timer;
+                    self.record(EventKind::TimerFired { node, run, attempt })?;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), ApplyError> {
+        let plan = &self.running.plan;
+        let limits = [plan.timeout().map(Duration::from), self.options.timeout];
+        let limit = limits.into_iter().flatten().min();
+        self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut variables = Arc::clone(plan.variables());
+        if !self.options.variables.is_empty() {
+            let own = std::mem::take(&mut self.options.variables);
+            Arc::make_mut(&mut variables).extend(own);
+        }
+        let mut input = std::mem::take(&mut self.options.items);
+        if input.is_empty() {
+            input = Arc::new(vec![Item::default()]);
+        }
+        tracing::debug!(
+            target: "engine",
+            execution = %self.running.id,
+            tenant = %self.running.tenant,
+            workflow = plan.name(),
+            "execution started"
+        );
+        self.record(EventKind::ExecutionStarted {
+            execution: self.running.id,
+            tenant: self.running.tenant.clone(),
+            input,
+            variables,
+            trigger: self.trigger,
+            seed: self.options.seed.unwrap_or_else(rand::random),
+        })
+    }
+
+    /// Carries out what the kernel orders until it has no more orders for now.
+    async fn carry_out(&mut self) -> Result<(), ApplyError> {
+        loop {
+            while let Some(command) = self.execution.next() {
+                self.obey(command)?;
+            }
+            if self.starts.is_empty() {
+                return Ok(());
+            }
+            let starts = std::mem::take(&mut self.starts);
+            let is_alone = starts.len() == 1 && self.in_flight.is_empty();
+            for start in starts {
+                self.start(start, is_alone)?;
+                self.turn += 1;
+                if self.turn >= TURN {
+                    self.turn = 0;
+                    tokio::task::yield_now().await;
+                    self.look_up()?;
+                }
+            }
+        }
+    }
+
+    /// Notices in the middle of work what is otherwise noticed while waiting.
+    fn look_up(&mut self) -> Result<(), ApplyError> {
+        if self.running.cancellation.is_cancelled() {
+            self.record(EventKind::CancelRequested)?;
+        } else if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            self.record(EventKind::DeadlinePassed)?;
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), ApplyError> {
+        match command {
+            Command::Run {
+                node,
+                run,
+                attempt,
+                with,
+            } => {
+                self.record(EventKind::AttemptStarted {
+                    node,
+                    run,
+                    attempt,
+                    with,
+                })?;
+                self.starts.push(Start {
+                    node,
+                    run,
+                    attempt,
+                    with,
+                });
+            }
+            Command::Skip { node, run, reason } => {
+                let passes = self.passes_of_skipped(node, reason);
+                self.record(EventKind::NodeSkipped {
+                    node,
+                    run,
+                    reason,
+                    passes,
+                })?;
+            }
+            Command::Wait {
+                node,
+                run,
+                attempt,
+                delay,
+                since,
+            } => {
+                let waited = self.now().duration_since(since);
+                let left = delay.saturating_sub(Duration::try_from(waited).unwrap_or_default());
+                self.timers.push(
+                    async move {
+                        tokio::time::sleep(left).await;
+                        TimerOver { node, run, attempt }
+                    }
+                    .boxed(),
+                );
+            }
+            Command::CancelRunning => self.break_off()?,
+            Command::Finish { status } => {
+                tracing::debug!(
+                    target: "engine",
+                    execution = %self.running.id,
+                    status = status.as_str(),
+                    "execution finished"
+                );
+                self.record(EventKind::ExecutionFinished { status })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn break_off(&mut self) -> Result<(), ApplyError> {
+        self.in_flight.clear();
+        self.timers.clear();
+        self.starts.clear();
+        self.running.cancellation.cancel();
+        for place in 0..self.running.plan.nodes().len() {
+            let node = NodeIndex::new(place);
+            if !matches!(self.execution.phase(node), NodePhase::Running { .. }) {
+                continue;
+            }
+            let (run, attempt) = self.execution.turn(node);
+            let failure = NodeFailure::new(FailureClass::Final, ErrorCode::CANCELLED, "broken off");
+            let failure = Box::new(failure);
+            let passes = Vec::new();
+            self.record(EventKind::AttemptFailed {
+                node,
+                run,
+                attempt,
+                failure,
+                passes,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, start: Start, is_alone: bool) -> Result<(), ApplyError> {
+        let Start {
+            node,
+            run,
+            attempt,
+            with,
+        } = start;
+        if !matches!(self.execution.phase(node), NodePhase::Running { .. }) {
+            // It was broken off before it came to its turn.
+            return Ok(());
+        }
+        let plan = Arc::clone(&self.running.plan);
+        let spec = plan.node(node);
+        if attempt > 1 && with == RunWith::Own {
+            if let Some(registration) = plan.prepared(node).registration(with) {
+                self.running.engine.registry.record_retry(registration);
+            }
+        }
+        let mut inputs: SmallVec<[Items; 1]> = self.execution.inputs(node).into();
+        if spec.execute_once {
+            for items in &mut inputs {
+                if items.len() > 1 {
+                    *items = Arc::new(vec![items[0].clone()]);
+                }
+            }
+        }
+        let input = inputs.first().cloned().unwrap_or_default();
+        let now = self.last;
+        let mut scope = Scope::new(&self.running, &self.execution, node, input, now);
+        scope.run_index = run;
+        if let Some(pinned) = self.pinned(node) {
+            let result = Ok(NodeOutput::items(pinned));
+            return self.end(Ended {
+                node,
+                run,
+                attempt,
+                result,
+                scope,
+            });
+        }
+        let loop_state = match plan.graph().node(node).role {
+            NodeRole::Loop => self.execution.loop_state(node).cloned(),
+            NodeRole::Plain | NodeRole::Trigger => None,
+        };
+        let invocation = Invocation {
+            node,
+            run,
+            attempt,
+            with,
+            scope,
+            inputs,
+            loop_state,
+        };
+        let resolved = invocation.resolve();
+        let runs_here = is_alone
+            || match &resolved {
+                Resolved::Ready { executor, .. } => Invocation::runs_inline(&**executor),
+                Resolved::Lazy(_) | Resolved::Failed(_) => true,
+            };
+        let mut future = invocation.execute(resolved);
+        if runs_here {
+            // Most calls end at once; they need no place among those that run on.
+            if let Some(ended) = (&mut future).now_or_never() {
+                return self.end(ended);
+            }
+        } else {
+            let task = AbortOnDropHandle::new(tokio::spawn(future));
+            let on_abort = (self.running.clone(), start);
+            future = async move {
+                match task.await {
+                    Ok(ended) => ended,
+                    Err(_) => broken_off(&on_abort.0, on_abort.1, now),
+                }
+            }
+            .boxed();
+        }
+        match spec.timeout {
+            None => self.in_flight.push(future),
+            Some(limit) => {
+                let running = Arc::clone(&self.running);
+                self.in_flight
+                    .push(with_timeout(future, limit.into(), running, start, now));
+            }
+        }
+        Ok(())
+    }
+
+    fn pinned(&self, node: NodeIndex) -> Option<Items> {
+        match self.running.pinned_data {
+            PinnedData::Used => self.running.plan.node(node).pinned.clone(),
+            PinnedData::Ignored => None,
+        }
+    }
+
+    fn end(&mut self, ended: Ended) -> Result<(), ApplyError> {
+        let Ended {
+            node,
+            run,
+            attempt,
+            result,
+            scope,
+        } = ended;
+        let has_conditions = self.running.plan.node(node).has_conditions;
+        let result = result.and_then(|output| {
+            let passes = if has_conditions {
+                self.passes(node, &output.outputs, &scope)?
+            } else {
+                Vec::new()
+            };
+            Ok((output, passes))
+        });
+        match result {
+            Ok((output, passes)) => {
+                let NodeOutput {
+                    outputs,
+                    variables,
+                    wait,
+                } = output;
+                let effects = Effects {
+                    variables,
+                    passes,
+                    wait,
+                };
+                let effects = (effects != Effects::default()).then(|| Box::new(effects));
+                self.record(EventKind::AttemptSucceeded {
+                    node,
+                    run,
+                    attempt,
+                    outputs,
+                    effects,
+                })
+            }
+            Err(failure) => {
+                let passes = if has_conditions {
+                    let after = self
+                        .execution
+                        .outputs_after_failure(node, &failure, self.now());
+                    // A condition that cannot be evaluated on what is left lets nothing pass.
+                    after
+                        .and_then(|outputs| self.passes(node, &outputs, &scope).ok())
+                        .unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
+                self.record(EventKind::AttemptFailed {
+                    node,
+                    run,
+                    attempt,
+                    failure,
+                    passes,
+                })
+            }
+        }
+    }
+
+    fn passes_of_skipped(&self, node: NodeIndex, reason: SkipReason) -> Vec<Pass> {
+        if reason != SkipReason::Disabled || !self.running.plan.node(node).has_conditions {
+            return Vec::new();
+        }
+        let input = self
+            .execution
+            .inputs(node)
+            .first()
+            .cloned()
+            .unwrap_or_default();
+        let outputs = Outputs::first(Arc::clone(&input));
+        let scope = Scope::new(&self.running, &self.execution, node, input, self.last);
+        self.passes(node, &outputs, &scope).unwrap_or_default()
+    }
+
+    /// Evaluates the conditions on the connections that leave a node, for each item.
+    fn passes(
+        &self,
+        node: NodeIndex,
+        outputs: &Outputs,
+        scope: &Scope,
+    ) -> Result<Vec<Pass>, Box<NodeFailure>> {
+        let plan = &self.running.plan;
+        let mut passes = Vec::new();
+        for &connection in plan.graph().outgoing(node) {
+            let spec = plan.connection(connection);
+            let Some(condition) = &spec.condition else {
+                continue;
+            };
+            let items = match spec.output {
+                Output::Main(port) => outputs.main.get(usize::from(port)),
+                Output::Error => outputs.error.as_ref(),
+            };
+            if let Some(items) = items {
+                passes.push(pass(connection, condition, items, scope)?);
+            }
+        }
+        Ok(passes)
+    }
+
+    fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
+        self.last = self.now();
+        let event = Event {
+            at: self.last,
+            kind,
+        };
+        self.execution.apply(&event)?;
+        self.journal.write(event);
+        Ok(())
+    }
+
+    /// The time, which never goes back within an execution.
+    fn now(&self) -> Timestamp {
+        self.running.engine.clock.now().max(self.last)
+    }
+}
+
+fn pass(
+    connection: ConnectionIndex,
+    condition: &Expression,
+    items: &Items,
+    scope: &Scope,
+) -> Result<Pass, Box<NodeFailure>> {
+    let options = scope.options();
+    let mut passed = Vec::new();
+    for place in 0..items.len() {
+        let holds = condition
+            .evaluate_truthy(&scope.at_output(items, place), &options)
+            .map_err(|error| {
+                let message = format!("condition of a connection: {error}");
+                NodeFailure::new(FailureClass::Permanent, error.code.clone(), message)
+            })?;
+        if holds {
+            passed.push(u32::try_from(place).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(Pass {
+        connection,
+        items: passed,
+    })
+}
+
+fn with_timeout(
+    future: BoxFuture<'static, Ended>,
+    limit: Duration,
+    running: Arc<Running>,
+    start: Start,
+    now: Timestamp,
+) -> BoxFuture<'static, Ended> {
+    async move {
+        match tokio::time::timeout(limit, future).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                let message = format!(
+                    "the attempt took longer than {}",
+                    jackfield_types::format_duration(limit)
+                );
+                let failure =
+                    NodeFailure::new(FailureClass::Retryable, ErrorCode::TIMEOUT, message);
+                failed(&running, start, now, failure)
+            }
+        }
+    }
+    .boxed()
+}
+
+fn broken_off(running: &Arc<Running>, start: Start, now: Timestamp) -> Ended {
+    let failure = NodeFailure::new(FailureClass::Final, ErrorCode::CANCELLED, "broken off");
+    failed(running, start, now, failure)
+}
+
+fn failed(running: &Arc<Running>, start: Start, now: Timestamp, failure: NodeFailure) -> Ended {
+    let Start {
+        node, run, attempt, ..
+    } = start;
+    let scope = Scope::empty(running, now);
+    Ended {
+        node,
+        run,
+        attempt,
+        result: Err(Box::new(failure)),
+        scope,
+    }
+}

@@ -1,0 +1,206 @@
+//! One call of a node: authorize, resolve, validate, execute, and say what came of it.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jackfield_kernel::{LoopState, NodeIndex, RunWith};
+use jackfield_plugin_api::{
+    LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput, Scheduling,
+};
+use jackfield_registry::{LoadError, Registration};
+use jackfield_types::{
+    ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity, VersionSelector,
+};
+use smallvec::SmallVec;
+
+use crate::parameters::CallParameters;
+use crate::scope::Scope;
+
+/// What is needed to run one attempt of a node, and nothing that changes meanwhile.
+pub(crate) struct Invocation {
+    pub(crate) node: NodeIndex,
+    pub(crate) run: u32,
+    pub(crate) attempt: u32,
+    pub(crate) with: RunWith,
+    pub(crate) scope: Scope,
+    pub(crate) inputs: SmallVec<[Items; 1]>,
+    pub(crate) loop_state: Option<LoopState>,
+}
+
+/// How an attempt ended.
+pub(crate) struct Ended {
+    pub(crate) node: NodeIndex,
+    pub(crate) run: u32,
+    pub(crate) attempt: u32,
+    pub(crate) result: Result<NodeOutput, Box<NodeFailure>>,
+    /// Kept for conditions on the connections that leave the node.
+    pub(crate) scope: Scope,
+}
+
+/// An invocation with its executor found, or with the reason why there is none.
+pub(crate) enum Resolved {
+    Ready {
+        registration: Arc<Registration>,
+        executor: Arc<dyn NodeExecutor>,
+    },
+    /// The executor has to be loaded.
+    Lazy(Arc<Registration>),
+    Failed(Box<NodeFailure>),
+}
+
+impl Invocation {
+    pub(crate) fn node_type(&self) -> &NodeTypeId {
+        let node = self.scope.plan().node(self.node);
+        match (self.with, &node.fallback) {
+            (RunWith::Fallback, Some(fallback)) => &fallback.node_type,
+            _ => &node.node_type,
+        }
+    }
+
+    /// Authorizes and resolves.
+    pub(crate) fn resolve(&self) -> Resolved {
+        let registration = match self.registration() {
+            Ok(registration) => registration,
+            Err(failure) => return Resolved::Failed(failure),
+        };
+        let engine = &self.scope.running.engine;
+        if let Some(authorizer) = &engine.authorizer {
+            let (node_type, version) = (registration.node_type(), registration.version());
+            let tenant = &self.scope.running.tenant;
+            if let Err(refusal) = authorizer.authorize(tenant, node_type, version) {
+                return Resolved::Failed(Box::new(NodeFailure::new(
+                    FailureClass::Final,
+                    ErrorCode::TENANT_FORBIDDEN,
+                    format!("tenant `{tenant}` may not use node type `{node_type}`: {refusal}"),
+                )));
+            }
+        }
+        match engine.registry.try_executor(&registration) {
+            Some(executor) => Resolved::Ready {
+                registration,
+                executor,
+            },
+            None => Resolved::Lazy(registration),
+        }
+    }
+
+    fn registration(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
+        let registry = &self.scope.running.engine.registry;
+        let prepared = self.scope.plan().prepared(self.node);
+        let planned = prepared.registration(self.with);
+        if let Some(current) = planned.and_then(|planned| registry.current(planned)) {
+            return Ok(current);
+        }
+        // Unknown when the plan was made, or gone since: plugins come and go.
+        let wanted = match self.with {
+            RunWith::Own => self.scope.plan().node(self.node).wanted.clone(),
+            RunWith::Fallback => VersionSelector::Newest,
+        };
+        let found = registry
+            .resolve(self.node_type(), &wanted)
+            .map_err(|error| {
+                Box::new(NodeFailure::new(
+                    FailureClass::UnknownNodeType,
+                    ErrorCode::UNKNOWN_NODE_TYPE,
+                    error.to_string(),
+                ))
+            })?;
+        let parameters = &self.scope.plan().node(self.node).parameters;
+        if let Some(value) = parameters.static_value() {
+            let mut issues = found.check(value, &[]);
+            issues.retain(|issue| issue.severity == Severity::Error);
+            if !issues.is_empty() {
+                return Err(Box::new(NodeError::Params(issues).into_failure()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the call may run where the execution runs, beside others.
+    pub(crate) fn runs_inline(executor: &dyn NodeExecutor) -> bool {
+        executor.scheduling() == Scheduling::Inline
+    }
+
+    /// Executes what was resolved.
+    pub(crate) fn execute(self, resolved: Resolved) -> BoxFuture<'static, Ended> {
+        Box::pin(async move {
+            let result = match resolved {
+                Resolved::Ready {
+                    registration,
+                    executor,
+                } => self.call(&registration, &*executor).await,
+                Resolved::Lazy(registration) => {
+                    let registry = &self.scope.running.engine.registry;
+                    match registry.load_executor(&registration).await {
+                        Ok(executor) => self.call(&registration, &*executor).await,
+                        Err(error) => Err(load_failure(error)),
+                    }
+                }
+                Resolved::Failed(failure) => Err(failure),
+            };
+            let Self {
+                node,
+                run,
+                attempt,
+                scope,
+                ..
+            } = self;
+            Ended {
+                node,
+                run,
+                attempt,
+                result,
+                scope,
+            }
+        })
+    }
+
+    async fn call(
+        &self,
+        registration: &Arc<Registration>,
+        executor: &dyn NodeExecutor,
+    ) -> Result<NodeOutput, Box<NodeFailure>> {
+        let running = &self.scope.running;
+        let spec = running.plan.node(self.node);
+        let context = NodeContext {
+            tenant: &running.tenant,
+            execution: running.id,
+            workflow: running.plan.name(),
+            node: &spec.name,
+            node_type: registration.node_type(),
+            attempt: self.attempt,
+            run_index: self.run,
+            on_error: spec.on_error,
+            variables: &self.scope.variables,
+            loop_frame: self.loop_state.as_ref().map(|state| LoopFrame {
+                round: state.round,
+                entered: &state.entered,
+                returned: &state.returned,
+                collected: &state.collected,
+            }),
+            cancellation: &running.cancellation,
+            workflows: &**running,
+        };
+        let parameters = CallParameters {
+            scope: &self.scope,
+            node: self.node,
+            with: self.with,
+            registration,
+        };
+        let call = NodeCall {
+            context: &context,
+            inputs: &self.inputs,
+            parameters: &parameters,
+        };
+        let result = running
+            .engine
+            .registry
+            .invoke(registration, executor, call)
+            .await;
+        result.map_err(|error| Box::new(error.into_failure()))
+    }
+}
+
+fn load_failure(error: LoadError) -> Box<NodeFailure> {
+    Box::new(NodeError::from(error).into_failure())
+}

@@ -1,0 +1,99 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jackfield_definition::expression::{EvaluationError, Expression, ParameterTemplate};
+use jackfield_kernel::{NodeIndex, RunWith};
+use jackfield_plugin_api::{Expr, NodeError, Parameters, Prepared};
+use jackfield_registry::Registration;
+use jackfield_types::{Severity, ValidationIssue};
+use serde_json::Value;
+
+use crate::scope::Scope;
+
+/// The parameters of one call: compiled templates, and what they are evaluated over.
+pub(crate) struct CallParameters<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) node: NodeIndex,
+    pub(crate) with: RunWith,
+    /// What values that templates give are checked against.
+    pub(crate) registration: &'a Arc<Registration>,
+}
+
+impl CallParameters<'_> {
+    fn template(&self) -> &ParameterTemplate {
+        &self.scope.plan().node(self.node).parameters
+    }
+}
+
+impl Parameters for CallParameters<'_> {
+    fn source(&self) -> &Value {
+        self.template().source()
+    }
+
+    fn is_static(&self) -> bool {
+        self.template().is_static()
+    }
+
+    fn resolve(&self, item: usize) -> Result<Cow<'_, Value>, NodeError> {
+        let template = self.template();
+        if let Some(value) = template.static_value() {
+            return Ok(Cow::Borrowed(value));
+        }
+        let value = template
+            .evaluate(&self.scope.at(item, &[]), &self.scope.options())
+            .map_err(|placed| {
+                let message = format!("parameter `{}`: {}", placed.pointer, placed.error.message);
+                NodeError::permanent(
+                    placed.error.code,
+                    in_expression(&message, &placed.error.expression),
+                )
+            })?;
+        let errors: Vec<ValidationIssue> = self
+            .registration
+            .check(&value, &[])
+            .into_iter()
+            .filter(|issue| issue.severity == Severity::Error)
+            .collect();
+        if errors.is_empty() {
+            Ok(Cow::Owned(value))
+        } else {
+            Err(NodeError::Params(errors))
+        }
+    }
+
+    fn evaluate(
+        &self,
+        expression: &Expr,
+        item: usize,
+        bindings: &[(&str, &Value)],
+    ) -> Result<Value, NodeError> {
+        let at = self.scope.at(item, bindings);
+        let options = self.scope.options();
+        let value = match self.template().deferred(expression.source()) {
+            Some(compiled) => compiled.evaluate(&at, &options),
+            // One that a template made is compiled here and now.
+            None => {
+                let names: Vec<_> = bindings.iter().map(|(name, _)| *name).collect();
+                let compiled = Expression::parse_with(expression.source(), &names)
+                    .map_err(|error| NodeError::permanent(error.code.clone(), error.message))?;
+                compiled.evaluate(&at, &options)
+            }
+        };
+        value.map_err(|error| evaluation_error(&error))
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.scope.plan().prepared(self.node).parameters(self.with)
+    }
+}
+
+pub(crate) fn evaluation_error(error: &EvaluationError) -> NodeError {
+    NodeError::permanent(
+        error.code.clone(),
+        in_expression(&error.message, &error.expression),
+    )
+}
+
+fn in_expression(message: &str, expression: &str) -> String {
+    format!("{message}, in `{expression}`")
+}

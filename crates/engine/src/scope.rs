@@ -1,0 +1,211 @@
+use std::sync::Arc;
+
+use jackfield_definition::expression::{EvaluateOptions, NodeView, Roots};
+use jackfield_kernel::{Execution, NodeIndex};
+use jackfield_types::{Item, Items, NodeStatus, Object, Outputs};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::PreparedPlan;
+use crate::execution::Running;
+use crate::lineage::paired_item;
+
+/// What the expressions of one call can see, as it stood when the call began.
+pub(crate) struct Scope {
+    pub(crate) running: Arc<Running>,
+    pub(crate) input: Items,
+    pub(crate) variables: Arc<Object>,
+    pub(crate) run_index: u32,
+    pub(crate) now: Timestamp,
+    nodes: Vec<Referenced>,
+}
+
+/// A node that an expression refers to.
+struct Referenced {
+    node: NodeIndex,
+    outputs: Outputs,
+    status: NodeStatus,
+    /// For each item of the input, the item of this node that it was made from.
+    paired: Vec<Option<Item>>,
+}
+
+impl Scope {
+    pub(crate) fn new(
+        running: &Arc<Running>,
+        execution: &Execution,
+        node: NodeIndex,
+        input: Items,
+        now: Timestamp,
+    ) -> Self {
+        let prepared = running.plan.prepared(node);
+        let nodes = prepared.referenced.iter().map(|&referenced| {
+            let outputs = execution.outputs(referenced).cloned().unwrap_or_default();
+            let count = if prepared.needs_lineage {
+                input.len()
+            } else {
+                0
+            };
+            let only = match outputs.main.first().map(|items| items.as_slice()) {
+                Some([only]) => Some(only.clone()),
+                _ => None,
+            };
+            let paired = (0..count)
+                .map(|item| paired_item(execution, node, item, referenced).or_else(|| only.clone()))
+                .collect();
+            let status = execution.node_status(referenced);
+            Referenced {
+                node: referenced,
+                outputs,
+                status,
+                paired,
+            }
+        });
+        Self {
+            running: Arc::clone(running),
+            variables: Arc::clone(execution.variables()),
+            run_index: 0,
+            nodes: nodes.collect(),
+            input,
+            now,
+        }
+    }
+
+    /// What is left to see of a call that was broken off.
+    pub(crate) fn empty(running: &Arc<Running>, now: Timestamp) -> Self {
+        Self {
+            running: Arc::clone(running),
+            input: Items::default(),
+            variables: Arc::default(),
+            run_index: 0,
+            nodes: Vec::new(),
+            now,
+        }
+    }
+
+    pub(crate) fn plan(&self) -> &PreparedPlan {
+        &self.running.plan
+    }
+
+    pub(crate) fn options(&self) -> EvaluateOptions {
+        EvaluateOptions {
+            missing: self.running.plan.missing_fields(),
+            limits: self.running.engine.limits,
+        }
+    }
+
+    /// What an expression sees for one item.
+    pub(crate) fn at<'a>(&'a self, item: usize, bindings: &'a [(&'a str, &'a Value)]) -> At<'a> {
+        At {
+            scope: self,
+            list: &self.input,
+            item,
+            bindings,
+        }
+    }
+
+    /// What a condition sees for one item of what its node gives.
+    pub(crate) fn at_output<'a>(&'a self, list: &'a [Item], item: usize) -> At<'a> {
+        At {
+            scope: self,
+            list,
+            item,
+            bindings: &[],
+        }
+    }
+}
+
+/// A [`Scope`] with one current item.
+pub(crate) struct At<'a> {
+    scope: &'a Scope,
+    list: &'a [Item],
+    item: usize,
+    bindings: &'a [(&'a str, &'a Value)],
+}
+
+impl At<'_> {
+    fn view(&self, node: Option<NodeIndex>) -> Option<NodeView<'_>> {
+        let node = node?;
+        let found = self
+            .scope
+            .nodes
+            .iter()
+            .find(|referenced| referenced.node == node)?;
+        Some(NodeView {
+            items: found
+                .outputs
+                .main
+                .first()
+                .map_or(&[], |items| items.as_slice()),
+            outputs: &found.outputs.main,
+            status: found.status,
+            paired: found.paired.get(self.item).and_then(Option::as_ref),
+        })
+    }
+}
+
+impl Roots for At<'_> {
+    fn now(&self) -> Timestamp {
+        self.scope.now
+    }
+
+    fn time_zone(&self) -> &TimeZone {
+        self.scope.running.plan.time_zone()
+    }
+
+    fn item(&self) -> Option<&Item> {
+        self.list.get(self.item)
+    }
+
+    fn input(&self) -> &[Item] {
+        self.list
+    }
+
+    fn item_index(&self) -> usize {
+        self.item
+    }
+
+    fn run_index(&self) -> usize {
+        self.scope.run_index as usize
+    }
+
+    fn node(&self, name: &str) -> Option<NodeView<'_>> {
+        self.view(self.scope.running.plan.node_index(name))
+    }
+
+    fn step(&self, id: &str) -> Option<NodeView<'_>> {
+        self.view(self.scope.running.plan.node_index(id))
+    }
+
+    fn variables(&self) -> Option<&Object> {
+        Some(&self.scope.variables)
+    }
+
+    fn context(&self) -> Option<&Value> {
+        Some(&self.scope.running.roots.context)
+    }
+
+    fn workflow(&self) -> Option<&Value> {
+        Some(&self.scope.running.roots.workflow)
+    }
+
+    fn execution(&self) -> Option<&Value> {
+        Some(&self.scope.running.roots.execution)
+    }
+
+    fn environment(&self, name: &str) -> Option<&str> {
+        self.scope
+            .running
+            .engine
+            .environment
+            .get(name)
+            .map(String::as_str)
+    }
+
+    fn binding(&self, name: &str) -> Option<&Value> {
+        self.bindings
+            .iter()
+            .find(|(bound, _)| *bound == name)
+            .map(|(_, value)| *value)
+    }
+}
