@@ -10,6 +10,8 @@ use super::template::{Expression, Template};
 
 /// Parameters that nest deeper than this are refused.
 const MAX_DEPTH: usize = 256;
+/// How many errors are kept.
+const MAX_ERRORS: usize = 1_000;
 
 /// The parameters of a node, compiled: everything that no expression touches is kept as it is.
 ///
@@ -45,7 +47,7 @@ impl ParameterTemplate {
     /// but stay in the value as they were written.
     ///
     /// # Errors
-    /// Everything that cannot be compiled, with its place.
+    /// Everything that cannot be compiled, with its place; at most 1,000 of them.
     pub fn compile(
         parameters: &Value,
         syntax: Syntax,
@@ -186,11 +188,16 @@ fn escape(name: &str) -> String {
 }
 
 impl Compilation<'_> {
+    fn refuse(&mut self, error: ExpressionError) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push((self.pointer.clone(), error));
+        }
+    }
+
     fn tree(&mut self, value: &Value, depth: usize) -> Tree {
         if depth > MAX_DEPTH {
             let message = format!("parameters nest deeper than {MAX_DEPTH} levels");
-            self.errors
-                .push((self.pointer.clone(), ExpressionError::limit(0..0, message)));
+            self.refuse(ExpressionError::limit(0..0, message));
             return Tree::Static(Value::Null);
         }
         match value {
