@@ -242,17 +242,17 @@ async fn a_status_decides_whether_it_is_worth_another_try() {
 async fn a_bad_status_tells_when_to_come_back_and_shows_no_secrets() {
     let answer = ResponseTemplate::new(429)
         .insert_header("retry-after", "7")
-        .set_body_string("token s3cr3t-token has no quota left");
+        .set_body_string("token s3cr3t-token of s3cr3t-cookie has no quota left");
     let server = server(answer).await;
     let parameters = json!({
-        "url": server.uri(), "query": {"key": "in-query"},
+        "url": server.uri(), "query": {"key": "in-query"}, "headers": {"Cookie": "s3cr3t-cookie"},
         "auth": {"type": "bearer", "token": "s3cr3t-token"}
     });
     let failure = failure(&open(), parameters).await;
     assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
     assert_eq!(
         failure.details,
-        Some(json!({"body": "token [redacted] has no quota left"}))
+        Some(json!({"body": "token [redacted] of [redacted] has no quota left"}))
     );
     let shown = serde_json::to_string(&failure).unwrap();
     assert!(

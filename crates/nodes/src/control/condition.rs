@@ -1,4 +1,4 @@
-use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
+use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, TypedCall};
 use jackfield_types::{NodeTypeMetadata, Ports, ValidationIssue};
 use serde_json::json;
 
@@ -61,10 +61,6 @@ impl NodeType for Condition {
 
     fn check(&self, params: &Predicate) -> Vec<ValidationIssue> {
         params.check()
-    }
-
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Inline
     }
 }
 

@@ -1,4 +1,4 @@
-use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
+use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, TypedCall};
 use jackfield_types::{NodeTypeMetadata, Ports, ValidationIssue};
 use serde_json::json;
 
@@ -42,9 +42,5 @@ impl NodeType for Filter {
 
     fn check(&self, params: &Predicate) -> Vec<ValidationIssue> {
         params.check()
-    }
-
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Inline
     }
 }

@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use jackfield_plugin_api::{
     Expr, LoopFrame, NodeError, NodeOutput, NodeType, Scheduling, TypedCall,
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::declaration::{declare, example_without_output, tags};
-use crate::items::pass_on;
+use crate::items::{pass_on, take};
 use crate::value::is_truthy;
 
 /// `loop`: runs what hangs on its output `loop` again and again.
@@ -185,21 +186,28 @@ fn each(frame: LoopFrame<'_>, batch_size: NonZeroU32) -> Result<NodeOutput, Node
         .saturating_mul(size);
     if start < frame.entered.len() {
         let end = start.saturating_add(size).min(frame.entered.len());
-        let batch: Vec<Item> = frame.entered[start..end].to_vec();
+        let batch: Vec<Item> = (start..end)
+            .map(|place| take(frame.entered, place))
+            .collect();
         return Ok(NodeOutput::on_port(LOOP, batch));
     }
-    let collected: Vec<Item> = frame
-        .collected
-        .iter()
-        .flat_map(|round| round.iter())
-        .cloned()
-        .collect();
-    Ok(NodeOutput::on_port(DONE, collected))
+    let collected = frame.collected.iter().flat_map(|round| round.iter());
+    Ok(NodeOutput::on_port(DONE, unpaired(collected)))
+}
+
+/// What came back was made of no item of the input: its rounds lie between.
+fn unpaired<'i>(items: impl IntoIterator<Item = &'i Item>) -> Items {
+    let items = items.into_iter().map(|item| item.clone().with_source(None));
+    Arc::new(items.collect())
 }
 
 /// Another round with what the last one brought back, or the end. Nothing cannot go round.
 fn again(frame: LoopFrame<'_>, goes_on: bool) -> NodeOutput {
-    let items: Items = pass_on(frame.returned);
+    let items: Items = if frame.round == 0 {
+        pass_on(frame.returned)
+    } else {
+        unpaired(frame.returned.iter())
+    };
     let port = if goes_on && !items.is_empty() {
         LOOP
     } else {

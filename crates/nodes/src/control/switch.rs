@@ -1,6 +1,4 @@
-use jackfield_plugin_api::{
-    Expr, NodeCall, NodeError, NodeOutput, NodeType, Scheduling, TypedCall,
-};
+use jackfield_plugin_api::{Expr, NodeCall, NodeError, NodeOutput, NodeType, TypedCall};
 use jackfield_types::{DynamicOutputs, Item, NodeTypeMetadata, Ports, ValidationIssue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -200,9 +198,5 @@ impl NodeType for Switch {
             }
         }
         issues
-    }
-
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Inline
     }
 }

@@ -1,5 +1,5 @@
 use indexmap::IndexMap;
-use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
+use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, TypedCall};
 use jackfield_types::{Item, NodeTypeMetadata, Object};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -78,15 +78,17 @@ impl NodeType for Transform {
     async fn run(&self, call: TypedCall<'_, TransformParams>) -> Result<NodeOutput, NodeError> {
         let items = call.items();
         let params = call.params()?;
+        let mut budget = Budget::default();
         if call.parameters.is_static() {
-            return call.map_items(|_, item| {
+            return call.map_items(|params, item| {
                 let set = params.set.iter().map(|(path, value)| (path, value.clone()));
-                params.apply(item, set)
+                let object = params.apply(item, set)?;
+                budget.spend(&object)?;
+                Ok(object)
             });
         }
         // Templates are mostly in the values of `set`: the rest is read once, and not for each item.
         let shape = Shape::of(&params, &*call.parameters.resolve(0)?);
-        let mut budget = Budget::default();
         let mut made = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let mut resolved = call.parameters.resolve(index)?.into_owned();
@@ -102,10 +104,6 @@ impl NodeType for Transform {
             made.push(Item::new(object).paired_with(index));
         }
         Ok(NodeOutput::items(made))
-    }
-
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Inline
     }
 }
 

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jackfield_plugin_api::Expr;
 use jackfield_types::{ByteSize, Object, Secret, Span, ValidationIssue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -338,14 +340,32 @@ impl HttpParams {
     }
 }
 
-impl Auth {
-    /// The texts that must not be shown.
-    pub(super) fn secrets(&self) -> Vec<&str> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Basic { password, .. } => vec![password.expose()],
-            Self::Header { value, .. } => vec![value.expose()],
-            Self::Bearer { token } => vec![token.expose()],
-        }
+impl HttpParams {
+    /// The texts that must not be shown when the other side repeats them.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let mut secrets = match &self.auth {
+            Auth::None => Vec::new(),
+            Auth::Basic { user, password } => {
+                let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+                vec![pair, password.expose().clone()]
+            }
+            Auth::Header { value, .. } => vec![value.expose().clone()],
+            Auth::Bearer { token } => vec![token.expose().clone()],
+        };
+        let hinted = self.headers.iter().filter(|(name, _)| is_secret_name(name));
+        secrets.extend(
+            hinted
+                .filter_map(|(_, value)| value.as_str())
+                .map(str::to_owned),
+        );
+        secrets
     }
+}
+
+/// Whether the name of a header says that its value is not for everybody.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "cookie", "token", "secret", "key", "password"]
+        .iter()
+        .any(|hint| name.contains(hint))
 }

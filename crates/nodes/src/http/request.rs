@@ -11,7 +11,7 @@ use super::pages::{Page, Pages};
 use super::params::{HttpParams, MAX_CONCURRENCY};
 use super::settings::HttpSettings;
 use crate::declaration::{declare, example_without_output, tags};
-use crate::items::MAX_ITEMS;
+use crate::items::{Budget, MAX_ITEMS};
 
 /// The most bytes that all pages of one item have together.
 const ALL_PAGES: usize = 256 << 20;
@@ -99,13 +99,14 @@ impl NodeType for HttpRequest {
         let call = &call;
         let requests = (0..count).map(|index| self.fetch(call, index));
         let mut answers = stream::iter(requests).buffered(concurrency);
+        let mut budget = Budget::default();
         let mut made: Vec<Item> = Vec::new();
         while let Some(answer) = answers.next().await {
-            let error = match answer {
-                Ok((_, objects)) if made.len().saturating_add(objects.len()) > MAX_ITEMS => {
-                    let message = format!("the answers make more than {MAX_ITEMS} items together");
-                    NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message)
-                }
+            let paid = answer.and_then(|(index, objects)| {
+                objects.iter().try_for_each(|object| budget.spend(object))?;
+                Ok((index, objects))
+            });
+            let error = match paid {
                 Ok((index, objects)) => {
                     made.extend(
                         objects
@@ -206,7 +207,8 @@ fn check_status(
     if answer.status.as_u16() < 400 || params.never_error {
         return Ok(());
     }
-    let secrets = params.auth.secrets();
+    let secrets = params.secrets();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     Err(bad_status(
         answer.status,
         &answer.headers,
