@@ -316,7 +316,15 @@ impl Driver {
                 }
             }
         }
-        let input = inputs.first().cloned().unwrap_or_default();
+        let loop_state = match plan.graph().node(node).role {
+            NodeRole::Loop => self.execution.loop_state(node).cloned(),
+            NodeRole::Plain | NodeRole::Trigger => None,
+        };
+        // The expressions of a loop node see what the last round brought back.
+        let input = match &loop_state {
+            Some(state) => Arc::clone(&state.returned),
+            None => inputs.first().cloned().unwrap_or_default(),
+        };
         let now = self.last;
         let mut scope = Scope::new(&self.running, &self.execution, node, input, now);
         scope.run_index = run;
@@ -330,10 +338,6 @@ impl Driver {
                 scope,
             });
         }
-        let loop_state = match plan.graph().node(node).role {
-            NodeRole::Loop => self.execution.loop_state(node).cloned(),
-            NodeRole::Plain | NodeRole::Trigger => None,
-        };
         let invocation = Invocation {
             node,
             run,
