@@ -64,6 +64,10 @@ fn workflow(generator: &mut SchemaGenerator) -> Value {
                 "description": "By the id or the name of the node that delivers.",
                 "additionalProperties": { "$ref": "#/$defs/Ports" },
             },
+            "input": {
+                "type": "string",
+                "description": "The file that the command takes items from when it is given none: a path relative to this document.",
+            },
             "variables": {
                 "type": "object",
                 "description": "The execution's variables at the start: values, or declarations with `type` and `defaultValue`.",

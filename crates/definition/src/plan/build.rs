@@ -93,6 +93,7 @@ impl<'a> Planner<'a> {
             id: workflow.id.clone(),
             name: workflow.name.clone(),
             dialect: workflow.dialect,
+            input: workflow.input.clone(),
             graph: Arc::new(graph),
             nodes: drafts.into_iter().map(|draft| draft.node).collect(),
             connections: connections

@@ -43,6 +43,7 @@ pub struct Plan {
     pub(super) id: Option<String>,
     pub(super) name: String,
     pub(super) dialect: Dialect,
+    pub(super) input: Option<String>,
     pub(super) graph: Arc<Graph>,
     pub(super) nodes: Vec<PlanNode>,
     pub(super) connections: Vec<PlanConnection>,
@@ -160,6 +161,12 @@ impl Plan {
     /// The workflow's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file that the items come from when nobody gives any: a path relative to the document.
+    /// Whoever starts an execution decides whether it is read.
+    pub fn input(&self) -> Option<&str> {
+        self.input.as_deref()
     }
 
     /// The format that the workflow was written in.
