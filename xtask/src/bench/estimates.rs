@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// What criterion found out, in nanoseconds an iteration, by the full id of the bench.
+/// What criterion found out, by the full id of the bench.
 pub(super) type Estimates = BTreeMap<String, Estimate>;
 
 /// How long an iteration took.
@@ -18,11 +18,27 @@ pub(super) struct Estimate {
     pub(super) nanoseconds: f64,
     /// The ends of the interval in which it lies with 95 % confidence.
     pub(super) interval: (f64, f64),
+    /// How many nodes, items or calls an iteration had.
+    pub(super) elements: f64,
+}
+
+impl Estimate {
+    /// The time of one node, item or call.
+    pub(super) fn per_element(&self) -> f64 {
+        self.nanoseconds / self.elements
+    }
 }
 
 #[derive(Deserialize)]
 struct BenchmarkFile {
     full_id: String,
+    throughput: Option<Throughput>,
+}
+
+#[derive(Deserialize)]
+struct Throughput {
+    #[serde(rename = "Elements")]
+    elements: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +95,11 @@ fn result(folder: &Path, since: Option<SystemTime>) -> Result<Option<(String, Es
     }
     let benchmark: BenchmarkFile = json(&folder.join("benchmark.json"))?;
     let file: EstimatesFile = json(&path)?;
-    Ok(Some((benchmark.full_id, Estimate::from(file))))
+    let elements = benchmark
+        .throughput
+        .and_then(|throughput| throughput.elements);
+    let estimate = Estimate::new(file, elements.unwrap_or(1).max(1));
+    Ok(Some((benchmark.full_id, estimate)))
 }
 
 fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
@@ -87,8 +107,8 @@ fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
 
-impl From<EstimatesFile> for Estimate {
-    fn from(file: EstimatesFile) -> Self {
+impl Estimate {
+    fn new(file: EstimatesFile, elements: u64) -> Self {
         // The slope is what criterion itself shows; flat sampling has none.
         let best = file.slope.unwrap_or(file.mean);
         Self {
@@ -97,6 +117,7 @@ impl From<EstimatesFile> for Estimate {
                 best.confidence_interval.lower_bound,
                 best.confidence_interval.upper_bound,
             ),
+            elements: elements as f64,
         }
     }
 }
@@ -121,15 +142,10 @@ mod tests {
             "confidence_interval": {"confidence_level": 0.95, "lower_bound": 4.0, "upper_bound": 6.0}}"#;
         let flat = format!(r#"{{"mean": {statistic}, "slope": null}}"#);
         let linear = flat.replace("null", &statistic.replace("5.0", "7.0"));
-        let of = |text: &str| Estimate::from(serde_json::from_str::<EstimatesFile>(text).unwrap());
+        let of = |text: &str| Estimate::new(serde_json::from_str(text).unwrap(), 10);
         assert_eq!(of(&flat).nanoseconds, 5.0);
-        assert_eq!(
-            of(&linear),
-            Estimate {
-                nanoseconds: 7.0,
-                interval: (4.0, 6.0)
-            }
-        );
+        assert_eq!(of(&linear).interval, (4.0, 6.0));
+        assert_eq!(of(&linear).per_element(), 0.7);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 /// Where a figure comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Origin {
-    /// A bench of criterion's; its time is divided by this number.
-    Bench(&'static str, f64),
+    /// A bench of criterion's, by its id; its time is that of one of its elements.
+    Bench(&'static str),
     /// A line that a bench printed.
     Printed(&'static str),
 }
@@ -35,13 +35,12 @@ pub(super) struct Operation {
 const fn time(
     name: &'static str,
     bench: &'static str,
-    parts: f64,
     target: Option<f64>,
     budget: Option<f64>,
 ) -> Operation {
     Operation {
         name,
-        origin: Origin::Bench(bench, parts),
+        origin: Origin::Bench(bench),
         unit: Unit::Time,
         target,
         budget,
@@ -63,140 +62,120 @@ pub(super) const OPERATIONS: &[Operation] = &[
     time(
         "cache hit, 10 entries",
         "cache/hit/10",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "cache hit, 1,000 entries",
         "cache/hit/1000",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "cache hit, 100,000 entries",
         "cache/hit/100000",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "cache hit, all threads, 10 entries",
         "cache/hit_all_threads/10",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "cache hit, all threads, 1,000 entries",
         "cache/hit_all_threads/1000",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "cache hit, all threads, 100,000 entries",
         "cache/hit_all_threads/100000",
-        1.0,
         HIT_TARGET,
         HIT_BUDGET,
     ),
     time(
         "registration beside 100 others",
         "registry/register/100",
-        1.0,
         REGISTER_TARGET,
         REGISTER_BUDGET,
     ),
     time(
         "registration beside 10,000 others",
         "registry/register/10000",
-        1.0,
         REGISTER_TARGET,
         REGISTER_BUDGET,
     ),
     time(
         "one no-op node, pipeline alone",
         "registry/invoke_noop",
-        1.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "an execution of one no-op node",
         "execution/node/noop",
-        1.0,
         NODE_TARGET,
         None,
     ),
     time(
         "a node in a chain of 100",
         "execution/chain/100",
-        100.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "a node in a chain of 10,000",
         "execution/chain/10000",
-        10_000.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "a node in a chain of 100,000",
         "execution/chain/100000",
-        100_000.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "floor: a bare async call in 100",
         "execution/chain_floor/100",
-        100.0,
         None,
         None,
     ),
     time(
         "floor: a bare async call in 10,000",
         "execution/chain_floor/10000",
-        10_000.0,
         None,
         None,
     ),
     time(
         "floor: a bare async call in 100,000",
         "execution/chain_floor/100000",
-        100_000.0,
         None,
         None,
     ),
     time(
         "a node in a fan of 1,000",
         "execution/fan/1000",
-        1_000.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "a node in 10 layers of 10",
         "execution/layered/10x10",
-        100.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "a node in 1,000 executions of 10",
         "execution/concurrent/1000x10",
-        10_000.0,
         NODE_TARGET,
         NODE_BUDGET,
     ),
     time(
         "an item through a transform, of 1,000",
         "execution/transform/1000",
-        1_000.0,
         None,
         None,
     ),

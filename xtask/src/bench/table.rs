@@ -22,9 +22,9 @@ pub(super) fn render(measured: &Estimates, printed: &BTreeMap<String, f64>) -> S
     let mut shown = BTreeSet::new();
     for operation in OPERATIONS {
         let figure = match operation.origin {
-            Origin::Bench(id, parts) => find(measured, id).map(|(id, estimate)| {
+            Origin::Bench(id) => find(measured, id).map(|(id, estimate)| {
                 shown.insert(id.clone());
-                estimate.nanoseconds / parts
+                estimate.per_element()
             }),
             Origin::Printed(name) => printed.get(name).copied(),
         };
@@ -55,7 +55,7 @@ pub(super) fn render(measured: &Estimates, printed: &BTreeMap<String, f64>) -> S
         text.push_str("\nnot measured:\n");
         for operation in missing {
             let from = match operation.origin {
-                Origin::Bench(id, _) => id,
+                Origin::Bench(id) => id,
                 Origin::Printed(name) => name,
             };
             let _ = writeln!(text, "  {} ({from})", operation.name);
@@ -163,18 +163,19 @@ fn aligned(rows: &[[String; 6]]) -> String {
 mod tests {
     use super::*;
 
-    fn estimate(nanoseconds: f64) -> Estimate {
+    fn estimate(nanoseconds: f64, elements: f64) -> Estimate {
         Estimate {
             nanoseconds,
             interval: (nanoseconds, nanoseconds),
+            elements,
         }
     }
 
     #[test]
-    fn a_total_is_divided_by_its_parts_and_compared() {
+    fn a_total_is_divided_by_its_elements_and_compared() {
         let measured = Estimates::from([
-            ("execution/chain/100".to_owned(), estimate(50_000.0)),
-            ("execution/odd".to_owned(), estimate(1.5)),
+            ("execution/chain/100".to_owned(), estimate(50_000.0, 100.0)),
+            ("execution/odd".to_owned(), estimate(1.5, 1.0)),
         ]);
         let text = render(&measured, &BTreeMap::new());
         let line = text
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn ids_are_read_leniently() {
-        let measured = Estimates::from([("execution/node_noop".to_owned(), estimate(1.0))]);
+        let measured = Estimates::from([("execution/node_noop".to_owned(), estimate(1.0, 1.0))]);
         assert!(find(&measured, "execution/node/noop").is_some());
         assert!(find(&measured, "execution/node/other").is_none());
     }
