@@ -1,3 +1,79 @@
-//! The `jackfield` command.
+//! The `jackfield` command: workflows and node types from a shell.
+//!
+//! It reads what it is given, checks all of it, hands it to the engine, and shows what comes back.
+//! Data goes to standard output and everything else to standard error; [`exit::Exit`] says how it
+//! ends.
 
-fn main() {}
+mod args;
+mod commands;
+mod error;
+mod exit;
+mod file;
+mod folder;
+mod input;
+mod logging;
+mod node_reference;
+mod output;
+mod progress;
+mod render;
+mod session;
+mod signals;
+mod terminal;
+mod workflow_file;
+
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    // A panic of a node is caught by the engine and ends up in its result; one of ours is caught
+    // below. Neither prints a backtrace at somebody who cannot do anything about it.
+    panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+    let cli = Cli::parse();
+    let terminal = Terminal::detect(cli.global.color);
+    let exit = match panic::catch_unwind(AssertUnwindSafe(|| start(cli, terminal))) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            let exit = error.exit();
+            say(&render::findings::error(error, terminal.stderr));
+            exit
+        }
+        Err(_) => {
+            say(
+                "error[INTERNAL] jackfield made a mistake and cannot go on; please report it, \
+                 with what `--log error` prints",
+            );
+            Exit::Internal
+        }
+    };
+    exit.into()
+}
+
+fn start(cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
+    logging::start(cli.global.log.as_deref(), terminal.stderr)?;
+    let mut output = Output::new(terminal.stdout);
+    let exit = match cli.command {
+        Command::Run(args) => commands::run::run(args, terminal, &mut output),
+        Command::Validate(args) => commands::validate::validate(&args, &mut output),
+        Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
+        Command::Exec(args) => commands::exec::exec(args, &mut output),
+        Command::Nodes(command) => commands::nodes::nodes(command, &mut output),
+        Command::Schema(command) => commands::schema::schema(&command, &mut output),
+        Command::Completions { shell } => commands::completions::completions(shell, &mut output),
+    }?;
+    output.finish()?;
+    Ok(exit)
+}
+
+/// Says something to people. There is nobody left to tell when standard error is gone.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}

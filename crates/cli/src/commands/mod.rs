@@ -1,0 +1,28 @@
+//! The commands, a module each.
+
+pub(crate) mod completions;
+pub(crate) mod exec;
+pub(crate) mod nodes;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod validate;
+
+use std::io::{self, Write};
+
+use jackfield::Diagnostics;
+
+use crate::render::findings;
+use crate::terminal::Stream;
+
+/// Says on standard error what is probably not meant as it is written.
+fn warn(warnings: &Diagnostics, stderr: Stream) {
+    if !warnings.is_empty() {
+        // Nobody is left to tell when standard error is gone.
+        let _ = writeln!(
+            io::stderr(),
+            "{}",
+            findings::findings(warnings.clone(), stderr)
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! How the command ends, in one place: the codes, and what is said about them.
+
+use std::process::ExitCode;
+
+/// How the command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// What was asked for was done.
+    Success,
+    /// The workflow or node ran and failed, was cancelled, or ran out of time.
+    ExecutionFailed,
+    /// The workflow, the input or the command line is wrong. Nothing was run.
+    InvalidInput,
+    /// A policy refused it.
+    Refused,
+    /// A mistake of Jackfield's own, or of the machine.
+    Internal,
+}
+
+impl Exit {
+    /// What `--help` says about the codes.
+    pub(crate) const HELP: &'static str = "\
+Exit codes:
+  0  success
+  1  the execution failed, was cancelled, or ran out of time
+  2  invalid input or usage; nothing was run
+  3  refused by policy
+  4  a fault of jackfield or of the machine, not of the input
+
+Data goes to standard output, everything else to standard error.
+Environment: JACKFIELD_LOG is the filter of --log; NO_COLOR turns colors off.";
+
+    /// The code that the process ends with.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::ExecutionFailed => 1,
+            Self::InvalidInput => 2,
+            Self::Refused => 3,
+            Self::Internal => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,6 @@
+//! Plans as pictures.
+
+mod layout;
+mod svg;
+
+pub(crate) use svg::svg;
