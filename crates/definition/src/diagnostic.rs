@@ -132,6 +132,17 @@ impl Diagnostic {
         self.at(pointer)
     }
 
+    /// Points at the first of these fields that the place has, or else at the place.
+    #[must_use]
+    pub(crate) fn at_field(
+        mut self,
+        pointer: impl Into<String>,
+        fields: &'static [&'static str],
+    ) -> Self {
+        self.part = Some(Part::Field(fields));
+        self.at(pointer)
+    }
+
     #[must_use]
     pub(crate) fn within(mut self, bytes: Range<usize>) -> Self {
         self.part = Some(Part::Within(bytes));

@@ -13,10 +13,16 @@ pub(crate) fn locate(text: &str, start: usize, anchors: &[&Anchor]) -> Vec<Optio
     let mut wanted = Wanted {
         steps: vec![WantedStep::default()],
     };
-    let paths: Vec<Vec<usize>> = anchors
-        .iter()
-        .map(|anchor| wanted.add(&anchor.pointer))
-        .collect();
+    let mut paths = Vec::with_capacity(anchors.len());
+    for anchor in anchors {
+        let path = wanted.add(&anchor.pointer);
+        if let (Part::Field(fields), Some(&whole)) = (&anchor.part, path.last()) {
+            for field in *fields {
+                wanted.step(whole, field);
+            }
+        }
+        paths.push(path);
+    }
     let mut scanner = Scanner {
         text,
         at: start,
@@ -40,6 +46,13 @@ pub(crate) fn locate(text: &str, start: usize, anchors: &[&Anchor]) -> Vec<Optio
             Part::Value => found.value.clone(),
             Part::Key => found.key.clone().unwrap_or_else(|| found.value.clone()),
             Part::Within(bytes) => within(text, &found.value, bytes),
+            Part::Field(fields) => {
+                let below = path.last().map(|&whole| &steps[whole].below);
+                let mut found_fields = fields
+                    .iter()
+                    .filter_map(|field| steps[*below?.get(*field)?].found.as_ref());
+                found_fields.next().unwrap_or(found).value.clone()
+            }
         })
     };
     paths.iter().zip(anchors).map(bytes_of).collect()
@@ -71,15 +84,23 @@ impl Wanted {
         let mut path = vec![Self::WHOLE];
         let mut current = Self::WHOLE;
         for token in pointer.split('/').skip(1) {
-            let next = self.steps.len();
-            let name = token.replace("~1", "/").replace("~0", "~");
-            current = *self.steps[current].below.entry(name).or_insert(next);
-            if current == next {
-                self.steps.push(WantedStep::default());
-            }
+            current = self.step(current, &token.replace("~1", "/").replace("~0", "~"));
             path.push(current);
         }
         path
+    }
+
+    /// Adds a field or an element below a step.
+    fn step(&mut self, outer: usize, name: &str) -> usize {
+        let next = self.steps.len();
+        let step = *self.steps[outer]
+            .below
+            .entry(name.to_owned())
+            .or_insert(next);
+        if step == next {
+            self.steps.push(WantedStep::default());
+        }
+        step
     }
 }
 

@@ -17,7 +17,10 @@ pub(crate) fn nearest<'a>(
     if plain_wanted.is_empty() || wanted.len() > LONGEST {
         return None;
     }
-    let allowed = (plain_wanted.chars().count() / 3).max(1);
+    let allowed = match plain_wanted.chars().count() {
+        0..3 => 0,
+        length => (length / 3).max(1),
+    };
     candidates
         .into_iter()
         .take(MOST_CANDIDATES)
@@ -47,6 +50,7 @@ mod tests {
         assert_eq!(nearest("retrypolcy", names), Some("retryPolicy"));
         assert_eq!(nearest("fetch-order", names), Some("Fetch Orders"));
         assert_eq!(nearest("zebra", names), None);
+        assert_eq!(nearest("a", ["b", "c"]), None);
         assert_eq!(nearest("", names), None);
     }
 }

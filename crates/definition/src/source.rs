@@ -119,7 +119,10 @@ impl SourceText {
             let reason = text
                 .rsplit_once(" at line ")
                 .map_or(&*text, |(reason, _)| reason);
-            let finding = if error.is_eof() {
+            let finding = if self.text[self.json_start()..].trim().is_empty() {
+                Diagnostic::new(ErrorCode::INVALID_SYNTAX, "the document is empty")
+                    .with_expected("a workflow as JSON")
+            } else if error.is_eof() {
                 let message = format!("the document ends before it is complete: {reason}");
                 Diagnostic::new(ErrorCode::INVALID_SYNTAX, message)
                     .with_hint("the file was probably cut off; write or fetch it again")
@@ -262,6 +265,8 @@ pub(crate) enum Part {
     Key,
     /// These bytes of the value, which is a text.
     Within(Range<usize>),
+    /// The first of these fields that the value has, or else the value.
+    Field(&'static [&'static str]),
 }
 
 /// A JSON Pointer, and which part of what it points at.

@@ -35,6 +35,7 @@ enum Tree {
 struct Compilation<'c> {
     syntax: Syntax,
     is_deferred: &'c dyn Fn(&str) -> bool,
+    is_kept: &'c dyn Fn(&str) -> bool,
     pointer: String,
     references: References,
     deferred: BTreeMap<String, Expression>,
@@ -53,9 +54,25 @@ impl ParameterTemplate {
         syntax: Syntax,
         is_deferred: &dyn Fn(&str) -> bool,
     ) -> Result<Self, Vec<(String, ExpressionError)>> {
+        Self::compile_keeping(parameters, syntax, is_deferred, &|_| false)
+    }
+
+    /// Compiles parameters, and keeps objects at places for which `is_kept` says so as they were
+    /// written: what looks like a template in them, such as in a workflow that is a parameter of a
+    /// node, is somebody else's.
+    ///
+    /// # Errors
+    /// Those of [`ParameterTemplate::compile`].
+    pub fn compile_keeping(
+        parameters: &Value,
+        syntax: Syntax,
+        is_deferred: &dyn Fn(&str) -> bool,
+        is_kept: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Vec<(String, ExpressionError)>> {
         let mut compilation = Compilation {
             syntax,
             is_deferred,
+            is_kept,
             pointer: String::new(),
             references: References::default(),
             deferred: BTreeMap::new(),
@@ -215,6 +232,7 @@ impl Compilation<'_> {
                 }
                 Tree::Array(elements)
             }
+            Value::Object(_) if (self.is_kept)(&self.pointer) => Tree::Static(value.clone()),
             Value::Object(object) => {
                 let fields: Vec<(String, Tree)> = object
                     .iter()

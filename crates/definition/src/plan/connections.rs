@@ -127,7 +127,7 @@ impl Resolver<'_> {
             let hint = self.names.hint(text);
             let finding = Diagnostic::new(ErrorCode::CONNECTION_INVALID, message);
             let finding = if end == "to" {
-                finding.at(connection.place.pointer())
+                finding.at_field(connection.place.pointer(), &["node"])
             } else {
                 let mut pointer = "/connections".to_owned();
                 pointer::push_key(&mut pointer, text);
@@ -224,7 +224,7 @@ impl Resolver<'_> {
             ),
         };
         let mut finding = Diagnostic::new(ErrorCode::CONNECTION_INVALID, message)
-            .at(connection.place.pointer())
+            .at_field(connection.place.pointer(), &["index", "input", "node"])
             .with_node(name);
         finding.expected = expected;
         self.report(finding);

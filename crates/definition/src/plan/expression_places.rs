@@ -1,5 +1,6 @@
-//! Which parameters are expressions that the node evaluates itself: those that its schema marks
-//! with `"format": "expression"`.
+//! Which parameters are not the planner's to compile as templates: expressions that the node
+//! evaluates itself, which its schema marks with `"format": "expression"`, and whole workflows,
+//! whose templates are their own, marked with `"format": "workflow"`.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use jackfield_types::NodeTypeMetadata;
 use serde_json::Value;
 
 const FORMAT: &str = "expression";
+const WORKFLOW_FORMAT: &str = "workflow";
 /// How many schemas are looked at for one step of a pointer.
 const MOST_SCHEMAS: usize = 512;
 /// Keywords that hold a list of schemas for the same value.
@@ -35,11 +37,20 @@ impl ExpressionPlaces {
 
     /// Whether the value at a JSON Pointer is such an expression.
     pub(super) fn contains(&self, pointer: &str) -> bool {
+        self.are_marked(pointer, FORMAT)
+    }
+
+    /// Whether an object at a JSON Pointer is a workflow.
+    pub(super) fn holds_workflow(&self, pointer: &str) -> bool {
+        self.are_marked(pointer, WORKFLOW_FORMAT)
+    }
+
+    fn are_marked(&self, pointer: &str, format: &str) -> bool {
         let schema = self
             .metadata
             .as_ref()
             .and_then(|metadata| metadata.schema.as_ref());
-        schema.is_some_and(|schema| is_marked(schema, pointer))
+        schema.is_some_and(|schema| is_marked(schema, pointer, format))
     }
 }
 
@@ -49,7 +60,8 @@ fn marks_any(schema: &Value) -> bool {
     while let Some(value) = open.pop() {
         match value {
             Value::Object(fields) => {
-                if fields.get("format").and_then(Value::as_str) == Some(FORMAT) {
+                let format = fields.get("format").and_then(Value::as_str);
+                if format == Some(FORMAT) || format == Some(WORKFLOW_FORMAT) {
                     return true;
                 }
                 open.extend(fields.values());
@@ -61,7 +73,7 @@ fn marks_any(schema: &Value) -> bool {
     false
 }
 
-fn is_marked(root: &Value, pointer: &str) -> bool {
+fn is_marked(root: &Value, pointer: &str, format: &str) -> bool {
     let mut current = same_value(root, vec![root]);
     for step in pointer.split('/').skip(1) {
         let mut next = Vec::new();
@@ -76,7 +88,7 @@ fn is_marked(root: &Value, pointer: &str) -> bool {
     }
     current
         .iter()
-        .any(|schema| schema.get("format").and_then(Value::as_str) == Some(FORMAT))
+        .any(|schema| schema.get("format").and_then(Value::as_str) == Some(format))
 }
 
 /// Adds the schemas that apply to the same values as those given.
@@ -160,7 +172,7 @@ mod tests {
             "/fields/x",
             "/a~1b",
         ] {
-            assert!(is_marked(&schema, pointer), "{pointer}");
+            assert!(is_marked(&schema, pointer, FORMAT), "{pointer}");
         }
         for pointer in [
             "",
@@ -170,7 +182,7 @@ mod tests {
             "/circle",
             "/other",
         ] {
-            assert!(!is_marked(&schema, pointer), "{pointer}");
+            assert!(!is_marked(&schema, pointer, FORMAT), "{pointer}");
         }
     }
 }

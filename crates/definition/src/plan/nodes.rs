@@ -214,8 +214,12 @@ impl<'a> NodePlanner<'a> {
             return no_parameters();
         }
         let places = known.map_or(ExpressionPlaces::none(), |found| found.places.clone());
-        let compiled =
-            ParameterTemplate::compile(&node.parameters, syntax, &|at| places.contains(at));
+        let compiled = ParameterTemplate::compile_keeping(
+            &node.parameters,
+            syntax,
+            &|at| places.contains(at),
+            &|at| places.holds_workflow(at),
+        );
         let template = match compiled {
             Ok(template) => template,
             Err(errors) => {
@@ -302,7 +306,8 @@ fn told(error: &CatalogError) -> (ErrorCode, Option<String>) {
         CatalogError::UnknownVersion { available, .. } => {
             let versions: Vec<String> =
                 available.iter().take(10).map(ToString::to_string).collect();
-            let hint = (!versions.is_empty()).then(|| format!("there is {}", versions.join(", ")));
+            let hint = (!versions.is_empty())
+                .then(|| format!("the versions that there are: {}", versions.join(", ")));
             (ErrorCode::UNKNOWN_VERSION, hint)
         }
     }
@@ -310,9 +315,9 @@ fn told(error: &CatalogError) -> (ErrorCode, Option<String>) {
 
 fn not_found(node: &Node, error: &CatalogError, is_served: bool) -> Diagnostic {
     let (code, hint) = told(error);
-    let (pointer, is_warning) = match error {
-        CatalogError::UnknownNodeType { .. } => (node.pointer(), is_served || node.disabled),
-        CatalogError::UnknownVersion { .. } => (node.field("typeVersion"), node.disabled),
+    let (fields, is_warning): (&'static [&'static str], bool) = match error {
+        CatalogError::UnknownNodeType { .. } => (&["nodeType", "type"], is_served || node.disabled),
+        CatalogError::UnknownVersion { .. } => (&["typeVersion"], node.disabled),
     };
     let message = if is_warning && !node.disabled {
         format!("{error}; the node's recovery strategy serves in its place")
@@ -320,7 +325,7 @@ fn not_found(node: &Node, error: &CatalogError, is_served: bool) -> Diagnostic {
         error.to_string()
     };
     let mut finding = Diagnostic::new(code, message)
-        .at(pointer)
+        .at_field(node.pointer(), fields)
         .with_node(node.name.as_str())
         .with_hint_if(hint);
     if is_warning {

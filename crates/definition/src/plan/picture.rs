@@ -232,10 +232,13 @@ fn mermaid(text: &str) -> String {
 fn dot(text: &str) -> String {
     let mut label = String::new();
     for character in shown(text) {
-        if matches!(character, '"' | '\\') {
-            label.push('\\');
+        match character {
+            '"' => label.push_str("\\\""),
+            '\\' => label.push_str("\\\\"),
+            // Graphviz reads entities in labels.
+            '&' => label.push_str("&amp;"),
+            other => label.push(other),
         }
-        label.push(character);
     }
     label
 }

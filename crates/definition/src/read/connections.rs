@@ -375,7 +375,7 @@ fn lost_object(place: &Place<'_>, reader: &mut Reader<'_>) {
     let message = "`[object Object]` is no node: a program that converted this file wrote an object as a text, so where the connection led is lost";
     reader.report(
         Diagnostic::new(ErrorCode::CONNECTION_INVALID, message)
-            .at(place.pointer())
+            .at_field(place.pointer(), &["node"])
             .with_expected(
                 "`{\"node\": \"…\", \"type\": \"main\", \"index\": 0}` or the name of a node",
             )

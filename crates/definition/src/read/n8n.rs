@@ -220,7 +220,7 @@ fn settings(document: &Object, place: &Place<'_>, reader: &mut Reader<'_>) -> Se
         Some(Value::String(order)) if order == "v1" => {}
         Some(other) => {
             let message = format!(
-                "the execution order {} is not known; `v1` is used",
+                "the execution order is taken to be `v1`, not {}",
                 describe(other)
             );
             reader.report(

@@ -148,7 +148,7 @@ fn settings(document: &Object, place: &Place<'_>, reader: &mut Reader<'_>) -> Se
         return Settings::default();
     };
     let place = place.key("settings");
-    reader.refuse_unknown(settings, &place, "the settings", SETTINGS_FIELDS);
+    reader.refuse_unknown(settings, &place, "`settings`", SETTINGS_FIELDS);
     let fails_fast = reader.bool(settings, &place, "failFast");
     Settings {
         missing_fields: reader

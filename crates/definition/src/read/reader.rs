@@ -168,10 +168,29 @@ impl<'f> Reader<'f> {
 
     /// Reports what a type said about the value of a field.
     pub(super) fn rejected(&mut self, place: &Place<'_>, field: &str, error: &dyn Display) {
-        let message = format!("`{field}`: {error}");
-        self.report(
-            Diagnostic::new(ErrorCode::INVALID_WORKFLOW, message).at(place.key(field).pointer()),
-        );
+        let text = error.to_string();
+        let (reason, expected) = match text.split_once(", expected ") {
+            Some((reason, expected)) => (reason, Some(expected)),
+            None => (&*text, None),
+        };
+        let unknown = reason.strip_prefix("unknown variant ");
+        let message = match unknown {
+            Some(value) => format!("`{field}` cannot be {value}"),
+            None => format!("`{field}`: {reason}"),
+        };
+        let mut finding =
+            Diagnostic::new(ErrorCode::INVALID_WORKFLOW, message).at(place.key(field).pointer());
+        if let Some(expected) = expected {
+            let names = expected.split('`').skip(1).step_by(2);
+            let near = unknown.and_then(|value| nearest(value.trim_matches('`'), names));
+            finding = finding.with_hint_if(near.map(|near| format!("did you mean `{near}`?")));
+            finding = finding.with_expected(match expected {
+                "a nonzero u32" => "a whole number from 1 to 4294967295",
+                "u32" => "a whole number from 0 to 4294967295",
+                other => other,
+            });
+        }
+        self.report(finding);
     }
 
     /// Reports fields that the native format does not have. The n8n dialect has many that mean

@@ -1,0 +1,7 @@
+//! Reading and planning workflows, seen from outside.
+
+mod bad_documents;
+mod corpus;
+mod hostile;
+mod plans;
+mod support;
