@@ -1,21 +1,28 @@
 //! The executor cache: bounded by count and by bytes, strictly least recently used.
 //!
-//! It is keyed by [`RegistrationId`], which is never used again, so a stale executor cannot be
-//! found under the key of a newer one. An executor that is dropped from it is dropped after the
-//! lock is released: whatever its destructor does, it cannot hold up other calls.
+//! A registration knows its own seat in the cache, so that finding its executor takes no hashing
+//! and touches little memory, however many there are. As a registration is never changed and its id
+//! never used again, a stale executor cannot be found in the name of a newer registration. Seats
+//! are given and taken under the lock, and only there.
+//!
+//! An executor that is dropped from the cache is dropped after the lock is released: whatever its
+//! destructor does, it cannot hold up other calls.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_types::{ByteSize, NodeTypeId};
-use lru::LruCache;
+use lru_slab::LruSlab;
 use parking_lot::Mutex;
-use rustc_hash::FxBuildHasher;
 use semver::Version;
 use serde::{Serialize, Serializer};
 
 use crate::{Registration, RegistrationId};
+
+/// No bound is above this: seats have 32 bits.
+const MOST_ENTRIES: usize = 1 << 31;
 
 /// How much the executor cache may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,60 +104,89 @@ pub struct ExecutorCache {
 }
 
 struct State {
-    entries: LruCache<RegistrationId, Entry, FxBuildHasher>,
+    entries: LruSlab<Entry>,
     memory: u64,
     counters: CacheStatistics,
 }
 
 struct Entry {
     executor: Arc<dyn NodeExecutor>,
-    node_type: NodeTypeId,
-    version: Version,
+    /// Whose it is. A registration that nobody holds any more cannot ask for it either.
+    registration: Weak<Registration>,
     memory: u64,
+}
+
+/// The place of a registration in the cache, or none.
+pub(crate) struct Seat(AtomicU32);
+
+impl Seat {
+    const NONE: u32 = u32::MAX;
+
+    pub(crate) fn none() -> Self {
+        Self(AtomicU32::new(Self::NONE))
+    }
+
+    // The lock of the cache orders all of these.
+
+    fn slot(&self) -> Option<u32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|slot| *slot != Self::NONE)
+    }
+
+    fn take(&self) -> Option<u32> {
+        let slot = self.slot();
+        self.0.store(Self::NONE, Ordering::Relaxed);
+        slot
+    }
+
+    fn give(&self, slot: u32) {
+        self.0.store(slot, Ordering::Relaxed);
+    }
 }
 
 impl ExecutorCache {
     pub(crate) fn new(bounds: CacheBounds) -> Self {
-        let entries = LruCache::unbounded_with_hasher(FxBuildHasher);
+        let bounds = CacheBounds {
+            entries: bounds.entries.min(MOST_ENTRIES),
+            ..bounds
+        };
         let counters = CacheStatistics::default();
+        let state = State {
+            entries: LruSlab::new(),
+            memory: 0,
+            counters,
+        };
         Self {
             bounds,
-            state: Mutex::new(State {
-                entries,
-                memory: 0,
-                counters,
-            }),
+            state: Mutex::new(state),
         }
     }
 
-    /// Looks for an executor, counts a hit or a miss, and makes it the most recently used one.
-    pub(crate) fn find(&self, id: RegistrationId) -> Option<Arc<dyn NodeExecutor>> {
+    /// Looks for the executor of a registration, counts a hit or a miss, and makes it the most
+    /// recently used one.
+    pub(crate) fn find(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
         let mut state = self.state.lock();
-        let found = state
-            .entries
-            .get(&id)
-            .map(|entry| Arc::clone(&entry.executor));
-        match &found {
-            Some(_) => state.counters.hits += 1,
-            None => state.counters.misses += 1,
-        }
-        found
+        let Some(slot) = registration.seat().slot() else {
+            state.counters.misses += 1;
+            return None;
+        };
+        state.counters.hits += 1;
+        Some(Arc::clone(&state.entries.get_mut(slot).executor))
     }
 
     /// Keeps the executor of a registration, unless that was retired, and drops as many of the
     /// least recently used ones as the bounds ask for.
-    pub(crate) fn keep(&self, registration: &Registration, executor: Arc<dyn NodeExecutor>) {
+    pub(crate) fn keep(&self, registration: &Arc<Registration>, executor: Arc<dyn NodeExecutor>) {
         let memory = executor.memory().as_u64();
         let entry = Entry {
             executor,
-            node_type: registration.node_type().clone(),
-            version: registration.version().clone(),
+            registration: Arc::downgrade(registration),
             memory,
         };
         let mut dropped = Vec::new();
+        let mut evicted = Vec::new();
         let mut state = self.state.lock();
-        // Under the lock: `retire` sets the flag first and then invalidates, so nothing that is
-        // retired can stay.
+        // Under the lock: whoever retires a registration sets the flag first and then
+        // invalidates, so nothing that is retired can stay.
         if registration.is_retired() {
             return;
         }
@@ -158,87 +194,109 @@ impl ExecutorCache {
             state.counters.oversized += 1;
             return;
         }
+        dropped.extend(state.remove(registration.seat()));
         state.memory = state.memory.saturating_add(memory);
-        if let Some((_, replaced)) = state.entries.push(registration.id(), entry) {
-            state.memory = state.memory.saturating_sub(replaced.memory);
-            dropped.push(replaced);
-        }
-        let first_evicted = dropped.len();
-        while state.entries.len() > self.bounds.entries
-            || state.memory > self.bounds.memory.as_u64()
-        {
-            let Some((_, evicted)) = state.entries.pop_lru() else {
+        registration.seat().give(state.entries.insert(entry));
+        while state.len() > self.bounds.entries || state.memory > self.bounds.memory.as_u64() {
+            let Some(slot) = state.entries.lru() else {
                 break;
             };
-            state.memory = state.memory.saturating_sub(evicted.memory);
+            let entry = state.entries.remove(slot);
+            state.memory = state.memory.saturating_sub(entry.memory);
             state.counters.evictions += 1;
-            dropped.push(evicted);
+            let owner = entry.registration.upgrade();
+            if let Some(owner) = &owner {
+                owner.seat().take();
+            }
+            evicted.push((owner, entry));
         }
         drop(state);
-        for entry in &dropped[first_evicted..] {
+        for owner in evicted.iter().filter_map(|(owner, _)| owner.as_ref()) {
             tracing::debug!(
                 target: "registry",
-                node_type = %entry.node_type,
-                version = %entry.version,
+                node_type = %owner.node_type(),
+                version = %owner.version(),
                 "executor evicted from the cache"
             );
         }
     }
 
     /// Drops the executor of a registration; says whether there was one.
-    pub fn invalidate(&self, id: RegistrationId) -> bool {
-        let mut state = self.state.lock();
-        let Some(entry) = state.entries.pop(&id) else {
+    pub fn invalidate(&self, registration: &Registration) -> bool {
+        if !self.serves(registration) {
             return false;
-        };
-        state.memory = state.memory.saturating_sub(entry.memory);
-        state.counters.invalidations += 1;
+        }
+        let mut state = self.state.lock();
+        let removed = state.remove(registration.seat());
+        if removed.is_some() {
+            state.counters.invalidations += 1;
+        }
         drop(state);
-        tracing::debug!(
-            target: "registry",
-            node_type = %entry.node_type,
-            version = %entry.version,
-            "executor invalidated in the cache"
-        );
-        true
+        if removed.is_some() {
+            tracing::debug!(
+                target: "registry",
+                node_type = %registration.node_type(),
+                version = %registration.version(),
+                "executor invalidated in the cache"
+            );
+        }
+        removed.is_some()
     }
 
     /// Drops all executors; says how many there were. The counters stay.
     pub fn clear(&self) -> usize {
         let mut state = self.state.lock();
-        let fresh = LruCache::unbounded_with_hasher(FxBuildHasher);
-        let dropped = std::mem::replace(&mut state.entries, fresh);
+        let dropped = std::mem::take(&mut state.entries);
+        let owners: Vec<_> = dropped
+            .iter()
+            .filter_map(|(_, entry)| entry.registration.upgrade())
+            .collect();
+        for owner in &owners {
+            owner.seat().take();
+        }
         state.memory = 0;
-        state.counters.invalidations += dropped.len() as u64;
+        state.counters.invalidations += u64::from(dropped.len());
         drop(state);
         tracing::debug!(target: "registry", entries = dropped.len(), "executor cache cleared");
-        dropped.len()
+        count(dropped.len())
     }
 
     /// The executor of a registration, if it is there; changes neither counters nor recency.
-    pub fn peek(&self, id: RegistrationId) -> Option<Arc<dyn NodeExecutor>> {
-        self.state
-            .lock()
-            .entries
-            .peek(&id)
-            .map(|entry| Arc::clone(&entry.executor))
+    pub fn peek(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
+        if !self.serves(registration) {
+            return None;
+        }
+        let state = self.state.lock();
+        let slot = registration.seat().slot()?;
+        Some(Arc::clone(&state.entries.peek(slot).executor))
+    }
+
+    /// Whether a registration has its seat here and not in the cache of another registry.
+    fn serves(&self, registration: &Registration) -> bool {
+        std::ptr::eq(self, Arc::as_ptr(registration.cache()))
     }
 
     /// What is held, most recently used first.
     pub fn keys(&self) -> Vec<CacheKey> {
         let state = self.state.lock();
-        let keys = state.entries.iter().map(|(id, entry)| CacheKey {
-            registration: *id,
-            node_type: entry.node_type.clone(),
-            version: entry.version.clone(),
-            memory: ByteSize::bytes(entry.memory),
-        });
-        keys.collect()
+        let held: Vec<_> = state
+            .entries
+            .iter()
+            .filter_map(|(_, entry)| Some((entry.registration.upgrade()?, entry.memory)))
+            .collect();
+        drop(state);
+        let key = |(owner, memory): &(Arc<Registration>, u64)| CacheKey {
+            registration: owner.id(),
+            node_type: owner.node_type().clone(),
+            version: owner.version().clone(),
+            memory: ByteSize::bytes(*memory),
+        };
+        held.iter().map(key).collect()
     }
 
     /// How many executors are held.
     pub fn len(&self) -> usize {
-        self.state.lock().entries.len()
+        self.state.lock().len()
     }
 
     /// Whether none is held.
@@ -260,7 +318,7 @@ impl ExecutorCache {
     pub fn statistics(&self) -> CacheStatistics {
         let state = self.state.lock();
         CacheStatistics {
-            entries: state.entries.len(),
+            entries: state.len(),
             memory: ByteSize::bytes(state.memory),
             ..state.counters
         }
@@ -277,6 +335,23 @@ impl ExecutorCache {
         state.counters.load_failures += 1;
         state.counters.load_time = state.counters.load_time.saturating_add(took);
     }
+}
+
+impl State {
+    fn len(&self) -> usize {
+        count(self.entries.len())
+    }
+
+    /// Takes a registration's seat away. The entry is given back, to be dropped after the lock.
+    fn remove(&mut self, seat: &Seat) -> Option<Entry> {
+        let entry = self.entries.remove(seat.take()?);
+        self.memory = self.memory.saturating_sub(entry.memory);
+        Some(entry)
+    }
+}
+
+fn count(entries: u32) -> usize {
+    usize::try_from(entries).unwrap_or(usize::MAX)
 }
 
 fn bytes<S: Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {

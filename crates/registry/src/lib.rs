@@ -2,8 +2,8 @@
 //!
 //! A [`Registry`] belongs to an engine; there is no global one. Readers see an immutable snapshot
 //! without taking a lock; a write publishes the next snapshot. Each registration (a node type in
-//! just one version) is an immutable [`Registration`] with an id that is never used again, and the
-//! executor cache is keyed by that id, so what was replaced can never be served in the name of what
+//! just one version) is an immutable [`Registration`] with an id that is never used again and with
+//! its own seat in the executor cache, so what was replaced can never be served in the name of what
 //! replaced it: once [`Registry::replace_with_metadata`] or [`Registry::unregister`] has returned,
 //! no call that starts later reaches the old executor by way of [`Registry::resolve`] or
 //! [`Registry::current`].

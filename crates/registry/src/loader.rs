@@ -69,7 +69,7 @@ impl LazyExecutor {
             return Err(load);
         }
         // A load that ends puts its executor into the cache before it leaves `under_way`.
-        if let Some(executor) = registration.cache().peek(registration.id()) {
+        if let Some(executor) = registration.cache().peek(registration) {
             return Ok(executor);
         }
         let load = load(Arc::clone(registration), Arc::clone(&self.loader))
@@ -142,8 +142,8 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 impl Registry {
     /// The executor of a registration, if nothing has to be loaded for it: out of the cache, or as
     /// it was registered.
-    pub fn try_executor(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
-        let cached = registration.cache().find(registration.id());
+    pub fn try_executor(&self, registration: &Arc<Registration>) -> Option<Arc<dyn NodeExecutor>> {
+        let cached = registration.cache().find(registration);
         if cached.is_some() {
             tracing::debug!(
                 target: "registry",

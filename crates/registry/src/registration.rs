@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::cache::Seat;
 use crate::loader::LazyExecutor;
 use crate::metadata::StoredMetadata;
 use crate::statistics::NodeTypeStatistics;
@@ -55,15 +56,19 @@ pub(crate) enum Source {
 
 /// A node type in just one version, as it was registered. It never changes; re-registering makes
 /// another one.
+// What a call looks at stands together, at the beginning: with many registrations each cache line
+// that is touched counts.
+#[repr(C)]
 pub struct Registration {
+    cache: Arc<ExecutorCache>,
+    statistics: Arc<NodeTypeStatistics>,
     id: RegistrationId,
-    metadata: StoredMetadata,
+    seat: Seat,
+    retired: AtomicBool,
     source: Source,
+    metadata: StoredMetadata,
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
-    statistics: Arc<NodeTypeStatistics>,
-    cache: Arc<ExecutorCache>,
-    retired: AtomicBool,
 }
 
 impl Registration {
@@ -75,14 +80,15 @@ impl Registration {
         cache: Arc<ExecutorCache>,
     ) -> Self {
         Self {
+            cache,
+            statistics,
             id,
-            metadata,
+            seat: Seat::none(),
+            retired: AtomicBool::new(false),
             source,
+            metadata,
             validator: OnceLock::new(),
             digest: OnceLock::new(),
-            statistics,
-            cache,
-            retired: AtomicBool::new(false),
         }
     }
 
@@ -159,7 +165,7 @@ impl Registration {
     pub fn check(&self, parameters: &Value, unknown: &[String]) -> Vec<ValidationIssue> {
         let executor = match &self.source {
             Source::Eager(executor) => Some(Arc::clone(executor)),
-            Source::Lazy(_) => self.cache.peek(self.id),
+            Source::Lazy(_) => self.cache.peek(self),
         };
         parameters::check(self, parameters, unknown, executor.as_deref())
     }
@@ -174,6 +180,10 @@ impl Registration {
 
     pub(crate) fn statistics(&self) -> &Arc<NodeTypeStatistics> {
         &self.statistics
+    }
+
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     pub(crate) fn cache(&self) -> &Arc<ExecutorCache> {

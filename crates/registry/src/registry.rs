@@ -210,7 +210,7 @@ impl Registry {
         }
         drop(writer);
         for one in &gone {
-            self.inner.cache.invalidate(one.id());
+            self.inner.cache.invalidate(one);
             tracing::debug!(
                 target: "registry",
                 node_type = %one.node_type(),
@@ -233,7 +233,7 @@ impl Registry {
         gone.iter().for_each(|one| one.retire());
         drop(writer);
         gone.iter().for_each(|one| {
-            self.inner.cache.invalidate(one.id());
+            self.inner.cache.invalidate(one);
         });
         let count = gone.len();
         tracing::debug!(target: "registry", registrations = count, "registry cleared");
@@ -246,7 +246,7 @@ impl Registry {
         let snapshot = self.snapshot();
         let versions = snapshot.versions(node_type).iter();
         versions
-            .filter(|one| self.inner.cache.invalidate(one.id()))
+            .filter(|one| self.inner.cache.invalidate(one))
             .count()
     }
 
@@ -287,7 +287,7 @@ impl Registry {
         drop(writer);
         // Not under the lock: this may be the end of an executor, which may do anything.
         if let Some(old) = &replaced {
-            self.inner.cache.invalidate(old.id());
+            self.inner.cache.invalidate(old);
         }
         let version = registration.version();
         if replaced.is_some() {
