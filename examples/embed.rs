@@ -21,12 +21,8 @@ impl NodeType for Greet {
     type Params = Greeting;
 
     fn declaration(&self) -> NodeTypeMetadata {
-        let version = Version::new(1, 0, 0);
-        NodeTypeMetadata::new(
-            "acme/greet".try_into().expect("a valid name"),
-            version,
-            "text",
-        )
+        let name = "acme/greet".try_into().expect("a valid name");
+        NodeTypeMetadata::new(name, Version::new(1, 0, 0), "text")
     }
 
     async fn run(&self, call: TypedCall<'_, Greeting>) -> Result<NodeOutput, NodeError> {
