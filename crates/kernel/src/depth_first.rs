@@ -160,7 +160,7 @@ impl Execution {
         };
         if let Some(state) = self.deliveries.loops.get_mut(&node) {
             let returned = inputs.first().cloned().unwrap_or_default();
-            state.collected.push(Arc::clone(&returned));
+            Arc::make_mut(&mut state.collected).push(Arc::clone(&returned));
             state.returned = returned;
         }
         let state = &mut self.nodes[node.get()];

@@ -59,7 +59,7 @@ pub struct LoopState {
     /// The items that the last round brought back; those of `entered` before the first round.
     pub returned: Items,
     /// What each round brought back.
-    pub collected: Vec<Items>,
+    pub collected: Arc<Vec<Items>>,
     pub(crate) waiting: u32,
     pub(crate) is_passed_over: bool,
     pub(crate) has_ended: bool,

@@ -253,7 +253,7 @@ impl Execution {
             return self.end_loop(header, index);
         }
         let state = &mut self.loops[index.get()];
-        state.collected.push(Arc::clone(&returned));
+        Arc::make_mut(&mut state.collected).push(Arc::clone(&returned));
         state.returned = returned;
         self.gate.enter(&self.graph, header);
         let node = &mut self.nodes[header.get()];
@@ -270,7 +270,7 @@ impl Execution {
         let state = &mut self.loops[index.get()];
         state.has_ended = true;
         // What the rounds brought has been handed to the last call of the loop node.
-        state.collected = Vec::new();
+        state.collected = Arc::default();
         state.returned = Items::default();
         state.entered = Items::default();
         self.close_node(header);

@@ -4,8 +4,10 @@
 //! evaluated as hosts evaluate them.
 
 mod call;
+mod executor;
 mod parameters;
 mod workflows;
 
 pub use call::StaticCall;
+pub use executor::ScriptedExecutor;
 pub use workflows::ScriptedWorkflows;

@@ -26,9 +26,12 @@ impl StaticParameters {
         variables: Object,
     ) -> Self {
         let is_deferred =
-            |pointer: &str| schema.is_some_and(|schema| is_expression(schema, pointer));
-        let template = ParameterTemplate::compile(source, Syntax::Native, &is_deferred)
-            .unwrap_or_else(|errors| panic!("the parameters cannot be compiled: {errors:?}"));
+            |pointer: &str| schema.is_some_and(|schema| has_format(schema, pointer, Expr::FORMAT));
+        let is_kept =
+            |pointer: &str| schema.is_some_and(|schema| has_format(schema, pointer, "workflow"));
+        let template =
+            ParameterTemplate::compile_keeping(source, Syntax::Native, &is_deferred, &is_kept)
+                .unwrap_or_else(|errors| panic!("the parameters cannot be compiled: {errors:?}"));
         Self {
             template,
             input,
@@ -45,8 +48,8 @@ impl StaticParameters {
     }
 }
 
-/// Whether a schema says of a place that the node evaluates it itself.
-fn is_expression(schema: &Value, pointer: &str) -> bool {
+/// Whether a schema marks a place with a format.
+fn has_format(schema: &Value, pointer: &str, wanted: &str) -> bool {
     let mut places = forms(schema);
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
@@ -56,11 +59,9 @@ fn is_expression(schema: &Value, pointer: &str) -> bool {
             .flat_map(forms)
             .collect();
     }
-    places.iter().any(|place| {
-        place
-            .get("format")
-            .is_some_and(|format| format == Expr::FORMAT)
-    })
+    places
+        .iter()
+        .any(|place| place.get("format").is_some_and(|format| format == wanted))
 }
 
 /// A schema, and the ones among which it lets choose.

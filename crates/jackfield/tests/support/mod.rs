@@ -1,0 +1,96 @@
+//! A registry with the built-in node types and scripted ones, and a short way to run a document.
+
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+use std::sync::Arc;
+
+use jackfield::{
+    Engine, Item, Items, PlanOptions, PreparedPlan, Registry, Report, SourceText, StartOptions,
+    read_workflow,
+};
+use jackfield_testkit::ScriptedExecutor;
+use serde_json::{Value, json};
+
+pub(crate) fn registry(scripted: &[(&str, &ScriptedExecutor)]) -> Registry {
+    let registry = jackfield::built_in_registry().unwrap();
+    for (name, executor) in scripted {
+        let metadata = ScriptedExecutor::metadata(name);
+        registry
+            .register_with_metadata(name, Arc::new((*executor).clone()), metadata)
+            .unwrap();
+    }
+    registry
+}
+
+pub(crate) fn engine(scripted: &[(&str, &ScriptedExecutor)]) -> Engine {
+    Engine::builder(registry(scripted)).build()
+}
+
+pub(crate) fn plan(engine: &Engine, document: &Value) -> Arc<PreparedPlan> {
+    let source = SourceText::new("test.json", document.to_string());
+    let (workflow, _) = read_workflow(&source).unwrap();
+    match engine.plan(&workflow, &PlanOptions::default()) {
+        Ok(plan) => plan,
+        Err(findings) => panic!("{findings}"),
+    }
+}
+
+pub(crate) fn items(list: &Value) -> Items {
+    let list = list.as_array().unwrap().iter().cloned();
+    Arc::new(list.map(|value| Item::from_value(value).unwrap()).collect())
+}
+
+pub(crate) async fn run(engine: &Engine, document: &Value, input: &Value) -> Report {
+    let options = StartOptions {
+        items: items(input),
+        ..StartOptions::default()
+    };
+    engine.run(&plan(engine, document), options).await.unwrap()
+}
+
+/// A workflow of nodes `(id, node type, parameters)` and connections `(from, output, to, input)`.
+pub(crate) fn workflow(
+    nodes: &[(&str, &str, Value)],
+    connections: &[(&str, usize, &str, usize)],
+) -> Value {
+    let nodes: Vec<_> = nodes
+        .iter()
+        .map(|(id, node_type, parameters)| {
+            json!({ "id": id, "nodeType": node_type, "parameters": parameters })
+        })
+        .collect();
+    let mut by_source = json!({});
+    for (from, output, to, input) in connections {
+        let target = json!({ "node": to, "index": input });
+        let list = &mut by_source[*from]["main"][output.to_string()];
+        match list.as_array_mut() {
+            Some(list) => list.push(target),
+            None => *list = json!([target]),
+        }
+    }
+    json!({ "formatVersion": 1, "name": "test", "nodes": nodes, "connections": by_source })
+}
+
+/// Sets a field of a node of a workflow.
+pub(crate) fn set(document: &mut Value, node: &str, field: &str, value: Value) {
+    let nodes = document["nodes"].as_array_mut().unwrap();
+    let found = nodes
+        .iter_mut()
+        .find(|candidate| candidate["id"] == node)
+        .unwrap();
+    found[field] = value;
+}
+
+pub(crate) fn output(report: &Report) -> Value {
+    Value::from_iter(
+        report
+            .output
+            .iter()
+            .map(|item| Value::Object(item.json().clone())),
+    )
+}
+
+pub(crate) fn status(report: &Report, node: &str) -> &'static str {
+    report.node(node).unwrap().status.as_str()
+}
