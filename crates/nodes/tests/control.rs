@@ -526,7 +526,8 @@ async fn execute_workflow_runs_once_or_for_each_item_in_order() {
 async fn execute_workflow_hands_a_document_on_and_failures_back() {
     let node = built_in("execute-workflow");
     let workflows = echo();
-    let document = json!({"nodes": []});
+    let document =
+        json!({"nodes": [{"parameters": {"set": {"a": "{{ $('theirs').item.json.a }}"}}}]});
     let inline = call(&node, json!({"workflow": document}), json!([[{}]]));
     inline
         .with_workflows(workflows.clone())
