@@ -28,7 +28,11 @@ fn every_page_says_what_it_means_and_the_way_out() {
         let page = fs::read_to_string(folder().join(format!("{code}.md"))).unwrap();
         let headings: Vec<&str> = page.lines().filter(|line| line.starts_with('#')).collect();
         assert_eq!(headings[0], format!("# {code}"));
-        for wanted in ["## When it is given", "## The way out", "## Is it tried again?"] {
+        for wanted in [
+            "## When it is given",
+            "## The way out",
+            "## Is it tried again?",
+        ] {
             assert!(headings.contains(&wanted), "{code}: no `{wanted}`");
         }
     }
