@@ -82,10 +82,10 @@ codes! {
     UNKNOWN_VERSION;
     /// An expression uses a part of JavaScript that is not evaluated natively.
     UNSUPPORTED_EXPRESSION;
-    /// A value has the wrong type for what is done with it.
-    WRONG_TYPE;
     /// The connections of a workflow form a cycle that goes through no loop node.
     WORKFLOW_CYCLE;
+    /// A value has the wrong type for what is done with it.
+    WRONG_TYPE;
 }
 
 impl ErrorCode {

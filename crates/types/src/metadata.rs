@@ -319,10 +319,11 @@ mod tests {
 
     #[test]
     fn a_broken_rule_names_its_field() {
-        let cases: [(&str, fn(&mut NodeTypeMetadata)); 5] = [
+        type Spoil = fn(&mut NodeTypeMetadata);
+        let cases: [(&str, Spoil); 5] = [
             ("category", |m| m.category = " ".to_owned()),
             ("requiredFields[0]", |m| {
-                m.required_fields = vec![String::new()]
+                m.required_fields = vec![String::new()];
             }),
             ("schema", |m| m.schema = Some(Value::from(3))),
             ("ports", |m| m.role = NodeRole::Loop),
