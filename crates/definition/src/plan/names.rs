@@ -14,7 +14,7 @@ use crate::nearest::nearest;
 use crate::workflow::{Node, Workflow};
 
 /// How many names that no node has are given a hint.
-const MOST_HINTS: usize = 50;
+const MOST_HINTS: usize = 20;
 
 pub(super) struct Names {
     pub(super) by_id: FxHashMap<NodeId, NodeIndex>,

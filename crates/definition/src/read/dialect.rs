@@ -48,8 +48,13 @@ pub(super) fn detect(document: &Object) -> Dialect {
     if only_n8n {
         return Dialect::N8n;
     }
-    let only_native = document_has(&["variables", "retryPolicy", "errorRecovery", "$schema"])
-        || settings_have(&["missingFields", "failFast", "timeout"])
+    let only_native = document_has(&[
+        "input",
+        "variables",
+        "retryPolicy",
+        "errorRecovery",
+        "$schema",
+    ]) || settings_have(&["missingFields", "failFast", "timeout"])
         || any_node_has(&[
             "nodeType",
             "retryPolicy",

@@ -156,6 +156,8 @@ fn look_at(source: &SourceText) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn arbitrary_values_are_read_or_refused(value in value()) {
         let _ = workflow_from_value(&value);

@@ -336,3 +336,14 @@ fn a_chain_of_a_hundred_thousand_nodes_is_planned() {
     assert_eq!(plan.graph().len(), 100_000);
     assert_eq!(plan.leaves(), [NodeIndex::new(99_999)]);
 }
+
+#[test]
+fn the_documented_example_is_read() {
+    let page = include_str!("../../../../docs/workflow-format.md");
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let workflow = read(example);
+    assert_eq!(workflow.dialect, Dialect::Native);
+    assert_eq!((workflow.nodes.len(), workflow.connections.len()), (4, 3));
+    assert_eq!(workflow.variables["limit"], 100);
+}
