@@ -99,7 +99,7 @@ fn row(operation: &Operation, figure: f64) -> [String; 6] {
 }
 
 fn ratio(share: f64) -> String {
-    if share < 0.001 {
+    if share < 0.1 {
         format!("1/{:.0}", 1.0 / share)
     } else {
         format!("{share:.3}")
