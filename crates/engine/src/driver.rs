@@ -97,12 +97,12 @@ impl Driver {
             tracing::error!(execution = %self.running.id, %error, "an event was refused");
             StartError::Internal(error)
         })?;
-        let journal = self.journal.clone();
+        let plan = Arc::clone(&self.running.plan);
         Ok(Report::new(
             self.running.id,
-            &self.running.plan,
-            &self.execution,
-            journal,
+            plan,
+            self.execution,
+            self.journal,
         ))
     }
 

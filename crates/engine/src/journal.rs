@@ -23,8 +23,35 @@ struct Shared {
 
 #[derive(Default)]
 struct Written {
-    events: Vec<Event>,
+    /// All of the same length but the last one, so that a long journal is never moved.
+    chunks: Vec<Vec<Event>>,
     is_closed: bool,
+}
+
+const CHUNK: usize = 1_024;
+
+impl Written {
+    fn push(&mut self, event: Event) {
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(event),
+            Some(_) => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(event);
+                self.chunks.push(chunk);
+            }
+            // Most journals are short.
+            None => self.chunks.push(vec![event]),
+        }
+    }
+
+    fn get(&self, place: usize) -> Option<&Event> {
+        self.chunks.get(place / CHUNK)?.get(place % CHUNK)
+    }
+
+    fn len(&self) -> usize {
+        let before = self.chunks.len().saturating_sub(1) * CHUNK;
+        before + self.chunks.last().map_or(0, Vec::len)
+    }
 }
 
 impl Journal {
@@ -39,7 +66,7 @@ impl Journal {
     }
 
     pub(crate) fn write(&self, event: Event) {
-        self.0.written.lock().events.push(event);
+        self.0.written.lock().push(event);
         self.0.changed.notify_waiters();
     }
 
@@ -50,7 +77,7 @@ impl Journal {
 
     /// The number of events so far.
     pub fn len(&self) -> usize {
-        self.0.written.lock().events.len()
+        self.0.written.lock().len()
     }
 
     /// Whether nothing has happened yet.
@@ -60,7 +87,7 @@ impl Journal {
 
     /// The events so far.
     pub fn events(&self) -> Vec<Event> {
-        self.0.written.lock().events.clone()
+        self.0.written.lock().chunks.concat()
     }
 
     /// Reads from the first event on.
@@ -91,7 +118,7 @@ impl Events {
             changed.as_mut().enable();
             {
                 let written = shared.written.lock();
-                if let Some(event) = written.events.get(self.position) {
+                if let Some(event) = written.get(self.position) {
                     let event = event.clone();
                     self.position += 1;
                     let sequence = self.position as u64;

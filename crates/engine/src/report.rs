@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::{Execution, ExecutionStatus, NodeIndex};
@@ -24,14 +25,14 @@ pub struct Report {
     pub started: Timestamp,
     /// How long it took.
     pub duration: Duration,
-    /// What became of each node, in the order of the plan.
-    pub nodes: Vec<(NodeName, NodeResult)>,
     /// The items of the leaf nodes, in the order of the plan.
     pub output: Vec<Item>,
     /// What stopped it.
     pub failure: Option<ReportFailure>,
     /// All that happened.
     pub journal: Journal,
+    plan: Arc<PreparedPlan>,
+    execution: Arc<Execution>,
 }
 
 /// What stopped an execution.
@@ -48,33 +49,36 @@ pub struct ReportFailure {
 }
 
 impl Report {
-    /// What became of one node.
-    pub fn node(&self, name: &str) -> Option<&NodeResult> {
-        self.nodes
-            .iter()
-            .find(|(node, _)| node.as_str() == name)
-            .map(|(_, result)| result)
+    /// What became of each node, in the order of the plan.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeName, NodeResult)> {
+        let order = self.plan.graph().order().iter();
+        order.map(|&node| (&self.plan.node(node).name, self.result(node)))
+    }
+
+    /// What became of one node, which is named by its id or its name.
+    pub fn node(&self, id_or_name: &str) -> Option<NodeResult> {
+        self.plan
+            .node_index(id_or_name)
+            .map(|node| self.result(node))
+    }
+
+    fn result(&self, node: NodeIndex) -> NodeResult {
+        let mut result = self.execution.result(node);
+        if self.execution.was_served_by_fallback(node) {
+            let fallback = self.plan.node(node).fallback.as_ref();
+            result.fallback_node_type = fallback.map(|fallback| fallback.node_type.clone());
+        }
+        result
     }
 
     pub(crate) fn new(
         execution_id: ExecutionId,
-        plan: &PreparedPlan,
-        execution: &Execution,
+        plan: Arc<PreparedPlan>,
+        execution: Execution,
         journal: Journal,
     ) -> Self {
         let started = execution.started().unwrap_or_default();
         let ended = execution.ended().unwrap_or(started);
-        let nodes = plan.graph().order().iter().map(|&node| {
-            let mut result = execution.result(node);
-            let spec = plan.node(node);
-            if execution.was_served_by_fallback(node) {
-                result.fallback_node_type = spec
-                    .fallback
-                    .as_ref()
-                    .map(|fallback| fallback.node_type.clone());
-            }
-            (spec.name.clone(), result)
-        });
         let is_leaf = |node: &NodeIndex| plan.graph().outgoing(*node).is_empty();
         let leaves = plan.graph().order().iter().copied().filter(is_leaf);
         let output = leaves
@@ -87,10 +91,11 @@ impl Report {
             status: execution.status(),
             started,
             duration: ended.duration_since(started).unsigned_abs(),
-            nodes: nodes.collect(),
             output: output.collect(),
-            failure: failure(plan, execution),
+            failure: failure(&plan, &execution),
             journal,
+            plan,
+            execution: Arc::new(execution),
         }
     }
 }
@@ -122,10 +127,10 @@ fn failure(plan: &PreparedPlan, execution: &Execution) -> Option<ReportFailure> 
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Nodes<'a>(&'a [(NodeName, NodeResult)]);
+        struct Nodes<'a>(&'a Report);
         impl Serialize for Nodes<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.0.iter().map(|(name, result)| (name, result)))
+                serializer.collect_map(self.0.nodes())
             }
         }
         struct Output<'a>(&'a [Item]);
@@ -140,7 +145,7 @@ impl Serialize for Report {
         map.serialize_entry("status", &self.status)?;
         let milliseconds = (self.duration.as_secs_f64() * 1e6).round() / 1e3;
         map.serialize_entry("durationMs", &milliseconds)?;
-        map.serialize_entry("nodes", &Nodes(&self.nodes))?;
+        map.serialize_entry("nodes", &Nodes(self))?;
         map.serialize_entry("output", &Output(&self.output))?;
         if let Some(failure) = &self.failure {
             map.serialize_entry("error", failure)?;

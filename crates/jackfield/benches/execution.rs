@@ -86,7 +86,8 @@ fn layered(engine: &Engine, layers: usize, width: usize) -> Arc<PreparedPlan> {
     for layer in 0..layers {
         for place in 0..width {
             let id = format!("n{layer}_{place}");
-            build.node(&id, "no-op", json!({}));
+            // Every node receives from all of the layer before; one item goes on.
+            build.node(&id, "limit", json!({ "count": 1 }));
             for before in 0..width {
                 if layer > 0 {
                     build.connect(&format!("n{}_{before}", layer - 1), &id, 0);

@@ -607,7 +607,7 @@ async fn the_journal_replays_to_the_state_that_was_reported() {
     }
     for (place, node) in prepared.nodes().iter().enumerate() {
         let result = replayed.result(jackfield::kernel::NodeIndex::new(place));
-        assert_eq!(Some(&result), report.node(node.name.as_str()));
+        assert_eq!(Some(result), report.node(node.name.as_str()));
     }
     let sequence: Vec<_> = lines
         .iter()

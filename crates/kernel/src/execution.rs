@@ -1,21 +1,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use jackfield_types::{
-    Item, Items, NodeFailure, NodeResult, NodeStatus, Object, OnError, Outputs, RecoveryApplied,
-};
+use jackfield_types::{Item, Items, Object};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
-use serde_json::Value;
-use smallvec::SmallVec;
 
 use crate::depth_first::Deliveries;
-use crate::recovery::{Decision, FailedAttempt};
-use crate::state::{Link, NodeState, Outcome, Wait};
+use crate::state::{Link, NodeState};
 use crate::variables::VariableGate;
 use crate::{
-    ApplyError, Command, ConnectionIndex, Effects, Event, EventKind, ExecutionStatus, FailureMode,
-    Graph, InputSegment, Law, NodeIndex, NodePhase, Output, Pass, RunWith, SkipReason,
+    ApplyError, Command, ConnectionIndex, Event, EventKind, ExecutionStatus, Graph, Law, NodeIndex,
+    NodePhase, RunWith,
 };
 
 /// The state of one run of a plan, folded from its events.
@@ -36,17 +31,17 @@ pub struct Execution {
     pub(crate) queue: VecDeque<Order>,
     pub(crate) open: usize,
     input: Items,
-    variables: Arc<Object>,
-    seed: u64,
-    status: ExecutionStatus,
-    started: Option<Timestamp>,
-    ended: Option<Timestamp>,
+    pub(crate) variables: Arc<Object>,
+    pub(crate) seed: u64,
+    pub(crate) status: ExecutionStatus,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) ended: Option<Timestamp>,
     running: usize,
     /// Why nothing new is started any more.
-    stopping: Option<ExecutionStatus>,
+    pub(crate) stopping: Option<ExecutionStatus>,
     cancel_ordered: bool,
     finish_ordered: bool,
-    failed: Option<NodeIndex>,
+    pub(crate) failed: Option<NodeIndex>,
 }
 
 /// A loop node's loop, as its executor sees it.
@@ -359,249 +354,10 @@ impl Execution {
         }
     }
 
-    fn stop(&mut self, status: ExecutionStatus) {
+    pub(crate) fn stop(&mut self, status: ExecutionStatus) {
         if self.stopping.is_none() {
             self.stopping = Some(status);
         }
-    }
-
-    fn succeed(
-        &mut self,
-        node: NodeIndex,
-        outputs: &Outputs,
-        effects: Option<&Effects>,
-        at: Timestamp,
-    ) {
-        let spec = &self.graph.nodes[node.get()];
-        let mut outputs = outputs.clone();
-        if spec.always_output && outputs.is_empty() {
-            outputs = Outputs::first(Arc::new(vec![Item::default()]));
-        }
-        if let Some(effects) = effects.filter(|effects| !effects.variables.is_empty()) {
-            let variables = Arc::make_mut(&mut self.variables);
-            for write in &effects.variables {
-                write.apply(variables);
-            }
-        }
-        let state = &self.nodes[node.get()];
-        let with = self.running_with(node);
-        let recovery = match with {
-            RunWith::Fallback => Some(RecoveryApplied::Fallback),
-            RunWith::Own if state.attempt > 1 => Some(RecoveryApplied::Retry),
-            RunWith::Own => None,
-        };
-        let outcome = Outcome {
-            status: NodeStatus::Success,
-            outputs,
-            failure: None,
-            recovery,
-            with,
-            retries: self.retries(node, with),
-            started: state.first_started.unwrap_or(at),
-            ended: at,
-            blocks: false,
-            passes: effects
-                .map(|effects| effects.passes.clone())
-                .unwrap_or_default(),
-        };
-        let wait = effects.and_then(|effects| effects.wait);
-        let state = &mut self.nodes[node.get()];
-        state.outcome = Some(Box::new(outcome));
-        match wait {
-            Some(delay) => {
-                state.phase = NodePhase::Holding;
-                state.wait = Some(Box::new(Wait {
-                    since: at,
-                    delay,
-                    next: with,
-                }));
-                self.enqueue(node);
-            }
-            None => self.settle(node),
-        }
-    }
-
-    fn decide(&self, node: NodeIndex, failure: &NodeFailure, at: Timestamp) -> Decision {
-        if self.stopping.is_some() {
-            return Decision::Fail;
-        }
-        let state = &self.nodes[node.get()];
-        self.graph.nodes[node.get()]
-            .recovery
-            .decide(&FailedAttempt {
-                failure,
-                with: self.running_with(node),
-                attempt: state.attempt,
-                first_started: state.first_started.unwrap_or(at),
-                failed: at,
-                seed: self.seed ^ ((node.get() as u64) << 32) ^ (u64::from(state.run) << 16),
-            })
-    }
-
-    /// What would go on if the attempt that runs failed so, for conditions to be evaluated on;
-    /// `None` when another attempt would follow.
-    pub fn outputs_after_failure(
-        &self,
-        node: NodeIndex,
-        failure: &NodeFailure,
-        at: Timestamp,
-    ) -> Option<Outputs> {
-        self.after_failure(node, failure, self.decide(node, failure, at))
-            .map(|(_, outputs, _)| outputs)
-    }
-
-    fn after_failure(
-        &self,
-        node: NodeIndex,
-        failure: &NodeFailure,
-        decision: Decision,
-    ) -> Option<(NodeStatus, Outputs, Option<RecoveryApplied>)> {
-        match decision {
-            Decision::Retry { .. } | Decision::Fallback => None,
-            Decision::Skip { partial: true } => {
-                let partial = failure.partial.clone().unwrap_or_default();
-                Some((NodeStatus::Partial, partial, Some(RecoveryApplied::Skip)))
-            }
-            Decision::Skip { partial: false } => {
-                let empty = Outputs::first(Arc::new(vec![Item::default()]));
-                Some((NodeStatus::Skipped, empty, Some(RecoveryApplied::Skip)))
-            }
-            Decision::Fail => {
-                let on_error = self.graph.nodes[node.get()].on_error;
-                Some(self.failed_outputs(node, on_error, failure))
-            }
-        }
-    }
-
-    fn fail(&mut self, node: NodeIndex, failure: &NodeFailure, passes: &[Pass], at: Timestamp) {
-        let with = self.running_with(node);
-        let decision = self.decide(node, failure, at);
-        let after = self.after_failure(node, failure, decision);
-        let Some((status, outputs, recovery)) = after else {
-            let state = &mut self.nodes[node.get()];
-            if let Decision::Retry { delay } = decision {
-                state.phase = NodePhase::Waiting;
-                state.wait = Some(Box::new(Wait {
-                    since: at,
-                    delay,
-                    next: with,
-                }));
-            } else {
-                state.attempt += 1;
-                state.phase = NodePhase::Ready {
-                    with: RunWith::Fallback,
-                };
-            }
-            return self.enqueue(node);
-        };
-        let blocks = status == NodeStatus::Error && recovery.is_none();
-        let outcome = Outcome {
-            status,
-            outputs,
-            failure: Some(Box::new(failure.clone())),
-            recovery,
-            with,
-            retries: self.retries(node, with),
-            started: self.nodes[node.get()].first_started.unwrap_or(at),
-            ended: at,
-            blocks,
-            passes: passes.to_vec(),
-        };
-        self.nodes[node.get()].outcome = Some(Box::new(outcome));
-        if blocks {
-            let is_earlier =
-                |other: NodeIndex| self.graph.rank[node.get()] < self.graph.rank[other.get()];
-            if self.failed.is_none_or(is_earlier) {
-                self.failed = Some(node);
-            }
-            if self.graph.failure_mode == FailureMode::FailFast {
-                self.stop(ExecutionStatus::Error);
-            }
-        }
-        self.settle(node);
-    }
-
-    fn failed_outputs(
-        &self,
-        node: NodeIndex,
-        on_error: OnError,
-        failure: &NodeFailure,
-    ) -> (NodeStatus, Outputs, Option<RecoveryApplied>) {
-        // A refusal or a cancellation is not to be got round by going on.
-        let may_continue = !matches!(failure.code.as_str(), "TENANT_FORBIDDEN" | "CANCELLED");
-        match on_error {
-            OnError::ContinueErrorOutput if may_continue => {
-                let error = Some(self.error_items(node, failure));
-                let outputs = Outputs {
-                    main: SmallVec::new(),
-                    error,
-                };
-                (NodeStatus::Error, outputs, Some(RecoveryApplied::Continue))
-            }
-            OnError::ContinueRegularOutput if may_continue => {
-                let outputs = Outputs::first(self.error_items(node, failure));
-                (NodeStatus::Error, outputs, Some(RecoveryApplied::Continue))
-            }
-            _ => (NodeStatus::Error, Outputs::default(), None),
-        }
-    }
-
-    /// The items of a node's first input, each with an `error` beside what it holds.
-    fn error_items(&self, node: NodeIndex, failure: &NodeFailure) -> Items {
-        let mut error = Object::new();
-        error.insert("code".to_owned(), Value::from(failure.code.as_str()));
-        error.insert("message".to_owned(), Value::from(failure.message.as_str()));
-        if let Some(status) = failure.status {
-            error.insert("status".to_owned(), Value::from(status));
-        }
-        let with_error = |mut object: Object| {
-            object.insert("error".to_owned(), Value::Object(error.clone()));
-            object
-        };
-        let items = self.nodes[node.get()]
-            .inputs
-            .first()
-            .filter(|items| !items.is_empty());
-        let list = match items {
-            None => vec![Item::new(with_error(Object::new()))],
-            Some(items) => items
-                .iter()
-                .enumerate()
-                .map(|(place, item)| Item::new(with_error(item.json().clone())).paired_with(place))
-                .collect(),
-        };
-        Arc::new(list)
-    }
-
-    fn pass_over(&mut self, node: NodeIndex, reason: SkipReason, passes: &[Pass], at: Timestamp) {
-        let inputs = &self.nodes[node.get()].inputs;
-        let outputs = match (reason, inputs.first()) {
-            (SkipReason::Disabled, Some(items)) => {
-                let paired = items.iter().enumerate();
-                let passed = paired.map(|(place, item)| item.clone().paired_with(place));
-                Outputs::first(Arc::new(passed.collect()))
-            }
-            _ => Outputs::default(),
-        };
-        let is_blocked = reason == SkipReason::Blocked;
-        let outcome = Outcome {
-            status: if is_blocked {
-                NodeStatus::Blocked
-            } else {
-                NodeStatus::Skipped
-            },
-            outputs,
-            failure: None,
-            recovery: None,
-            with: RunWith::Own,
-            retries: 0,
-            started: at,
-            ended: at,
-            blocks: is_blocked,
-            passes: passes.to_vec(),
-        };
-        self.nodes[node.get()].outcome = Some(Box::new(outcome));
-        self.settle(node);
     }
 
     fn wake(&mut self, node: NodeIndex) {
@@ -616,195 +372,15 @@ impl Execution {
         self.enqueue(node);
     }
 
-    fn settle(&mut self, node: NodeIndex) {
+    pub(crate) fn settle(&mut self, node: NodeIndex) {
         match self.graph.law {
             Law::Settled => self.settle_settled(node),
             Law::DepthFirst => self.settle_depth_first(node),
         }
     }
 
-    /// What a connection delivers of what its source gave.
-    pub(crate) fn delivery(&self, connection: ConnectionIndex) -> Link {
-        let spec = self.graph.connection(connection);
-        let Some(outcome) = &self.nodes[spec.from.get()].outcome else {
-            return Link::Dead;
-        };
-        if outcome.blocks {
-            return Link::Blocked;
-        }
-        let items = match spec.output {
-            Output::Main(port) => outcome.outputs.main.get(usize::from(port)),
-            Output::Error => outcome.outputs.error.as_ref(),
-        };
-        let Some(items) = items.filter(|items| !items.is_empty()) else {
-            return Link::Dead;
-        };
-        if !spec.conditional {
-            return Link::Delivered(Arc::clone(items));
-        }
-        let pass = outcome
-            .passes
-            .iter()
-            .find(|pass| pass.connection == connection);
-        let places = pass.map(|pass| pass.items.as_slice()).unwrap_or_default();
-        if places.len() == items.len() {
-            return Link::Delivered(Arc::clone(items));
-        }
-        let passed: Vec<_> = places
-            .iter()
-            .filter_map(|&place| items.get(place as usize).cloned())
-            .collect();
-        if passed.is_empty() {
-            Link::Dead
-        } else {
-            Link::Delivered(Arc::new(passed))
-        }
-    }
-
-    fn running_with(&self, node: NodeIndex) -> RunWith {
-        match self.nodes[node.get()].phase {
-            NodePhase::Running { with } => with,
-            _ => RunWith::Own,
-        }
-    }
-
-    fn retries(&self, node: NodeIndex, with: RunWith) -> u32 {
-        let others = match with {
-            RunWith::Own => 1,
-            RunWith::Fallback => 2,
-        };
-        self.nodes[node.get()].attempt.saturating_sub(others)
-    }
-
     pub(crate) fn start_input(&self) -> Items {
         Arc::clone(&self.input)
-    }
-}
-
-/// What can be seen of an execution.
-impl Execution {
-    /// The graph that is run.
-    pub fn graph(&self) -> &Arc<Graph> {
-        &self.graph
-    }
-
-    /// How it stands.
-    pub fn status(&self) -> ExecutionStatus {
-        self.status
-    }
-
-    /// When it started.
-    pub fn started(&self) -> Option<Timestamp> {
-        self.started
-    }
-
-    /// When it ended.
-    pub fn ended(&self) -> Option<Timestamp> {
-        self.ended
-    }
-
-    /// The node whose failure stopped it; of several the first one in the order of the plan.
-    pub fn failed(&self) -> Option<NodeIndex> {
-        self.failed
-    }
-
-    /// Its variables.
-    pub fn variables(&self) -> &Arc<Object> {
-        &self.variables
-    }
-
-    /// Where a node stands.
-    pub fn phase(&self, node: NodeIndex) -> NodePhase {
-        self.nodes[node.get()].phase
-    }
-
-    /// Which run of a node is at hand, and which attempt of the run.
-    pub fn turn(&self, node: NodeIndex) -> (u32, u32) {
-        let state = &self.nodes[node.get()];
-        (state.run, state.attempt)
-    }
-
-    /// How a node stands, for people.
-    pub fn node_status(&self, node: NodeIndex) -> NodeStatus {
-        match &self.nodes[node.get()].outcome {
-            Some(outcome) => outcome.status,
-            None if self.ended.is_none() => NodeStatus::Pending,
-            None if self.failed.is_some() || self.stopping.is_some() => NodeStatus::Blocked,
-            None => NodeStatus::Skipped,
-        }
-    }
-
-    /// The items of each input of a node, for the run at hand or else the last one.
-    pub fn inputs(&self, node: NodeIndex) -> &[Items] {
-        &self.nodes[node.get()].inputs
-    }
-
-    /// Which nodes gave the items of the inputs.
-    pub fn input_segments(&self, node: NodeIndex) -> &[InputSegment] {
-        &self.nodes[node.get()].segments
-    }
-
-    /// What a node gave in its last run that has ended.
-    pub fn outputs(&self, node: NodeIndex) -> Option<&Outputs> {
-        self.nodes[node.get()]
-            .outcome
-            .as_ref()
-            .map(|outcome| &outcome.outputs)
-    }
-
-    /// Why a node failed in its last run.
-    pub fn failure(&self, node: NodeIndex) -> Option<&NodeFailure> {
-        self.nodes[node.get()].outcome.as_ref()?.failure.as_deref()
-    }
-
-    /// A loop node's loop.
-    pub fn loop_state(&self, node: NodeIndex) -> Option<&LoopState> {
-        match self.graph.law {
-            Law::Settled => self.graph.heads[node.get()].map(|index| &self.loops[index.get()]),
-            Law::DepthFirst => self.deliveries.loops.get(&node),
-        }
-    }
-
-    /// What became of a node. `fallback_node_type` is left for whoever knows the plan.
-    pub fn result(&self, node: NodeIndex) -> NodeResult {
-        let state = &self.nodes[node.get()];
-        let status = self.node_status(node);
-        let at = self.ended.or(self.started).unwrap_or_default();
-        let Some(outcome) = &state.outcome else {
-            return NodeResult {
-                status,
-                output: Outputs::default(),
-                error: None,
-                error_code: None,
-                timestamp: at,
-                duration: std::time::Duration::ZERO,
-                retries: 0,
-                runs: state.executed,
-                recovery_applied: None,
-                fallback_node_type: None,
-                validation_errors: Vec::new(),
-            };
-        };
-        let failure = outcome.failure.as_deref();
-        NodeResult {
-            status,
-            output: outcome.outputs.clone(),
-            error: failure.map(|failure| failure.message.clone()),
-            error_code: failure.map(|failure| failure.code.clone()),
-            timestamp: outcome.ended,
-            duration: outcome.ended.duration_since(outcome.started).unsigned_abs(),
-            retries: outcome.retries,
-            runs: state.executed,
-            recovery_applied: outcome.recovery,
-            fallback_node_type: None,
-            validation_errors: failure.map(|f| f.issues.clone()).unwrap_or_default(),
-        }
-    }
-
-    /// Whether a node's result came from its fallback node type.
-    pub fn was_served_by_fallback(&self, node: NodeIndex) -> bool {
-        let outcome = self.nodes[node.get()].outcome.as_ref();
-        outcome.is_some_and(|outcome| outcome.with == RunWith::Fallback)
     }
 }
 

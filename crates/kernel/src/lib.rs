@@ -15,11 +15,13 @@ mod error;
 mod event;
 mod execution;
 mod graph;
+mod outcome;
 mod recovery;
 mod settled;
 mod state;
 mod structure;
 mod variables;
+mod view;
 
 pub use command::{Command, RunWith};
 pub use error::{ApplyError, GraphError};
