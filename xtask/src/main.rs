@@ -18,6 +18,8 @@ mod step;
 mod test;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -45,10 +47,19 @@ enum Chore {
     Bench(bench::Arguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Xtask::parse();
+fn main() -> ExitCode {
+    match run(Xtask::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
     let workspace = Workspace::load()?;
-    match arguments.chore {
+    match chore {
         Chore::Test(arguments) => test::run(&workspace, &arguments),
         Chore::Ci => ci::run(&workspace),
         Chore::Layers => layers::run(&workspace),
