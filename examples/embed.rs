@@ -1,5 +1,4 @@
-//! A node type of one's own, in a workflow, with its events: what an embedder writes.
-//! Try it: `cargo run -p jackfield --example embed`.
+//! A node type of one's own, in a workflow: `cargo run -p jackfield --example embed`.
 
 use jackfield::plugin_api::Version;
 use jackfield::types::NodeTypeMetadata;
@@ -42,6 +41,7 @@ const WORKFLOW: &str = r#"{
     "connections": { "start": { "main": [["greet"]] } }
 }"#;
 
+#[expect(clippy::print_stdout, reason = "an example shows what it does")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = jackfield::built_in_registry()?;

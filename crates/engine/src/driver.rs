@@ -4,20 +4,18 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use jackfield_definition::expression::Expression;
 use jackfield_kernel::{
-    ApplyError, Command, ConnectionIndex, Effects, Event, EventKind, Execution, ExecutionStatus,
-    NodeIndex, NodePhase, Output, Pass, RunWith, SkipReason,
+    ApplyError, Command, Effects, Event, EventKind, Execution, ExecutionStatus, NodeIndex,
+    NodePhase, RunWith,
 };
 use jackfield_plugin_api::NodeOutput;
-use jackfield_types::{
-    ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole, Outputs,
-};
+use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::attempt::{Start, broken_off, with_timeout};
 use crate::execution::{PinnedData, Running};
 use crate::invocation::{Ended, Invocation, Resolved};
 use crate::scope::Scope;
@@ -31,26 +29,17 @@ const TURN: u32 = 128;
 /// Everything that belongs to the execution is owned by its future: when that is dropped, attempts
 /// that run are broken off and nothing is left behind.
 pub(crate) struct Driver {
-    running: Arc<Running>,
-    execution: Execution,
+    pub(crate) running: Arc<Running>,
+    pub(crate) execution: Execution,
     journal: Journal,
     options: StartOptions,
     trigger: Option<NodeIndex>,
     deadline: Option<Instant>,
-    last: Timestamp,
+    pub(crate) last: Timestamp,
     in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
     starts: Vec<Start>,
     turn: u32,
-}
-
-/// An attempt whose start has been recorded.
-#[derive(Clone, Copy)]
-struct Start {
-    node: NodeIndex,
-    run: u32,
-    attempt: u32,
-    with: RunWith,
 }
 
 struct TimerOver {
@@ -303,10 +292,11 @@ impl Driver {
         }
         let plan = Arc::clone(&self.running.plan);
         let spec = plan.node(node);
-        if attempt > 1 && with == RunWith::Own {
-            if let Some(registration) = plan.prepared(node).registration(with) {
-                self.running.engine.registry.record_retry(registration);
-            }
+        if attempt > 1
+            && with == RunWith::Own
+            && let Some(registration) = plan.prepared(node).registration(with)
+        {
+            self.running.engine.registry.record_retry(registration);
         }
         let mut inputs: SmallVec<[Items; 1]> = self.execution.inputs(node).into();
         if spec.execute_once {
@@ -449,46 +439,6 @@ impl Driver {
         }
     }
 
-    fn passes_of_skipped(&self, node: NodeIndex, reason: SkipReason) -> Vec<Pass> {
-        if reason != SkipReason::Disabled || !self.running.plan.node(node).has_conditions {
-            return Vec::new();
-        }
-        let input = self
-            .execution
-            .inputs(node)
-            .first()
-            .cloned()
-            .unwrap_or_default();
-        let outputs = Outputs::first(Arc::clone(&input));
-        let scope = Scope::new(&self.running, &self.execution, node, input, self.last);
-        self.passes(node, &outputs, &scope).unwrap_or_default()
-    }
-
-    /// Evaluates the conditions on the connections that leave a node, for each item.
-    fn passes(
-        &self,
-        node: NodeIndex,
-        outputs: &Outputs,
-        scope: &Scope,
-    ) -> Result<Vec<Pass>, Box<NodeFailure>> {
-        let plan = &self.running.plan;
-        let mut passes = Vec::new();
-        for &connection in plan.graph().outgoing(node) {
-            let spec = plan.connection(connection);
-            let Some(condition) = &spec.condition else {
-                continue;
-            };
-            let items = match spec.output {
-                Output::Main(port) => outputs.main.get(usize::from(port)),
-                Output::Error => outputs.error.as_ref(),
-            };
-            if let Some(items) = items {
-                passes.push(pass(connection, condition, items, scope)?);
-            }
-        }
-        Ok(passes)
-    }
-
     fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
         self.last = self.now();
         let event = Event {
@@ -503,73 +453,5 @@ impl Driver {
     /// The time, which never goes back within an execution.
     fn now(&self) -> Timestamp {
         self.running.engine.clock.now().max(self.last)
-    }
-}
-
-fn pass(
-    connection: ConnectionIndex,
-    condition: &Expression,
-    items: &Items,
-    scope: &Scope,
-) -> Result<Pass, Box<NodeFailure>> {
-    let options = scope.options();
-    let mut passed = Vec::new();
-    for place in 0..items.len() {
-        let holds = condition
-            .evaluate_truthy(&scope.at_output(items, place), &options)
-            .map_err(|error| {
-                let message = format!("condition of a connection: {error}");
-                NodeFailure::new(FailureClass::Permanent, error.code.clone(), message)
-            })?;
-        if holds {
-            passed.push(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-    }
-    Ok(Pass {
-        connection,
-        items: passed,
-    })
-}
-
-fn with_timeout(
-    future: BoxFuture<'static, Ended>,
-    limit: Duration,
-    running: Arc<Running>,
-    start: Start,
-    now: Timestamp,
-) -> BoxFuture<'static, Ended> {
-    async move {
-        match tokio::time::timeout(limit, future).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                let message = format!(
-                    "the attempt took longer than {}",
-                    jackfield_types::format_duration(limit)
-                );
-                let failure =
-                    NodeFailure::new(FailureClass::Retryable, ErrorCode::TIMEOUT, message);
-                failed(&running, start, now, failure)
-            }
-        }
-    }
-    .boxed()
-}
-
-fn broken_off(running: &Arc<Running>, start: Start, now: Timestamp) -> Ended {
-    let failure = NodeFailure::new(FailureClass::Final, ErrorCode::CANCELLED, "broken off");
-    failed(running, start, now, failure)
-}
-
-fn failed(running: &Arc<Running>, start: Start, now: Timestamp, failure: NodeFailure) -> Ended {
-    let Start {
-        node, run, attempt, ..
-    } = start;
-    let scope = Scope::empty(running, now);
-    Ended {
-        node,
-        run,
-        attempt,
-        result: Err(Box::new(failure)),
-        scope,
     }
 }

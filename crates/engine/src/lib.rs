@@ -5,8 +5,10 @@
 //! execute. What happened is written to the [`Journal`] and nowhere else; progress, reports and
 //! history are read from it or from the state that is folded from it.
 
+mod attempt;
 mod authorizer;
 mod clock;
+mod conditions;
 mod driver;
 mod engine;
 mod error;

@@ -136,7 +136,7 @@ impl World {
             let value = json!([node.get(), run, seen]);
             effects.variables.push(VariableWrite::Set { name, value });
         }
-        if (chance >> 40) % 8 == 0 {
+        if (chance >> 40).is_multiple_of(8) {
             effects.wait = Some(Duration::from_millis(5));
         }
         for &connection in graph.outgoing(node) {
@@ -419,8 +419,8 @@ fn build(
         nodes[header].disabled = false;
         nodes[header].always_output = false;
         list.push(connect(header, header + 1, Output::Main(1), 0, false));
-        for body in header + 1..end {
-            let port = u16::from(ends[body].is_some());
+        for (body, nested) in ends.iter().enumerate().take(end).skip(header + 1) {
+            let port = u16::from(nested.is_some());
             list.push(connect(body, body + 1, Output::Main(port), 0, false));
         }
         list.push(connect(end, header, Output::Main(0), 0, false));

@@ -1,7 +1,6 @@
 //! A registry with the built-in node types and scripted ones, and a short way to run a document.
 
 #![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
-#![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use std::sync::Arc;
 

@@ -1,0 +1,6 @@
+//! What the engine does, seen from outside.
+
+mod calls;
+mod failures;
+mod flow;
+mod support;
