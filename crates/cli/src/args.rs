@@ -13,7 +13,7 @@ use crate::node_reference::NodeReference;
 
 /// Runs workflows whose every node is a plugin.
 #[derive(Debug, Parser)]
-#[command(name = "jackfield", version, about, after_help = Exit::HELP, max_term_width = 100)]
+#[command(name = "jackfield", version, after_help = Exit::HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

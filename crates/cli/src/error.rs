@@ -35,7 +35,7 @@ pub(crate) enum CliError {
     /// There is no such node type, or not in that version.
     #[error("{error}")]
     NodeType {
-        error: CatalogError,
+        error: Box<CatalogError>,
         code: ErrorCode,
         hint: Option<String>,
     },
@@ -76,7 +76,7 @@ impl CliError {
         }
     }
 
-    pub(crate) fn internal(doing: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn internal(doing: &'static str, reason: &impl ToString) -> Self {
         Self::Internal {
             doing,
             reason: reason.to_string(),
@@ -122,7 +122,11 @@ impl From<CatalogError> for CliError {
                 Some(format!("there is {}", list(available))),
             ),
         };
-        Self::NodeType { error, code, hint }
+        Self::NodeType {
+            error: Box::new(error),
+            code,
+            hint,
+        }
     }
 }
 
@@ -130,7 +134,7 @@ fn unknown_node_type_hint<T: ToString>(nearest: &[T]) -> String {
     if nearest.is_empty() {
         "`jackfield nodes list` names all of them".to_owned()
     } else {
-        format!("did you mean {}?", list(nearest))
+        format!("did you mean {}?", list(nearest).replace(", ", " or "))
     }
 }
 

@@ -27,5 +27,5 @@ pub(crate) fn start(filter: Option<&str>, stderr: Stream) -> Result<(), CliError
         .with_ansi(stderr.is_colored)
         .with_writer(io::stderr)
         .try_init()
-        .map_err(|error| CliError::internal("the log cannot be started", error))
+        .map_err(|error| CliError::internal("the log cannot be started", &error))
 }

@@ -21,13 +21,13 @@ mod signals;
 mod terminal;
 mod workflow_file;
 
-use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::args::{Cli, Command};
+use crate::commands::say;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -71,9 +71,4 @@ fn start(cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
     }?;
     output.finish()?;
     Ok(exit)
-}
-
-/// Says something to people. There is nobody left to tell when standard error is gone.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
 }

@@ -70,7 +70,7 @@ impl Output {
 
     /// Writes out what is held back.
     pub(crate) fn finish(&mut self) -> Result<(), CliError> {
-        self.write(|writer| writer.flush())
+        self.write(Write::flush)
     }
 
     fn write(
@@ -85,9 +85,8 @@ impl Output {
                 self.is_closed = true;
                 Ok(())
             }
-            done => {
-                done.map_err(|error| CliError::internal("standard output cannot be written", error))
-            }
+            done => done
+                .map_err(|error| CliError::internal("standard output cannot be written", &error)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::folder::WorkflowFolder;
 pub(crate) fn registry(settings: &NodeSettings) -> Result<Registry, CliError> {
     let registry = Registry::new();
     jackfield::nodes::register_all(&registry, settings).map_err(|error| {
-        CliError::internal("the built-in node types cannot be registered", error)
+        CliError::internal("the built-in node types cannot be registered", &error)
     })?;
     Ok(registry)
 }
@@ -39,10 +39,7 @@ pub(crate) fn engine(grants: &GrantArgs, file: Option<&Path>) -> Result<Engine, 
         .iter()
         .map(|name| granted(name).map(|value| (name.clone(), value)))
         .collect::<Result<_, _>>()?;
-    let settings = NodeSettings {
-        http,
-        ..NodeSettings::default()
-    };
+    let settings = NodeSettings { http };
     let builder = Engine::builder(registry(&settings)?).environment(environment);
     Ok(match file {
         Some(file) => builder
@@ -75,5 +72,5 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .enable_all()
         .thread_name("jackfield")
         .build()
-        .map_err(|error| CliError::internal("the runtime cannot be started", error))
+        .map_err(|error| CliError::internal("the runtime cannot be started", &error))
 }

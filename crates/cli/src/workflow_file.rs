@@ -58,8 +58,5 @@ pub(crate) fn plan_options(missing_fields: &MissingFieldsArgs) -> PlanOptions {
         (false, true) => Some(MissingFields::Lenient),
         (false, false) => None,
     };
-    PlanOptions {
-        missing_fields,
-        ..PlanOptions::default()
-    }
+    PlanOptions { missing_fields }
 }

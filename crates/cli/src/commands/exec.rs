@@ -9,6 +9,7 @@ use jackfield::{
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::say;
 use crate::args::{ExecArgs, PlainOutput};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -49,7 +50,7 @@ pub(crate) fn exec(args: ExecArgs, output: &mut Output) -> Result<Exit, CliError
     let began = Instant::now();
     let result: Result<Result<NodeOutput, NodeFailure>, CliError> = runtime.block_on(async {
         let mut interrupts = Interrupts::listen()
-            .map_err(|error| CliError::internal("signals cannot be listened to", error))?;
+            .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
         tokio::select! {
             // Dropping it breaks the call off, and there is nothing else to keep.
             result = engine.execute_node(request) => Ok(result.map_err(|failure| *failure)),
@@ -64,7 +65,8 @@ pub(crate) fn exec(args: ExecArgs, output: &mut Output) -> Result<Exit, CliError
         result: result?,
     };
     match args.output {
-        PlainOutput::Pretty => output.text(&call.shown())?,
+        PlainOutput::Pretty if call.result.is_ok() => output.text(&call.shown())?,
+        PlainOutput::Pretty => say(&call.shown()),
         PlainOutput::Json => output.data(&call)?,
     }
     Ok(call.exit())

@@ -18,11 +18,11 @@ use crate::terminal::Stream;
 /// Says on standard error what is probably not meant as it is written.
 fn warn(warnings: &Diagnostics, stderr: Stream) {
     if !warnings.is_empty() {
-        // Nobody is left to tell when standard error is gone.
-        let _ = writeln!(
-            io::stderr(),
-            "{}",
-            findings::findings(warnings.clone(), stderr)
-        );
+        say(&findings::findings(warnings.clone(), stderr));
     }
+}
+
+/// Says something to people. There is nobody left to tell when standard error is gone.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
 }

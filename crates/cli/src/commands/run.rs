@@ -8,7 +8,7 @@ use jackfield::{
     StartError, StartOptions, Workflow,
 };
 
-use super::warn;
+use super::{say, warn};
 use crate::args::{RunArgs, RunOutput};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -72,6 +72,12 @@ pub(crate) fn run(
         RunOutput::Json => output.data(&report)?,
         RunOutput::Events => {}
     }
+    // The table shows it; whoever hands JSON on to a program would not see it.
+    if args.output != RunOutput::Pretty
+        && let Some(failure) = &report.failure
+    {
+        say(&render::report::failure_line(failure));
+    }
     Ok(exit_of(&report))
 }
 
@@ -106,7 +112,7 @@ async fn execute(
     watch: &mut Watch<'_>,
 ) -> Result<Report, CliError> {
     let mut interrupts = Interrupts::listen()
-        .map_err(|error| CliError::internal("signals cannot be listened to", error))?;
+        .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
     let execution = engine
         .start(&Arc::clone(&planned.plan), options)
         .map_err(start_error)?;
@@ -164,7 +170,7 @@ fn start_error(error: StartError) -> CliError {
             message: error.to_string(),
             hint: Some("name one of them, or leave `--trigger` out".to_owned()),
         },
-        _ => CliError::internal("the execution broke off", error),
+        _ => CliError::internal("the execution broke off", &error),
     }
 }
 
@@ -181,5 +187,27 @@ fn exit_of(report: &Report) -> Exit {
         }
         // A report is given when the execution has ended.
         ExecutionStatus::Running => Exit::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_not_the_fault_of_the_input() {
+        let refused = start_error(StartError::Forbidden {
+            tenant: jackfield::TenantId::default_tenant(),
+            node: "a".try_into().unwrap(),
+            node_type: "http-request".try_into().unwrap(),
+            rule: "denied".to_owned(),
+        });
+        assert_eq!(refused.exit(), Exit::Refused);
+        let unknown = StartError::UnknownTrigger {
+            name: "b".to_owned(),
+            triggers: Vec::new(),
+        };
+        assert_eq!(start_error(unknown).exit(), Exit::InvalidInput);
+        assert_eq!(start_error(StartError::BrokenOff).exit(), Exit::Internal);
     }
 }

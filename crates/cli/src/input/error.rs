@@ -52,7 +52,7 @@ impl InputError {
         match self {
             Self::TooLarge { .. } => Some("split it into several runs"),
             Self::Encoding { .. } => Some("write JSON or NDJSON, saved as UTF-8"),
-            Self::Empty { .. } => Some("write `[]` for no items, `{}` for no parameters"),
+            Self::Empty { .. } => Some("write `{}` for one empty item"),
             Self::Syntax { hint, .. } => *hint,
             Self::NotObjects { .. } => Some(
                 "give an array of objects, one object, or one object a line; wrap bare values, as \
@@ -91,7 +91,7 @@ impl InputError {
         Self::Syntax {
             name: name.to_owned(),
             line: error.line(),
-            column: error.column(),
+            column: error.column().max(1),
             reason,
             code,
             hint,

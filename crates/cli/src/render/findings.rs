@@ -35,10 +35,19 @@ pub(crate) fn findings(findings: Diagnostics, stream: Stream) -> String {
     } else {
         let lines: Vec<String> = findings
             .iter()
-            .map(|one| text::harmless(&one.to_string()).replace('\n', " "))
+            .map(|one| on_a_line(one, findings.file()))
             .collect();
         lines.join("\n")
     }
+}
+
+/// A finding on a line, with the name of the file in any case.
+fn on_a_line(finding: &jackfield::Diagnostic, file: Option<&str>) -> String {
+    let mut shown = finding.to_string();
+    if let (None, Some(file), Some(place)) = (&finding.location, file, shown.find("] ")) {
+        shown.insert_str(place + 2, &format!("{file}: "));
+    }
+    text::harmless(&shown).replace('\n', " ")
 }
 
 fn graphical(diagnostic: &dyn Diagnostic, stream: Stream) -> String {

@@ -11,6 +11,9 @@ use crate::terminal::Stream;
 
 /// A list of node types, a line each.
 pub(crate) fn list(registrations: &[impl AsRef<Registration>], stream: Stream) -> String {
+    if registrations.is_empty() {
+        return "no node type fits\n".to_owned();
+    }
     let mut table = table(&["node type", "version", "category", "description"], stream);
     for one in registrations {
         let summary = one.as_ref().summary();

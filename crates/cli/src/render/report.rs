@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use comfy_table::{Cell, Color};
 use jackfield::definition::PlanNode;
-use jackfield::{NodeResult, NodeStatus, Plan, Report, format_duration};
+use jackfield::{NodeResult, NodeStatus, Plan, Report, ReportFailure, format_duration};
 
 use super::table::{colored, node_color, status, table, to_text};
 use super::text::{count, harmless, line};
@@ -53,7 +53,8 @@ fn nodes(report: &Report, plan: &Plan, stream: Stream) -> String {
         "error",
     ];
     let mut table = table(&columns, stream);
-    for (name, result) in report.nodes.iter().take(MOST_ROWS) {
+    for (name, result) in report.nodes().take(MOST_ROWS) {
+        let result = &result;
         let node = plan.node_index(name.as_str()).map(|index| plan.node(index));
         table.add_row(vec![
             Cell::new(line(name.as_str(), LONGEST_NAME)),
@@ -66,7 +67,7 @@ fn nodes(report: &Report, plan: &Plan, stream: Stream) -> String {
         ]);
     }
     let mut text = to_text(&table);
-    let more = report.nodes.len().saturating_sub(MOST_ROWS);
+    let more = report.nodes().len().saturating_sub(MOST_ROWS);
     if more > 0 {
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -124,19 +125,19 @@ fn failures(report: &Report) -> String {
         .as_ref()
         .filter(|failure| failure.node.is_none())
     {
-        shown.push_str(&explained(None, failure.code.clone(), &failure.message));
+        shown.push_str(&explained(None, &failure.code, &failure.message));
     }
-    let is_failed = |result: &&(_, NodeResult)| {
+    let is_failed = |result: &(_, NodeResult)| {
         result.1.error.is_some() && result.1.status != NodeStatus::Blocked
     };
-    let failed: Vec<_> = report.nodes.iter().filter(is_failed).collect();
+    let failed: Vec<_> = report.nodes().filter(is_failed).collect();
     for (name, result) in failed.iter().take(MOST_FAILURES) {
         let code = result
             .error_code
             .clone()
             .unwrap_or(jackfield::ErrorCode::EXECUTION_ERROR);
         let message = result.error.as_deref().unwrap_or_default();
-        shown.push_str(&explained(Some(name.as_str()), code, message));
+        shown.push_str(&explained(Some(name.as_str()), &code, message));
         for issue in &result.validation_errors {
             // Writing to a string cannot fail.
             let _ = writeln!(shown, "  - {}", line(&issue.to_string(), 400));
@@ -152,13 +153,27 @@ fn failures(report: &Report) -> String {
     shown
 }
 
-fn explained(node: Option<&str>, code: jackfield::ErrorCode, message: &str) -> String {
+fn explained(node: Option<&str>, code: &jackfield::ErrorCode, message: &str) -> String {
     let place = node
         .map(|node| format!(" at node `{}`", line(node, 80)))
         .unwrap_or_default();
-    let page = page_of(&code)
+    let page = page_of(code)
         .map(|page| format!(" (see {page})"))
         .unwrap_or_default();
     let message = harmless(message).replace('\n', "\n  ");
     format!("\nerror[{code}]{place}{page}\n  {message}\n")
+}
+
+/// What stopped an execution, on a line.
+pub(crate) fn failure_line(failure: &ReportFailure) -> String {
+    let place = failure
+        .node
+        .as_ref()
+        .map(|node| format!(" at node `{}`", line(node.as_str(), 80)));
+    let message = line(&failure.message, 1_000);
+    format!(
+        "error[{}]{}: {message}",
+        failure.code,
+        place.unwrap_or_default()
+    )
 }

@@ -131,7 +131,7 @@ impl<'p> Drawing<'p> {
     /// Where one of several ports is, from the middle of its node.
     fn port_offset(slot: usize, count: usize) -> f64 {
         let share = (slot as f64 + 1.0) / (count as f64 + 1.0);
-        NODE_HEIGHT * (share - 0.5)
+        (NODE_HEIGHT * (share - 0.5)).round()
     }
 
     fn wire(&mut self, place: usize) {
