@@ -32,6 +32,12 @@ pub enum GraphError {
         /// The connection.
         connection: ConnectionIndex,
     },
+    /// A loop within another one is entered by way of its body, and its loop node is not.
+    #[error("a loop within another one is not entered by way of its loop node")]
+    NotEntered {
+        /// The loop node.
+        node: NodeIndex,
+    },
     /// Loops are nested deeper than is allowed.
     #[error("loops are nested more than {limit} deep")]
     NestedTooDeep {

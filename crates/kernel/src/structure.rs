@@ -349,8 +349,17 @@ fn check_loop_nodes(graph: &Graph) -> Result<(), GraphError> {
         let spec = &graph.nodes[node.get()];
         spec.role == NodeRole::Loop && !spec.disabled && graph.heads[node.get()].is_none()
     });
-    match open_ended {
-        Some(node) => Err(GraphError::LoopNotClosed { node }),
+    if let Some(node) = open_ended {
+        return Err(GraphError::LoopNotClosed { node });
+    }
+    // On the outside a loop node that nothing leads to is a start node; within a loop it would
+    // never start.
+    let never_starts = graph.loops.iter().find(|candidate| {
+        let mut incoming = graph.incoming(candidate.header).iter();
+        candidate.parent.is_some() && incoming.all(|&connection| graph.is_back(connection))
+    });
+    match never_starts {
+        Some(found) => Err(GraphError::NotEntered { node: found.header }),
         None => Ok(()),
     }
 }

@@ -4,7 +4,10 @@ mod support;
 
 use std::sync::Arc;
 
-use jackfield_kernel::{Event, Execution, Law};
+use jackfield_kernel::{
+    Connection, Event, Execution, FailureMode, Graph, GraphError, Law, NodeIndex, NodeSpec, Output,
+};
+use jackfield_types::NodeRole;
 use proptest::prelude::*;
 
 use support::{Choices, World, drive, graph, visible};
@@ -30,6 +33,35 @@ fn replay(live: &Execution, journal: &[Event]) -> Execution {
             .expect("what happened can have happened");
     }
     replayed
+}
+
+#[test]
+fn a_loop_within_another_must_be_entered_by_its_loop_node() {
+    // 3 is the outer loop node; the loop of 1 and 4 is entered from 3 by way of 4.
+    let connection = |from, to, port| Connection {
+        from: NodeIndex::new(from),
+        output: Output::Main(port),
+        to: NodeIndex::new(to),
+        input: 0,
+        conditional: false,
+    };
+    let mut nodes = vec![NodeSpec::default(); 5];
+    nodes[1].role = NodeRole::Loop;
+    nodes[3].role = NodeRole::Loop;
+    let connections = vec![
+        connection(0, 3, 0),
+        connection(3, 4, 1),
+        connection(4, 3, 0),
+        connection(4, 1, 0),
+        connection(1, 4, 1),
+    ];
+    let built = Graph::build(Law::Settled, FailureMode::default(), nodes, connections);
+    assert_eq!(
+        built.err(),
+        Some(GraphError::NotEntered {
+            node: NodeIndex::new(1)
+        })
+    );
 }
 
 proptest! {
