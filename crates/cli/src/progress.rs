@@ -1,128 +1,280 @@
-//! Live progress on a terminal: nodes that run, wait or are done.
+//! Live progress on a terminal: nodes that run, wait, try again, or are done.
 //!
-//! A fold over the events, like everything that is shown; it never holds up the execution.
+//! A fold over the events, like everything that is shown. Drawing is apart from it, at its own
+//! pace, so that an execution of many short nodes is not held up by the terminal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jackfield::{EventKind, JournalEntry, NodeName};
 
 use crate::render::text::{count, line};
 
+/// How often it is drawn.
+pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 /// How many nodes that run are shown at the same time.
 const MOST_LINES: usize = 8;
 
 /// What is shown of an execution while it runs.
 pub(crate) struct Progress {
-    lines: MultiProgress,
-    total: ProgressBar,
-    running: HashMap<NodeName, Option<ProgressBar>>,
+    bar: ProgressBar,
+    state: State,
+}
+
+/// What is known of an execution while it runs.
+#[derive(Default)]
+struct State {
+    nodes: usize,
+    /// Nodes that are neither done nor yet to come.
+    active: BTreeMap<NodeName, Activity>,
     done: HashSet<NodeName>,
     failed_attempts: usize,
-    nodes: usize,
+    is_cancelling: bool,
+}
+
+/// What a node is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Activity {
+    Running {
+        attempt: u32,
+    },
+    /// It ran, and its outputs are held back.
+    Waiting,
+    /// It failed, and is perhaps tried again.
+    Failed {
+        attempt: u32,
+        code: String,
+    },
 }
 
 impl Progress {
     /// Begins to show an execution of so many nodes on standard error.
     pub(crate) fn start(nodes: usize) -> Self {
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let total = lines.add(ProgressBar::new_spinner());
-        total.set_style(style("{spinner} {elapsed} {msg}"));
-        total.enable_steady_tick(Duration::from_millis(100));
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         Self {
-            lines,
-            total,
-            running: HashMap::new(),
-            done: HashSet::new(),
-            failed_attempts: 0,
-            nodes,
+            bar,
+            state: State {
+                nodes,
+                ..State::default()
+            },
         }
     }
 
     /// Takes note of an event.
     pub(crate) fn observe(&mut self, entry: &JournalEntry) {
         if let Some(node) = &entry.node_name {
-            match &entry.event.kind {
-                EventKind::AttemptStarted { attempt, .. } => {
-                    let state = match attempt {
-                        1 => "running".to_owned(),
-                        more => format!("running, attempt {more}"),
-                    };
-                    self.show(node, &state);
-                }
-                EventKind::AttemptFailed {
-                    attempt, failure, ..
-                } => {
-                    self.failed_attempts += 1;
-                    self.show(node, &format!("attempt {attempt} failed: {}", failure.code));
-                }
-                EventKind::AttemptSucceeded { effects, .. } => {
-                    if effects
-                        .as_ref()
-                        .is_some_and(|effects| effects.wait.is_some())
-                    {
-                        self.show(node, "waiting");
-                    } else {
-                        self.settle(node);
-                    }
-                }
-                EventKind::NodeSkipped { .. } | EventKind::TimerFired { .. } => self.settle(node),
-                EventKind::ExecutionStarted { .. }
-                | EventKind::CancelRequested
-                | EventKind::DeadlinePassed
-                | EventKind::ExecutionFinished { .. } => {}
-            }
+            self.state.apply(node, &entry.event.kind);
         }
-        let mut message = format!("{} of {} done", self.done.len(), count(self.nodes, "node"));
-        if self.failed_attempts > 0 {
-            message.push_str(&format!(
-                ", {}",
-                count(self.failed_attempts, "failed attempt")
-            ));
-        }
-        self.total.set_message(message);
+    }
+
+    /// Draws what is known by now.
+    pub(crate) fn draw(&self) {
+        self.bar.set_message(self.state.text());
+        self.bar.tick();
     }
 
     /// Says that a first Ctrl-C was heard.
-    pub(crate) fn cancelling(&self) {
-        self.total
-            .set_message("cancelling; press Ctrl-C again to leave at once");
+    pub(crate) fn cancelling(&mut self) {
+        self.state.is_cancelling = true;
+        self.draw();
     }
 
     /// Takes everything off the terminal.
     pub(crate) fn finish(self) {
-        for bar in self.running.into_values().flatten() {
-            bar.finish_and_clear();
-        }
-        self.total.finish_and_clear();
+        self.bar.finish_and_clear();
     }
+}
 
-    fn show(&mut self, node: &NodeName, state: &str) {
-        let is_room = self.running.values().flatten().count() < MOST_LINES;
-        let lines = &self.lines;
-        let bar = self.running.entry(node.clone()).or_insert_with(|| {
-            is_room.then(|| {
-                let bar = lines.add(ProgressBar::new_spinner());
-                bar.set_style(style("    {prefix}: {msg}"));
-                bar.set_prefix(line(node.as_str(), 40));
-                bar
-            })
-        });
-        if let Some(bar) = bar {
-            bar.set_message(state.to_owned());
+impl State {
+    fn apply(&mut self, node: &NodeName, event: &EventKind) {
+        match event {
+            EventKind::AttemptStarted { attempt, .. } => {
+                self.active
+                    .insert(node.clone(), Activity::Running { attempt: *attempt });
+            }
+            EventKind::AttemptFailed {
+                attempt, failure, ..
+            } => {
+                self.failed_attempts += 1;
+                let code = failure.code.to_string();
+                self.active.insert(
+                    node.clone(),
+                    Activity::Failed {
+                        attempt: *attempt,
+                        code,
+                    },
+                );
+            }
+            EventKind::AttemptSucceeded { effects, .. } => {
+                if effects
+                    .as_ref()
+                    .is_some_and(|effects| effects.wait.is_some())
+                {
+                    self.active.insert(node.clone(), Activity::Waiting);
+                } else {
+                    self.settle(node);
+                }
+            }
+            EventKind::NodeSkipped { .. } => self.settle(node),
+            // The other timers are those before an attempt, whose start is an event of its own.
+            EventKind::TimerFired { .. } => {
+                if self.active.get(node) == Some(&Activity::Waiting) {
+                    self.settle(node);
+                }
+            }
+            EventKind::ExecutionStarted { .. }
+            | EventKind::CancelRequested
+            | EventKind::DeadlinePassed
+            | EventKind::ExecutionFinished { .. } => {}
         }
     }
 
     fn settle(&mut self, node: &NodeName) {
-        if let Some(Some(bar)) = self.running.remove(node) {
-            bar.finish_and_clear();
-            self.lines.remove(&bar);
-        }
+        self.active.remove(node);
         self.done.insert(node.clone());
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{} of {} done", self.done.len(), count(self.nodes, "node"));
+        if self.failed_attempts > 0 {
+            text.push_str(&format!(
+                ", {}",
+                count(self.failed_attempts, "failed attempt")
+            ));
+        }
+        if self.is_cancelling {
+            text.push_str("; cancelling, press Ctrl-C again to leave at once");
+        }
+        for (node, activity) in self.active.iter().take(MOST_LINES) {
+            let about = match activity {
+                Activity::Running { attempt: 1 } => "running".to_owned(),
+                Activity::Running { attempt } => format!("running, attempt {attempt}"),
+                Activity::Waiting => "waiting".to_owned(),
+                Activity::Failed { attempt, code } => format!("attempt {attempt} failed: {code}"),
+            };
+            text.push_str(&format!(
+                "\n    {}: {}",
+                line(node.as_str(), 40),
+                line(&about, 60)
+            ));
+        }
+        let more = self.active.len().saturating_sub(MOST_LINES);
+        if more > 0 {
+            text.push_str(&format!("\n    and {}", count(more, "more node")));
+        }
+        text
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+#[cfg(test)]
+mod tests {
+    use jackfield::kernel::NodeIndex;
+    use jackfield::kernel::{Effects, RunWith, SkipReason};
+    use jackfield::types::{FailureClass, Outputs};
+    use jackfield::{ErrorCode, NodeFailure};
+
+    use super::*;
+
+    fn started(attempt: u32) -> EventKind {
+        EventKind::AttemptStarted {
+            node: NodeIndex::new(0),
+            run: 0,
+            attempt,
+            with: RunWith::Own,
+        }
+    }
+
+    fn succeeded(wait: Option<Duration>) -> EventKind {
+        EventKind::AttemptSucceeded {
+            node: NodeIndex::new(0),
+            run: 0,
+            attempt: 1,
+            outputs: Outputs::default(),
+            effects: wait.map(|wait| {
+                Box::new(Effects {
+                    wait: Some(wait),
+                    ..Effects::default()
+                })
+            }),
+        }
+    }
+
+    fn failed() -> EventKind {
+        let failure = NodeFailure::new(FailureClass::Retryable, ErrorCode::NETWORK_ERROR, "gone");
+        EventKind::AttemptFailed {
+            node: NodeIndex::new(0),
+            run: 0,
+            attempt: 1,
+            failure: Box::new(failure),
+            passes: Vec::new(),
+        }
+    }
+
+    fn fired() -> EventKind {
+        EventKind::TimerFired {
+            node: NodeIndex::new(0),
+            run: 0,
+            attempt: 1,
+        }
+    }
+
+    fn after(events: &[EventKind]) -> String {
+        let mut state = State {
+            nodes: 2,
+            ..State::default()
+        };
+        let node = NodeName::parse("Call").unwrap();
+        events.iter().for_each(|event| state.apply(&node, event));
+        state.text()
+    }
+
+    #[test]
+    fn nodes_run_wait_fail_and_are_done() {
+        let wait = Some(Duration::from_secs(5));
+        assert_eq!(after(&[]), "0 of 2 nodes done");
+        assert_eq!(after(&[started(1)]), "0 of 2 nodes done\n    Call: running");
+        assert_eq!(after(&[started(1), succeeded(None)]), "1 of 2 nodes done");
+        assert_eq!(
+            after(&[started(1), succeeded(wait)]),
+            "0 of 2 nodes done\n    Call: waiting"
+        );
+        assert_eq!(
+            after(&[started(1), succeeded(wait), fired()]),
+            "1 of 2 nodes done"
+        );
+        let failing =
+            "0 of 2 nodes done, 1 failed attempt\n    Call: attempt 1 failed: NETWORK_ERROR";
+        assert_eq!(after(&[started(1), failed()]), failing);
+        assert_eq!(after(&[started(1), failed(), fired()]), failing);
+        assert_eq!(
+            after(&[started(1), failed(), fired(), started(2)]),
+            "0 of 2 nodes done, 1 failed attempt\n    Call: running, attempt 2"
+        );
+        let skipped = EventKind::NodeSkipped {
+            node: NodeIndex::new(0),
+            run: 0,
+            reason: SkipReason::NothingDelivered,
+            passes: Vec::new(),
+        };
+        assert_eq!(after(&[skipped]), "1 of 2 nodes done");
+    }
+
+    #[test]
+    fn many_nodes_are_counted() {
+        let mut state = State {
+            nodes: 20,
+            ..State::default()
+        };
+        for place in 0..20 {
+            state.apply(
+                &NodeName::parse(&format!("n{place:02}")).unwrap(),
+                &started(1),
+            );
+        }
+        assert_eq!(state.text().lines().count(), 1 + MOST_LINES + 1);
+        assert!(state.text().ends_with("\n    and 12 more nodes"));
+    }
 }

@@ -7,6 +7,7 @@ use jackfield::{
     Engine, ErrorCode, Events, ExecutionHandle, ExecutionStatus, Items, PinnedData, Report,
     StartError, StartOptions, Workflow,
 };
+use tokio::time::MissedTickBehavior;
 
 use super::{say, warn};
 use crate::args::{RunArgs, RunOutput};
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::folder::input_file;
 use crate::input::{read_item_file, read_items, variables};
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::render;
 use crate::session;
 use crate::signals::Interrupts;
@@ -133,6 +134,9 @@ async fn follow(
     watch: &mut Watch<'_>,
 ) -> Result<(), CliError> {
     let mut is_cancelled = false;
+    let is_drawn = matches!(watch, Watch::Progress(_));
+    let mut frames = tokio::time::interval(progress::PERIOD);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             // Dropping it loses nothing: the next call gives the same event.
@@ -142,6 +146,12 @@ async fn follow(
                     Watch::Nothing => {}
                     Watch::Progress(progress) => progress.observe(&entry),
                     Watch::Events(output) => output.json_line(&entry)?,
+                }
+            }
+            // Dropping it loses nothing but a moment.
+            _ = frames.tick(), if is_drawn => {
+                if let Watch::Progress(progress) = watch {
+                    progress.draw();
                 }
             }
             // Dropping it loses nothing: a signal is kept until it is asked for.
