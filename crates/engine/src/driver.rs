@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub(crate) struct Driver {
     pub(crate) last: Timestamp,
     in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
-    starts: Vec<Start>,
+    starts: VecDeque<Start>,
     turn: u32,
 }
 
@@ -66,7 +67,7 @@ impl Driver {
             last: Timestamp::UNIX_EPOCH,
             in_flight: FuturesUnordered::new(),
             timers: FuturesUnordered::new(),
-            starts: Vec::new(),
+            starts: VecDeque::new(),
             turn: 0,
         }
     }
@@ -166,9 +167,8 @@ impl Driver {
             if self.starts.is_empty() {
                 return Ok(());
             }
-            let starts = std::mem::take(&mut self.starts);
-            let is_alone = starts.len() == 1 && self.in_flight.is_empty();
-            for start in starts {
+            let is_alone = self.starts.len() == 1 && self.in_flight.is_empty();
+            while let Some(start) = self.starts.pop_front() {
                 self.start(start, is_alone)?;
                 self.turn += 1;
                 if self.turn >= TURN {
@@ -207,7 +207,7 @@ impl Driver {
                     attempt,
                     with,
                 })?;
-                self.starts.push(Start {
+                self.starts.push_back(Start {
                     node,
                     run,
                     attempt,

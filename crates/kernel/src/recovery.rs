@@ -9,7 +9,7 @@ use crate::RunWith;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecoveryRules {
     /// When it is tried again. `None`: it is not.
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Box<RetryPolicy>>,
     /// What is done when that does not help.
     pub strategy: Strategy,
     /// Whether `skip` passes on what had been produced.
@@ -217,7 +217,7 @@ mod tests {
             Strategy::Fail,
         ] {
             let rules = RecoveryRules {
-                retry: Some(policy(Backoff::Constant)),
+                retry: Some(Box::new(policy(Backoff::Constant))),
                 strategy,
                 allow_partial_output: true,
             };
@@ -229,10 +229,10 @@ mod tests {
     #[test]
     fn retry_comes_before_the_strategy_and_a_fallback_runs_once() {
         let rules = RecoveryRules {
-            retry: Some(RetryPolicy {
+            retry: Some(Box::new(RetryPolicy {
                 max_attempts: NonZeroU32::new(2).unwrap(),
                 ..policy(Backoff::Constant)
-            }),
+            })),
             strategy: Strategy::Fallback,
             allow_partial_output: false,
         };
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn no_attempt_begins_after_the_deadline_nor_before_the_other_side_allows() {
         let mut rules = RecoveryRules {
-            retry: Some(policy(Backoff::Constant)),
+            retry: Some(Box::new(policy(Backoff::Constant))),
             ..RecoveryRules::default()
         };
         let mut busy = failure(FailureClass::Retryable);
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_list_of_codes_or_statuses_says_what_is_tried_again() {
         let mut rules = RecoveryRules {
-            retry: Some(policy(Backoff::Constant)),
+            retry: Some(Box::new(policy(Backoff::Constant))),
             ..RecoveryRules::default()
         };
         rules.retry.as_mut().unwrap().retryable_status_codes = vec![409];

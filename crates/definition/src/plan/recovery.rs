@@ -23,7 +23,7 @@ pub(super) fn recovery(workflow: &Workflow, node: &Node) -> Recovery {
         .or(workflow.retry_policy.as_ref());
     let own = node.error_recovery_strategy.as_ref();
     let mut rules = RecoveryRules {
-        retry: retry.cloned(),
+        retry: retry.cloned().map(Box::new),
         ..RecoveryRules::default()
     };
     let mut fallback = None;

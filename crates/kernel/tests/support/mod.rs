@@ -366,7 +366,7 @@ fn node_spec() -> impl Strategy<Value = NodeSpec> {
                 always_output,
                 variables,
                 recovery: RecoveryRules {
-                    retry: retries.then(RetryPolicy::default),
+                    retry: retries.then(Box::<RetryPolicy>::default),
                     strategy,
                     allow_partial_output: false,
                 },
