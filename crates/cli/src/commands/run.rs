@@ -116,13 +116,16 @@ async fn execute(
         .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
     let execution = engine
         .start(&Arc::clone(&planned.plan), options)
-        .map_err(start_error)?;
+        .map_err(|error| start_error(&error))?;
     let mut events = execution.events();
     let seen = follow(&execution, &mut events, &mut interrupts, watch).await;
     if seen.is_err() {
         execution.cancel();
     }
-    let report = execution.wait().await.map_err(start_error)?;
+    let report = execution
+        .wait()
+        .await
+        .map_err(|error| start_error(&error))?;
     seen.map(|()| report)
 }
 
@@ -169,8 +172,8 @@ async fn follow(
     }
 }
 
-fn start_error(error: StartError) -> CliError {
-    match &error {
+fn start_error(error: &StartError) -> CliError {
+    match error {
         StartError::Forbidden { .. } => CliError::Refused {
             code: ErrorCode::TENANT_FORBIDDEN,
             message: error.to_string(),
@@ -180,7 +183,7 @@ fn start_error(error: StartError) -> CliError {
             message: error.to_string(),
             hint: Some("name one of them, or leave `--trigger` out".to_owned()),
         },
-        _ => CliError::internal("the execution broke off", &error),
+        _ => CliError::internal("the execution broke off", error),
     }
 }
 
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_not_the_fault_of_the_input() {
-        let refused = start_error(StartError::Forbidden {
+        let refused = start_error(&StartError::Forbidden {
             tenant: jackfield::TenantId::default_tenant(),
             node: "a".try_into().unwrap(),
             node_type: "http-request".try_into().unwrap(),
@@ -217,7 +220,7 @@ mod tests {
             name: "b".to_owned(),
             triggers: Vec::new(),
         };
-        assert_eq!(start_error(unknown).exit(), Exit::InvalidInput);
-        assert_eq!(start_error(StartError::BrokenOff).exit(), Exit::Internal);
+        assert_eq!(start_error(&unknown).exit(), Exit::InvalidInput);
+        assert_eq!(start_error(&StartError::BrokenOff).exit(), Exit::Internal);
     }
 }

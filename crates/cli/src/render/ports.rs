@@ -29,7 +29,7 @@ pub(crate) fn output_name(node: &PlanNode, index: usize) -> Option<String> {
     }
 }
 
-/// How many items left by each port: `3`, or `true 2, false 1`, with the `error` port last.
+/// How many items left by each port: `3`, or `true: 2, false: 1`, with the `error` port last.
 pub(crate) fn item_counts(outputs: &Outputs, node: Option<&PlanNode>) -> String {
     let name_of = |port| node.and_then(|node| output_name(node, port));
     let mut parts: Vec<String> = outputs
@@ -37,13 +37,13 @@ pub(crate) fn item_counts(outputs: &Outputs, node: Option<&PlanNode>) -> String 
         .iter()
         .enumerate()
         .map(|(port, items)| match name_of(port) {
-            Some(name) => format!("{name} {}", items.len()),
+            Some(name) => format!("{name}: {}", items.len()),
             None if outputs.main.len() > 1 => format!("{port}: {}", items.len()),
             None => items.len().to_string(),
         })
         .collect();
     if let Some(error) = &outputs.error {
-        parts.push(format!("error {}", error.len()));
+        parts.push(format!("error: {}", error.len()));
     }
     parts.join(", ")
 }
@@ -62,7 +62,7 @@ mod tests {
         let mut outputs = Outputs::first(items(3));
         assert_eq!(item_counts(&outputs, None), "3");
         outputs.error = Some(items(2));
-        assert_eq!(item_counts(&outputs, None), "3, error 2");
+        assert_eq!(item_counts(&outputs, None), "3, error: 2");
         assert_eq!(
             item_counts(&Outputs::on_port(1, items(4)), None),
             "0: 0, 1: 4"

@@ -15,10 +15,19 @@ const SWEEPS: usize = 6;
 pub(super) struct Shape<'a> {
     /// The number of nodes.
     pub(super) nodes: usize,
-    /// The ends of each connection.
-    pub(super) connections: &'a [(usize, usize)],
+    /// The connections.
+    pub(super) connections: &'a [Wire],
     /// The nodes in an order in which they could run one after the other.
     pub(super) order: &'a [usize],
+}
+
+/// A connection to lay out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// How far down its beginning the connection leaves, from 0 to 1.
+    pub(super) port: f64,
 }
 
 /// Where everything is: columns from the left, rows in each of them from the top.
@@ -50,9 +59,15 @@ pub(super) enum Route {
 
 /// What stands in a column: a node, or a connection that passes.
 struct Cell {
-    left: Vec<usize>,
-    right: Vec<usize>,
+    left: Vec<Neighbor>,
+    right: Vec<Neighbor>,
     column: usize,
+}
+
+/// What a cell is connected with, and how far down that is.
+struct Neighbor {
+    cell: usize,
+    port: f64,
 }
 
 pub(super) fn layout(shape: &Shape<'_>) -> Layout {
@@ -68,7 +83,7 @@ pub(super) fn layout(shape: &Shape<'_>) -> Layout {
     let bends: Vec<Option<Range<usize>>> = shape
         .connections
         .iter()
-        .map(|&(from, to)| connect(&mut cells, shape.nodes, from, to))
+        .map(|wire| connect(&mut cells, shape.nodes, wire))
         .collect();
 
     let mut stacks: Vec<Vec<usize>> =
@@ -105,7 +120,7 @@ fn columns(shape: &Shape<'_>) -> Vec<usize> {
         turn[node] = place;
     }
     let mut outgoing: Vec<Vec<usize>> = vec![Vec::new(); shape.nodes];
-    for &(from, to) in shape.connections {
+    for &Wire { from, to, .. } in shape.connections {
         if turn[from] < turn[to] {
             outgoing[from].push(to);
         }
@@ -121,27 +136,31 @@ fn columns(shape: &Shape<'_>) -> Vec<usize> {
 
 /// Joins two nodes by a cell in every column between them. Gives these cells, or `None` for a
 /// connection that leads back.
-fn connect(cells: &mut Vec<Cell>, nodes: usize, from: usize, to: usize) -> Option<Range<usize>> {
+fn connect(cells: &mut Vec<Cell>, nodes: usize, wire: &Wire) -> Option<Range<usize>> {
+    let Wire { from, to, port } = *wire;
     let (first, last) = (cells[from].column, cells[to].column);
     if first >= last {
         return None;
     }
     let begin = cells.len();
     let is_room = cells.len() - nodes + (last - first) <= MOST_BENDS;
-    let mut before = from;
+    let mut before = Neighbor { cell: from, port };
     if is_room {
         for column in first + 1..last {
             let cell = cells.len();
+            cells[before.cell].right.push(Neighbor { cell, port: 0.0 });
             cells.push(Cell {
                 left: vec![before],
                 right: Vec::new(),
                 column,
             });
-            cells[before].right.push(cell);
-            before = cell;
+            before = Neighbor { cell, port: 0.0 };
         }
     }
-    cells[before].right.push(to);
+    cells[before.cell].right.push(Neighbor {
+        cell: to,
+        port: 0.0,
+    });
     cells[to].left.push(before);
     Some(begin..cells.len())
 }
@@ -185,9 +204,13 @@ fn sorted(cells: &[Cell], stacks: &mut [Vec<usize>]) -> Vec<usize> {
     rows
 }
 
-fn mean(neighbors: &[usize], rows: &[usize]) -> Option<f64> {
-    let sum: usize = neighbors.iter().map(|&cell| rows[cell]).sum();
-    (!neighbors.is_empty()).then(|| sum as f64 / neighbors.len() as f64)
+/// Where the neighbors stand on average. A port counts for less than a row.
+fn mean(neighbors: &[Neighbor], rows: &[usize]) -> Option<f64> {
+    let sum: f64 = neighbors
+        .iter()
+        .map(|one| rows[one.cell] as f64 + one.port / 2.0)
+        .sum();
+    (!neighbors.is_empty()).then(|| sum / neighbors.len() as f64)
 }
 
 #[cfg(test)]
@@ -196,9 +219,17 @@ mod tests {
 
     fn laid_out(nodes: usize, connections: &[(usize, usize)]) -> Layout {
         let order: Vec<usize> = (0..nodes).collect();
+        let wires: Vec<Wire> = connections
+            .iter()
+            .map(|&(from, to)| Wire {
+                from,
+                to,
+                port: 0.0,
+            })
+            .collect();
         layout(&Shape {
             nodes,
-            connections,
+            connections: &wires,
             order: &order,
         })
     }
@@ -230,6 +261,18 @@ mod tests {
         let is_crossed = (layout.places[0].row < layout.places[1].row)
             != (layout.places[3].row < layout.places[2].row);
         assert!(!is_crossed);
+    }
+
+    #[test]
+    fn what_leaves_by_the_upper_port_stands_above() {
+        let wire = |to, port| Wire { from: 0, to, port };
+        let connections = [wire(1, 0.5), wire(2, 0.0)];
+        let layout = layout(&Shape {
+            nodes: 3,
+            connections: &connections,
+            order: &[0, 1, 2],
+        });
+        assert!(layout.places[2].row < layout.places[1].row);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jackfield::kernel::Output;
 use jackfield::types::NodeRole;
 use jackfield::{ErrorCode, Plan};
 
-use super::layout::{Layout, Place, Route, Shape, layout};
+use super::layout::{Layout, Place, Route, Shape, Wire, layout};
 use crate::error::CliError;
 use crate::render::ports::output_name;
 
@@ -20,9 +20,11 @@ const NODE_WIDTH: f64 = 180.0;
 const NODE_HEIGHT: f64 = 44.0;
 const COLUMN: f64 = 270.0;
 const ROW: f64 = 72.0;
-const MARGIN: f64 = 24.0;
+/// Connections that lead back bend this far out of their columns.
+const BEND: f64 = 36.0;
+const MARGIN: f64 = BEND + 8.0;
 /// How many characters of a name fit into a node.
-const NAME_LENGTH: usize = 24;
+const NAME_LENGTH: usize = 22;
 
 const STYLE: &str = "\
 text{font-family:system-ui,sans-serif;font-size:13px;fill:#1d2733}\
@@ -43,10 +45,19 @@ pub(crate) fn svg(plan: &Plan) -> Result<String, CliError> {
             hint: Some("`--output dot` gives a graph of any size for Graphviz".to_owned()),
         });
     }
-    let connections: Vec<(usize, usize)> = plan
+    let outputs = connected_outputs(plan);
+    let connections: Vec<Wire> = plan
         .connections()
         .iter()
-        .map(|one| (one.from.get(), one.to.get()))
+        .map(|one| {
+            let (from, ports) = (one.from.get(), &outputs[one.from.get()]);
+            let slot = ports.get(&one.output).copied().unwrap_or(0);
+            Wire {
+                from,
+                to: one.to.get(),
+                port: slot as f64 / ports.len().max(1) as f64,
+            }
+        })
         .collect();
     let order: Vec<usize> = plan
         .graph()
@@ -59,7 +70,21 @@ pub(crate) fn svg(plan: &Plan) -> Result<String, CliError> {
         connections: &connections,
         order: &order,
     });
-    Ok(Drawing::new(plan, layout).draw())
+    Ok(Drawing::new(plan, layout, outputs).draw())
+}
+
+/// The outputs of each node that are connected, numbered from the top, `error` last.
+fn connected_outputs(plan: &Plan) -> Vec<BTreeMap<Output, usize>> {
+    let mut outputs = vec![BTreeMap::new(); plan.nodes().len()];
+    for one in plan.connections() {
+        outputs[one.from.get()].insert(one.output, 0);
+    }
+    for ports in &mut outputs {
+        for (place, slot) in ports.values_mut().enumerate() {
+            *slot = place;
+        }
+    }
+    outputs
 }
 
 struct Drawing<'p> {
@@ -73,16 +98,7 @@ struct Drawing<'p> {
 }
 
 impl<'p> Drawing<'p> {
-    fn new(plan: &'p Plan, layout: Layout) -> Self {
-        let mut outputs = vec![BTreeMap::new(); plan.nodes().len()];
-        for one in plan.connections() {
-            outputs[one.from.get()].insert(one.output, 0);
-        }
-        for ports in &mut outputs {
-            for (place, slot) in ports.values_mut().enumerate() {
-                *slot = place;
-            }
-        }
+    fn new(plan: &'p Plan, layout: Layout, outputs: Vec<BTreeMap<Output, usize>>) -> Self {
         let columns = layout.rows.len().max(1) as f64;
         let rows = layout.rows.iter().max().copied().unwrap_or(1).max(1) as f64;
         let has_back = layout.routes.contains(&Route::Back);
@@ -163,7 +179,7 @@ impl<'p> Drawing<'p> {
             }
             Route::Back => {
                 let below = self.height - MARGIN;
-                let (right, left) = (start.0 + 40.0, end.0 - 40.0);
+                let (right, left) = (start.0 + BEND, end.0 - BEND);
                 let _ = write!(
                     path,
                     " C{right} {} {right} {below} {} {below} H{} C{left} {below} {left} {} {} {}",
