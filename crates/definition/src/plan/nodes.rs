@@ -214,17 +214,35 @@ impl<'a> NodePlanner<'a> {
             return no_parameters();
         }
         let places = known.map_or(ExpressionPlaces::none(), |found| found.places.clone());
-        let compiled = ParameterTemplate::compile_keeping(
-            &node.parameters,
-            syntax,
-            &|at| places.contains(at),
-            &|at| places.holds_workflow(at),
-        );
-        let template = match compiled {
+        let compile = |parameters: &Value| {
+            ParameterTemplate::compile_keeping(
+                parameters,
+                syntax,
+                &|at| places.contains(at),
+                &|at| places.holds_workflow(at),
+            )
+        };
+        let template = match compile(&node.parameters) {
             Ok(template) => template,
             Err(errors) => {
+                // What is wrong beside the expressions is to be said in the same go.
+                let mut rest = node.parameters.clone();
+                let mut unknown = Vec::new();
                 for (pointer, error) in errors {
+                    if let Some(value) = rest.pointer_mut(&pointer) {
+                        *value = Value::Null;
+                    }
                     findings.push(expression_error(node, &pointer, error));
+                    unknown.push(pointer);
+                }
+                let dynamic = compile(&rest)
+                    .ok()
+                    .and_then(|template| template.dynamic_pointers(MOST_POINTER_BYTES));
+                if let (Some(found), Some(dynamic)) = (found, dynamic) {
+                    unknown.extend(dynamic);
+                    for issue in found.entry.check(&node.parameters, &unknown) {
+                        findings.push(parameter_issue(node, issue));
+                    }
                 }
                 return no_parameters();
             }
