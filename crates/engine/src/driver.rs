@@ -10,7 +10,7 @@ use jackfield_kernel::{
     NodePhase, RunWith,
 };
 use jackfield_plugin_api::NodeOutput;
-use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole};
+use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, NodeFailure, NodeRole};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -137,10 +137,7 @@ impl Driver {
             let own = std::mem::take(&mut self.options.variables);
             Arc::make_mut(&mut variables).extend(own);
         }
-        let mut input = std::mem::take(&mut self.options.items);
-        if input.is_empty() {
-            input = Arc::new(vec![Item::default()]);
-        }
+        let input = std::mem::take(&mut self.options.items);
         tracing::debug!(
             target: "engine",
             execution = %self.running.id,

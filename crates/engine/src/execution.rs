@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::NodeIndex;
-use jackfield_types::{ExecutionId, Items, NodeRole, Object, TenantId};
+use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use crate::{Events, Journal, PreparedPlan, Report, StartError};
 pub struct StartOptions {
     /// On whose behalf it runs.
     pub tenant: TenantId,
-    /// What its start nodes are given; one empty item when there is nothing.
+    /// What its start nodes are given; one empty item if nothing else is said.
     pub items: Items,
     /// Variables, over those of the workflow.
     pub variables: Object,
@@ -45,7 +45,7 @@ impl Default for StartOptions {
     fn default() -> Self {
         Self {
             tenant: TenantId::default_tenant(),
-            items: Items::default(),
+            items: Arc::new(vec![Item::default()]),
             variables: Object::new(),
             trigger: None,
             timeout: None,

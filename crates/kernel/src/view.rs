@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jackfield_types::{Items, NodeFailure, NodeResult, NodeStatus, Object, Outputs};
 use jiff::Timestamp;
 
+use crate::state::Outcome;
 use crate::{
     Execution, ExecutionStatus, Graph, InputSegment, Law, LoopState, NodeIndex, NodePhase, RunWith,
 };
@@ -53,7 +54,7 @@ impl Execution {
 
     /// How a node stands, for people.
     pub fn node_status(&self, node: NodeIndex) -> NodeStatus {
-        match &self.nodes[node.get()].outcome {
+        match self.outcome(node) {
             Some(outcome) => outcome.status,
             None if self.ended.is_none() => NodeStatus::Pending,
             None if self.failed.is_some() || self.stopping.is_some() => NodeStatus::Blocked,
@@ -73,10 +74,7 @@ impl Execution {
 
     /// What a node gave in its last run that has ended.
     pub fn outputs(&self, node: NodeIndex) -> Option<&Outputs> {
-        self.nodes[node.get()]
-            .outcome
-            .as_ref()
-            .map(|outcome| &outcome.outputs)
+        self.outcome(node).map(|outcome| &outcome.outputs)
     }
 
     /// Why a node failed in its last run.
@@ -97,7 +95,7 @@ impl Execution {
         let state = &self.nodes[node.get()];
         let status = self.node_status(node);
         let at = self.ended.or(self.started).unwrap_or_default();
-        let Some(outcome) = &state.outcome else {
+        let Some(outcome) = self.outcome(node) else {
             return NodeResult {
                 status,
                 output: Outputs::default(),
@@ -126,6 +124,14 @@ impl Execution {
             fallback_node_type: None,
             validation_errors: failure.map(|f| f.issues.clone()).unwrap_or_default(),
         }
+    }
+
+    /// What became of a node's last run, once it is to be seen: outputs that are held back are not
+    /// there yet.
+    fn outcome(&self, node: NodeIndex) -> Option<&Outcome> {
+        let state = &self.nodes[node.get()];
+        let outcome = state.outcome.as_deref();
+        outcome.filter(|_| state.phase != NodePhase::Holding)
     }
 
     /// Whether a node's result came from its fallback node type.

@@ -71,7 +71,12 @@ impl fmt::Display for VersionSelector {
         match self {
             Self::Newest => f.write_str("*"),
             Self::Exact(version) => version.fmt(f),
-            Self::Requirement(requirement) => requirement.fmt(f),
+            Self::Requirement(requirement) => {
+                let text = requirement.to_string();
+                let beginning = text.strip_prefix('~').unwrap_or(&text);
+                let is_beginning = beginning.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+                f.write_str(if is_beginning { beginning } else { &text })
+            }
         }
     }
 }
@@ -121,6 +126,12 @@ mod tests {
         assert!(selects("\"1.2.3\"", "1.2.3") && !selects("\"1.2.3\"", "1.2.4"));
         assert!(selects("\">=1.2, <3\"", "2.5.0") && !selects("\">=1.2, <3\"", "3.0.0"));
         assert!(selects("null", "7.0.0"));
+        for written in ["7", "1.2", ">=1.2, <3", "1.2.3"] {
+            assert_eq!(
+                written.parse::<VersionSelector>().unwrap().to_string(),
+                written
+            );
+        }
         assert!(serde_json::from_str::<VersionSelector>("\"new\"").is_err());
         assert!(serde_json::from_str::<VersionSelector>("{}").is_err());
     }
