@@ -87,7 +87,7 @@ fn items(args: &RunArgs, workflow: &Workflow) -> Result<Items, CliError> {
     match (&args.input, &workflow.input) {
         (Some(argument), _) => read_items(argument),
         (None, Some(reference)) => read_item_file(&input_file(&args.file, reference)?),
-        (None, None) => Ok(Items::default()),
+        (None, None) => Ok(StartOptions::default().items),
     }
 }
 

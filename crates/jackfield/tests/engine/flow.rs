@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::support::{engine, output, registry, run, set, status, workflow};
-use jackfield::Engine;
+use crate::support::{engine, output, plan, registry, run, set, status, workflow};
 use jackfield::kernel::ExecutionStatus;
 use jackfield::plugin_api::NodeOutput;
+use jackfield::{Engine, StartOptions};
 use jackfield_testkit::ScriptedExecutor;
 use serde_json::{Value, json};
 
@@ -214,5 +214,31 @@ async fn what_a_script_gives_on_its_second_port_goes_by_that_port() {
     assert_eq!(
         (status(&report, "left"), status(&report, "right")),
         ("skipped", "success")
+    );
+}
+
+#[tokio::test]
+async fn no_items_deliver_nothing_and_nothing_said_is_one_empty_item() {
+    let document = workflow(
+        &[
+            ("start", "trigger.manual", json!({})),
+            ("next", "no-op", json!({})),
+        ],
+        &[("start", 0, "next", 0)],
+    );
+    let engine = engine(&[]);
+    let report = run(&engine, &document, &json!([])).await;
+    assert_eq!(
+        (status(&report, "next"), output(&report)),
+        ("skipped", json!([]))
+    );
+    let prepared = plan(&engine, &document);
+    let report = engine
+        .run(&prepared, StartOptions::default())
+        .await
+        .expect("it runs");
+    assert_eq!(
+        (status(&report, "next"), output(&report)),
+        ("success", json!([{}]))
     );
 }

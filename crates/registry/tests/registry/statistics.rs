@@ -75,7 +75,7 @@ fn what_cannot_be_found_says_what_there_is() {
     assert_eq!(failure.code, ErrorCode::UNKNOWN_VERSION);
     assert_eq!(
         failure.message,
-        "node type `string.upper` has no version ~7; there is 1.0.0"
+        "node type `string.upper` has no version 7; there is 1.0.0"
     );
 }
 
