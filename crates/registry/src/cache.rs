@@ -1,9 +1,11 @@
 //! The executor cache: bounded by count and by bytes, strictly least recently used.
 //!
-//! A registration knows its own seat in the cache, so that finding its executor takes no hashing
-//! and touches little memory, however many there are. As a registration is never changed and its id
-//! never used again, a stale executor cannot be found in the name of a newer registration. Seats
-//! are given and taken under the lock, and only there.
+//! A registration knows its own seat in the cache and holds the executor itself; the cache keeps
+//! only the order of the seats. So finding an executor takes no hashing and touches little memory,
+//! however many there are: the registration, and sixteen bytes for each seat whose neighbours
+//! change. As a registration is never changed and its id never used again, a stale executor cannot
+//! be found in the name of a newer registration. Seats are given and taken under the lock, and only
+//! there, and a loaded executor comes and goes with its seat.
 //!
 //! An executor that is dropped from the cache is dropped after the lock is released: whatever its
 //! destructor does, it cannot hold up other calls.
@@ -98,22 +100,25 @@ impl CacheStatistics {
 }
 
 /// The executors that are at hand, most recently used first.
+// The lock and what a hit changes share one cache line.
+#[repr(C, align(64))]
 pub struct ExecutorCache {
-    bounds: CacheBounds,
     state: Mutex<State>,
+    bounds: CacheBounds,
 }
 
+#[repr(C)]
 struct State {
-    entries: LruSlab<Entry>,
+    /// Whose the seats are. A registration that nobody holds any more cannot ask for its executor
+    /// either.
+    order: LruSlab<Weak<Registration>>,
+    hits: u64,
+    misses: u64,
     memory: u64,
+    /// The memory of each seat's executor; apart from the order, which a hit has to walk.
+    sizes: Vec<u64>,
+    /// But for hits and misses.
     counters: CacheStatistics,
-}
-
-struct Entry {
-    executor: Arc<dyn NodeExecutor>,
-    /// Whose it is. A registration that nobody holds any more cannot ask for it either.
-    registration: Weak<Registration>,
-    memory: u64,
 }
 
 /// The place of a registration in the cache, or none.
@@ -149,15 +154,17 @@ impl ExecutorCache {
             entries: bounds.entries.min(MOST_ENTRIES),
             ..bounds
         };
-        let counters = CacheStatistics::default();
         let state = State {
-            entries: LruSlab::new(),
+            order: LruSlab::new(),
+            hits: 0,
+            misses: 0,
             memory: 0,
-            counters,
+            sizes: Vec::new(),
+            counters: CacheStatistics::default(),
         };
         Self {
-            bounds,
             state: Mutex::new(state),
+            bounds,
         }
     }
 
@@ -166,24 +173,21 @@ impl ExecutorCache {
     pub(crate) fn find(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
         let mut state = self.state.lock();
         let Some(slot) = registration.seat().slot() else {
-            state.counters.misses += 1;
+            state.misses += 1;
             return None;
         };
-        state.counters.hits += 1;
-        Some(Arc::clone(&state.entries.get_mut(slot).executor))
+        state.hits += 1;
+        let executor = registration.executor_source().at_hand();
+        state.order.get_mut(slot);
+        executor
     }
 
     /// Keeps the executor of a registration, unless that was retired, and drops as many of the
     /// least recently used ones as the bounds ask for.
     pub(crate) fn keep(&self, registration: &Arc<Registration>, executor: Arc<dyn NodeExecutor>) {
         let memory = executor.memory().as_u64();
-        let entry = Entry {
-            executor,
-            registration: Arc::downgrade(registration),
-            memory,
-        };
-        let mut dropped = Vec::new();
         let mut evicted = Vec::new();
+        let replaced;
         let mut state = self.state.lock();
         // Under the lock: whoever retires a registration sets the flag first and then
         // invalidates, so nothing that is retired can stay.
@@ -194,24 +198,22 @@ impl ExecutorCache {
             state.counters.oversized += 1;
             return;
         }
-        dropped.extend(state.remove(registration.seat()));
-        state.memory = state.memory.saturating_add(memory);
-        registration.seat().give(state.entries.insert(entry));
+        replaced = state.remove(registration);
+        state.insert(registration, memory);
+        registration.executor_source().hold(executor);
         while state.len() > self.bounds.entries || state.memory > self.bounds.memory.as_u64() {
-            let Some(slot) = state.entries.lru() else {
+            let Some(slot) = state.order.lru() else {
                 break;
             };
-            let entry = state.entries.remove(slot);
-            state.memory = state.memory.saturating_sub(entry.memory);
             state.counters.evictions += 1;
-            let owner = entry.registration.upgrade();
-            if let Some(owner) = &owner {
+            if let Some(owner) = state.vacate(slot).upgrade() {
                 owner.seat().take();
+                evicted.push((owner.executor_source().release(), owner));
             }
-            evicted.push((owner, entry));
         }
         drop(state);
-        for owner in evicted.iter().filter_map(|(owner, _)| owner.as_ref()) {
+        drop(replaced);
+        for (_, owner) in &evicted {
             tracing::debug!(
                 target: "registry",
                 node_type = %owner.node_type(),
@@ -227,7 +229,7 @@ impl ExecutorCache {
             return false;
         }
         let mut state = self.state.lock();
-        let removed = state.remove(registration.seat());
+        let removed = state.remove(registration);
         if removed.is_some() {
             state.counters.invalidations += 1;
         }
@@ -246,19 +248,23 @@ impl ExecutorCache {
     /// Drops all executors; says how many there were. The counters stay.
     pub fn clear(&self) -> usize {
         let mut state = self.state.lock();
-        let dropped = std::mem::take(&mut state.entries);
-        let owners: Vec<_> = dropped
+        let order = std::mem::take(&mut state.order);
+        let owners: Vec<_> = order
             .iter()
-            .filter_map(|(_, entry)| entry.registration.upgrade())
+            .filter_map(|(_, owner)| owner.upgrade())
             .collect();
-        for owner in &owners {
+        let release = |owner: &Arc<Registration>| {
             owner.seat().take();
-        }
+            owner.executor_source().release()
+        };
+        let dropped: Vec<_> = owners.iter().map(release).collect();
+        state.sizes.clear();
         state.memory = 0;
-        state.counters.invalidations += u64::from(dropped.len());
+        state.counters.invalidations += u64::from(order.len());
         drop(state);
-        tracing::debug!(target: "registry", entries = dropped.len(), "executor cache cleared");
-        count(dropped.len())
+        drop(dropped);
+        tracing::debug!(target: "registry", entries = order.len(), "executor cache cleared");
+        count(order.len())
     }
 
     /// The executor of a registration, if it is there; changes neither counters nor recency.
@@ -266,9 +272,9 @@ impl ExecutorCache {
         if !self.serves(registration) {
             return None;
         }
-        let state = self.state.lock();
-        let slot = registration.seat().slot()?;
-        Some(Arc::clone(&state.entries.peek(slot).executor))
+        let _state = self.state.lock();
+        registration.seat().slot()?;
+        registration.executor_source().at_hand()
     }
 
     /// Whether a registration has its seat here and not in the cache of another registry.
@@ -280,9 +286,9 @@ impl ExecutorCache {
     pub fn keys(&self) -> Vec<CacheKey> {
         let state = self.state.lock();
         let held: Vec<_> = state
-            .entries
+            .order
             .iter()
-            .filter_map(|(_, entry)| Some((entry.registration.upgrade()?, entry.memory)))
+            .filter_map(|(slot, owner)| Some((owner.upgrade()?, state.size(slot))))
             .collect();
         drop(state);
         let key = |(owner, memory): &(Arc<Registration>, u64)| CacheKey {
@@ -320,6 +326,8 @@ impl ExecutorCache {
         CacheStatistics {
             entries: state.len(),
             memory: ByteSize::bytes(state.memory),
+            hits: state.hits,
+            misses: state.misses,
             ..state.counters
         }
     }
@@ -339,19 +347,41 @@ impl ExecutorCache {
 
 impl State {
     fn len(&self) -> usize {
-        count(self.entries.len())
+        count(self.order.len())
     }
 
-    /// Takes a registration's seat away. The entry is given back, to be dropped after the lock.
-    fn remove(&mut self, seat: &Seat) -> Option<Entry> {
-        let entry = self.entries.remove(seat.take()?);
-        self.memory = self.memory.saturating_sub(entry.memory);
-        Some(entry)
+    fn size(&self, slot: u32) -> u64 {
+        self.sizes.get(count(slot)).copied().unwrap_or(0)
+    }
+
+    /// Gives a registration a seat, the most recently used one.
+    fn insert(&mut self, registration: &Arc<Registration>, memory: u64) {
+        let slot = self.order.insert(Arc::downgrade(registration));
+        if self.sizes.len() <= count(slot) {
+            self.sizes.resize(count(slot) + 1, 0);
+        }
+        if let Some(size) = self.sizes.get_mut(count(slot)) {
+            *size = memory;
+        }
+        self.memory = self.memory.saturating_add(memory);
+        registration.seat().give(slot);
+    }
+
+    /// Takes a registration's seat away. The executor is given back, to be dropped after the lock.
+    fn remove(&mut self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
+        self.vacate(registration.seat().take()?);
+        registration.executor_source().release()
+    }
+
+    /// Makes a seat free; says whose it was.
+    fn vacate(&mut self, slot: u32) -> Weak<Registration> {
+        self.memory = self.memory.saturating_sub(self.size(slot));
+        self.order.remove(slot)
     }
 }
 
-fn count(entries: u32) -> usize {
-    usize::try_from(entries).unwrap_or(usize::MAX)
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn bytes<S: Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,7 +12,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use jackfield_plugin_api::NodeExecutor;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::registration::Source;
 use crate::{LoadError, LoaderError, Registration, Registry};
@@ -40,8 +40,15 @@ pub trait ExecutorLoader: Send + Sync + 'static {
 type Loaded = Result<Arc<dyn NodeExecutor>, LoadError>;
 type Load = BoxFuture<'static, Loaded>;
 
-/// A loader and the load that is under way, if one is.
+/// What is loaded, if the cache has a seat for it, and how to load it.
 pub(crate) struct LazyExecutor {
+    held: Mutex<Option<Arc<dyn NodeExecutor>>>,
+    // Away from what a cache hit looks at.
+    loading: Box<Loading>,
+}
+
+/// A loader and the load that is under way, if one is.
+struct Loading {
     loader: Arc<dyn ExecutorLoader>,
     under_way: Mutex<Option<WeakShared<Load>>>,
 }
@@ -49,13 +56,21 @@ pub(crate) struct LazyExecutor {
 impl LazyExecutor {
     pub(crate) fn new(loader: Arc<dyn ExecutorLoader>) -> Self {
         Self {
-            loader,
-            under_way: Mutex::new(None),
+            held: Mutex::new(None),
+            loading: Box::new(Loading {
+                loader,
+                under_way: Mutex::new(None),
+            }),
         }
     }
 
+    /// The loaded executor. Only the cache looks here, under its own lock.
+    pub(crate) fn held(&self) -> MutexGuard<'_, Option<Arc<dyn NodeExecutor>>> {
+        self.held.lock()
+    }
+
     pub(crate) fn content_digest(&self) -> Option<String> {
-        self.loader.digest()
+        self.loading.loader.digest()
     }
 
     /// Joins the load that is under way, or begins one. Gives the executor itself if a load ended
@@ -64,7 +79,7 @@ impl LazyExecutor {
         &self,
         registration: &Arc<Registration>,
     ) -> Result<Arc<dyn NodeExecutor>, Shared<Load>> {
-        let mut under_way = self.under_way.lock();
+        let mut under_way = self.loading.under_way.lock();
         if let Some(load) = under_way.as_ref().and_then(WeakShared::upgrade) {
             return Err(load);
         }
@@ -72,7 +87,7 @@ impl LazyExecutor {
         if let Some(executor) = registration.cache().peek(registration) {
             return Ok(executor);
         }
-        let load = load(Arc::clone(registration), Arc::clone(&self.loader))
+        let load = load(Arc::clone(registration), Arc::clone(&self.loading.loader))
             .boxed()
             .shared();
         *under_way = load.downgrade();
@@ -125,7 +140,7 @@ async fn load(registration: Arc<Registration>, loader: Arc<dyn ExecutorLoader>) 
     }
     // Whoever asks from now on finds the cached executor, or tries again.
     if let Source::Lazy(lazy) = registration.executor_source() {
-        *lazy.under_way.lock() = None;
+        *lazy.loading.under_way.lock() = None;
     }
     result
 }

@@ -1,4 +1,5 @@
 use std::fmt::{self, Write};
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -54,22 +55,54 @@ pub(crate) enum Source {
     Lazy(LazyExecutor),
 }
 
+// The cache calls these under its lock.
+impl Source {
+    /// The executor, if it was registered or is being held.
+    pub(crate) fn at_hand(&self) -> Option<Arc<dyn NodeExecutor>> {
+        match self {
+            Self::Eager(executor) => Some(Arc::clone(executor)),
+            Self::Lazy(lazy) => lazy.held().clone(),
+        }
+    }
+
+    /// Holds an executor that was loaded.
+    pub(crate) fn hold(&self, executor: Arc<dyn NodeExecutor>) {
+        if let Self::Lazy(lazy) = self {
+            *lazy.held() = Some(executor);
+        }
+    }
+
+    /// Holds the executor no longer if it was loaded. It is given back, to be dropped after the
+    /// lock.
+    pub(crate) fn release(&self) -> Option<Arc<dyn NodeExecutor>> {
+        match self {
+            Self::Eager(executor) => Some(Arc::clone(executor)),
+            Self::Lazy(lazy) => lazy.held().take(),
+        }
+    }
+}
+
 /// A node type in just one version, as it was registered. It never changes; re-registering makes
 /// another one.
-// What a call looks at stands together, at the beginning: with many registrations each cache line
-// that is touched counts.
-#[repr(C)]
+// What a call looks at stands together, at the beginning, in one cache line: with many
+// registrations each line that is touched counts.
+#[repr(C, align(64))]
 pub struct Registration {
     cache: Arc<ExecutorCache>,
-    statistics: Arc<NodeTypeStatistics>,
-    id: RegistrationId,
     seat: Seat,
     retired: AtomicBool,
     source: Source,
+    statistics: Arc<NodeTypeStatistics>,
+    id: RegistrationId,
     metadata: StoredMetadata,
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
 }
+
+const _: () = assert!(
+    offset_of!(Registration, metadata) <= 64,
+    "what a call looks at fits one cache line"
+);
 
 impl Registration {
     pub(crate) fn new(
@@ -81,11 +114,11 @@ impl Registration {
     ) -> Self {
         Self {
             cache,
-            statistics,
-            id,
             seat: Seat::none(),
             retired: AtomicBool::new(false),
             source,
+            statistics,
+            id,
             metadata,
             validator: OnceLock::new(),
             digest: OnceLock::new(),

@@ -200,6 +200,42 @@ async fn an_evicted_executor_is_loaded_again() {
 }
 
 #[tokio::test]
+async fn a_loaded_executor_ends_with_its_place_in_the_cache() {
+    let loader = Gated::open(|load| Ok(load as u64));
+    let registry = Registry::builder().cache_entries(1).build();
+    let register = |name: &str| {
+        let metadata = metadata(name, "1.0.0");
+        let registry = &registry;
+        registry
+            .replace_lazy(name, loader.clone(), metadata)
+            .unwrap()
+    };
+    let [one, other] = ["one", "other"].map(|name| register(name).registration);
+    let load =
+        async |registration| Arc::downgrade(&registry.load_executor(registration).await.unwrap());
+
+    let evicted = load(&one).await;
+    assert!(evicted.upgrade().is_some());
+    let invalidated = load(&other).await;
+    assert!(evicted.upgrade().is_none());
+    assert!(registry.cache().peek(&one).is_none());
+
+    assert!(registry.cache().invalidate(&other));
+    assert!(invalidated.upgrade().is_none());
+
+    let cleared = load(&other).await;
+    assert_eq!(registry.cache().clear(), 1);
+    assert!(cleared.upgrade().is_none());
+
+    let retired = load(&other).await;
+    register("other");
+    assert!(retired.upgrade().is_none());
+    let never_kept = load(&other).await;
+    assert!(never_kept.upgrade().is_none());
+    assert!(registry.cache().is_empty());
+}
+
+#[tokio::test]
 async fn a_load_that_ends_after_its_replacement_is_not_kept() {
     let loader = Gated::new(|_| Ok(1));
     let registry = registry_with(&loader);
