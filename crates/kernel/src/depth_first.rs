@@ -146,6 +146,9 @@ impl Execution {
             return;
         };
         let has_started = self.nodes[node.get()].outcome.is_some();
+        if !self.may_run_again(node) {
+            return;
+        }
         let is_empty = !segments.is_empty() && inputs.iter().all(|items| items.is_empty());
         let phase = if is_empty {
             NodePhase::Passing {

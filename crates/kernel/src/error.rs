@@ -12,6 +12,12 @@ pub enum GraphError {
         /// The connection.
         connection: ConnectionIndex,
     },
+    /// A connection leads from or to a port beyond the last one that a node may have.
+    #[error("a node has fewer than {} ports", crate::Graph::MAX_PORTS)]
+    PortOutOfRange {
+        /// The connection.
+        connection: ConnectionIndex,
+    },
     /// A cycle goes through no loop node.
     #[error("the connections form a cycle that goes through no loop node")]
     Cycle {

@@ -13,6 +13,10 @@ use crate::{
     NodePhase, RunWith,
 };
 
+/// How often a node runs in one execution at the most. Cycles of the n8n dialect, and loops whose
+/// loop node never ends them, stop here at the latest.
+const MAX_RUNS: u32 = 1_000_000;
+
 /// The state of one run of a plan, folded from its events.
 ///
 /// The driver asks [`next`](Self::next) what to do, does it, and reports what happened to
@@ -42,6 +46,8 @@ pub struct Execution {
     cancel_ordered: bool,
     finish_ordered: bool,
     pub(crate) failed: Option<NodeIndex>,
+    /// A node that ran as often as any may.
+    pub(crate) exhausted: Option<NodeIndex>,
 }
 
 /// A loop node's loop, as its executor sees it.
@@ -106,6 +112,7 @@ impl Execution {
             cancel_ordered: false,
             finish_ordered: false,
             failed: None,
+            exhausted: None,
             graph,
         }
     }
@@ -233,6 +240,21 @@ impl Execution {
         }
         self.cancel_ordered = false;
         self.finish_ordered = false;
+    }
+
+    /// Whether nothing new is started any more: it was cancelled, ran out of time, or failed fast.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
+    /// Whether a node may run once more; stops the execution if it may not.
+    pub(crate) fn may_run_again(&mut self, node: NodeIndex) -> bool {
+        if self.nodes[node.get()].run < MAX_RUNS {
+            return true;
+        }
+        self.exhausted.get_or_insert(node);
+        self.stop(ExecutionStatus::Error);
+        false
     }
 
     fn finish(&mut self) -> Option<Command> {
@@ -402,5 +424,6 @@ impl PartialEq for Execution {
             && self.running == other.running
             && self.stopping == other.stopping
             && self.failed == other.failed
+            && self.exhausted == other.exhausted
     }
 }

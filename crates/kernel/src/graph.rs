@@ -161,6 +161,9 @@ impl Adjacency {
 }
 
 impl Graph {
+    /// No node has more inputs or outputs than this.
+    pub const MAX_PORTS: u16 = 4_096;
+
     /// Checks nodes and connections and works out order and loops.
     ///
     /// Connections that leave a node are settled in the order of `connections`.
@@ -186,10 +189,23 @@ impl Graph {
                 });
             }
         }
+        let is_port = |port: u16| port < Self::MAX_PORTS;
+        let out_of_range = connections.iter().position(|connection| {
+            let output = match connection.output {
+                Output::Main(port) => port,
+                Output::Error => 0,
+            };
+            !is_port(connection.input) || !is_port(output)
+        });
+        if let Some(place) = out_of_range {
+            return Err(GraphError::PortOutOfRange {
+                connection: ConnectionIndex::new(place),
+            });
+        }
         let mut input_counts = vec![1_u16; nodes.len()];
         for connection in &connections {
             let count = &mut input_counts[connection.to.get()];
-            *count = (*count).max(connection.input.saturating_add(1));
+            *count = (*count).max(connection.input + 1);
         }
         let mut graph = Self {
             law,

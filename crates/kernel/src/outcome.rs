@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_types::{
-    Item, Items, NodeFailure, NodeStatus, Object, OnError, Outputs, RecoveryApplied,
+    ErrorCode, Item, Items, NodeFailure, NodeStatus, Object, OnError, Outputs, RecoveryApplied,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,6 +17,14 @@ use crate::{
 };
 
 impl Execution {
+    /// What goes on when an attempt gave these outputs, for conditions to be evaluated on.
+    pub fn outputs_after_success(&self, node: NodeIndex, outputs: &Outputs) -> Outputs {
+        if self.graph.nodes[node.get()].always_output && outputs.is_empty() {
+            return Outputs::first(Arc::new(vec![Item::default()]));
+        }
+        outputs.clone()
+    }
+
     pub(crate) fn succeed(
         &mut self,
         node: NodeIndex,
@@ -24,11 +32,7 @@ impl Execution {
         effects: Option<&Effects>,
         at: Timestamp,
     ) {
-        let spec = &self.graph.nodes[node.get()];
-        let mut outputs = outputs.clone();
-        if spec.always_output && outputs.is_empty() {
-            outputs = Outputs::first(Arc::new(vec![Item::default()]));
-        }
+        let outputs = self.outputs_after_success(node, outputs);
         if let Some(effects) = effects.filter(|effects| !effects.variables.is_empty()) {
             let variables = Arc::make_mut(&mut self.variables);
             for write in &effects.variables {
@@ -166,7 +170,8 @@ impl Execution {
             passes: passes.to_vec(),
         };
         self.nodes[node.get()].outcome = Some(Box::new(outcome));
-        if blocks {
+        // What was broken off because of another node's failure is not the cause.
+        if blocks && self.stopping.is_none() {
             let is_earlier =
                 |other: NodeIndex| self.graph.rank[node.get()] < self.graph.rank[other.get()];
             if self.failed.is_none_or(is_earlier) {
@@ -186,7 +191,8 @@ impl Execution {
         failure: &NodeFailure,
     ) -> (NodeStatus, Outputs, Option<RecoveryApplied>) {
         // A refusal or a cancellation is not to be got round by going on.
-        let may_continue = !matches!(failure.code.as_str(), "TENANT_FORBIDDEN" | "CANCELLED");
+        let may_continue =
+            ![ErrorCode::TENANT_FORBIDDEN, ErrorCode::CANCELLED].contains(&failure.code);
         match on_error {
             OnError::ContinueErrorOutput if may_continue => {
                 let error = Some(self.error_items(node, failure));

@@ -216,19 +216,34 @@ impl Execution {
         self.settle_ports(node, |output| output == LOOP_PORT);
     }
 
-    /// Settles the connections that leave a node by the ports that are meant: those that lead back
-    /// to a loop last, because they may begin its next round.
+    /// Settles the connections that leave a node by the ports that are meant: those that may end a
+    /// round of a loop last, because then nothing of the round may be left to settle.
     fn settle_ports(&mut self, node: NodeIndex, is_meant: fn(Output) -> bool) {
-        for leads_back in [false, true] {
-            for place in 0..self.graph.outgoing(node).len() {
-                let connection = self.graph.outgoing(node)[place];
-                let output = self.graph.connection(connection).output;
-                if is_meant(output) && self.graph.is_back(connection) == leads_back {
-                    let link = self.delivery(connection);
-                    self.settle_link(connection, link);
-                }
+        let mut ending: SmallVec<[ConnectionIndex; 4]> = SmallVec::new();
+        for place in 0..self.graph.outgoing(node).len() {
+            let connection = self.graph.outgoing(node)[place];
+            if !is_meant(self.graph.connection(connection).output) {
+                continue;
+            }
+            if self.may_end_round(connection) {
+                ending.push(connection);
+            } else {
+                let link = self.delivery(connection);
+                self.settle_link(connection, link);
             }
         }
+        for connection in ending {
+            let link = self.delivery(connection);
+            self.settle_link(connection, link);
+        }
+    }
+
+    /// Whether a connection leads back to a loop node, and is not gathered for the end of a loop
+    /// further in.
+    fn may_end_round(&self, connection: ConnectionIndex) -> bool {
+        let exits = self.graph.exits[connection.get()];
+        self.graph.is_back(connection)
+            && exits.is_none_or(|inner| self.loops[inner.get()].has_ended)
     }
 
     fn end_round(&mut self, header: NodeIndex, index: LoopIndex) {
@@ -255,6 +270,9 @@ impl Execution {
         let state = &mut self.loops[index.get()];
         Arc::make_mut(&mut state.collected).push(Arc::clone(&returned));
         state.returned = returned;
+        if !self.may_run_again(header) {
+            return;
+        }
         self.gate.enter(&self.graph, header);
         let node = &mut self.nodes[header.get()];
         node.run = node.run.saturating_add(1);
@@ -279,7 +297,7 @@ impl Execution {
         }
         // What leads back to a loop further out comes last, because it may begin its next round.
         let mut links = self.links_at_end(header, index, is_blocked);
-        links.sort_by_key(|(connection, _)| self.graph.is_back(*connection));
+        links.sort_by_key(|(connection, _)| self.may_end_round(*connection));
         for (connection, link) in links {
             self.settle_link(connection, link);
         }

@@ -36,6 +36,11 @@ impl Execution {
         self.failed
     }
 
+    /// The node that ran as often as any may, and so stopped it.
+    pub fn exhausted(&self) -> Option<NodeIndex> {
+        self.exhausted
+    }
+
     /// Its variables.
     pub fn variables(&self) -> &Arc<Object> {
         &self.variables

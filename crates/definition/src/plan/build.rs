@@ -221,6 +221,10 @@ impl<'a> Planner<'a> {
                     .with_node(name(*node))
                     .with_hint("output 0 (`done`) ends the loop, output 1 (`loop`) is its body")
             }
+            GraphError::PortOutOfRange { connection } => {
+                Diagnostic::new(ErrorCode::CONNECTION_INVALID, error.to_string())
+                    .at(path_of(connections, *connection))
+            }
             GraphError::NotEntered { node } => at_node(
                 Diagnostic::new(ErrorCode::LOOP_INVALID, error.to_string()).with_hint(
                     "lead what begins the inner loop to its loop node, not into its body",

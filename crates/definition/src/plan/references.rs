@@ -104,9 +104,15 @@ impl ReferenceCheck<'_> {
                     Some(graph) if graph.law() == Law::Settled => {
                         graph.runs_before(found, index, budget)
                     }
-                    _ => None,
+                    _ => Some(true),
                 },
             };
+            if is_settled_by_then.is_none() {
+                let message = "too many references between distant nodes to check them all";
+                let finding = Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, message)
+                    .with_hint("refer to nearer nodes, or pass what is needed along in the items");
+                findings.push(self.placed(finding, wanted, node, site));
+            }
             if is_settled_by_then == Some(false) {
                 let message = if found == index {
                     format!("an expression of `{wanted}` refers to its own output")

@@ -424,6 +424,12 @@ fn build(
             list.push(connect(body, body + 1, Output::Main(port), 0, false));
         }
         list.push(connect(end, header, Output::Main(0), 0, false));
+        // Sometimes the end of an inner loop leads back to the outer one as well.
+        let around = (0..header).find(|&outer| ends[outer].is_some_and(|last| last >= end));
+        if let Some(outer) = around.filter(|_| length % 2 == 1) {
+            list.push(connect(end, outer, Output::Main(0), 0, false));
+            list.rotate_right(length);
+        }
     }
     for &(from, to, output, input, odds) in connections {
         let (from, to) = (from % count, to % count);
