@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use semver::Version;
 use serde::{Serialize, Serializer};
 
+use crate::registration::Source;
 use crate::{Registration, RegistrationId};
 
 /// No bound is above this: seats have 32 bits.
@@ -177,9 +178,15 @@ impl ExecutorCache {
             return None;
         };
         state.hits += 1;
-        let executor = registration.executor_source().at_hand();
         state.order.get_mut(slot);
-        executor
+        match registration.executor_source() {
+            Source::Lazy(lazy) => lazy.held().clone(),
+            Source::Eager(executor) => {
+                // The registration holds it in any case: others need not wait.
+                drop(state);
+                Some(Arc::clone(executor))
+            }
+        }
     }
 
     /// Keeps the executor of a registration, unless that was retired, and drops as many of the

@@ -55,7 +55,7 @@ pub(crate) enum Source {
     Lazy(LazyExecutor),
 }
 
-// The cache calls these under its lock.
+// The cache calls these under its lock, so that a loaded executor comes and goes with its seat.
 impl Source {
     /// The executor, if it was registered or is being held.
     pub(crate) fn at_hand(&self) -> Option<Arc<dyn NodeExecutor>> {
