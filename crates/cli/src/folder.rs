@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use jackfield::{Workflow, WorkflowSource, WorkflowSourceError, read_workflow};
+use jackfield::{TenantId, Workflow, WorkflowSource, WorkflowSourceError, read_workflow};
 
 use crate::error::CliError;
 use crate::workflow_file::read_source;
@@ -55,7 +55,7 @@ impl WorkflowFolder {
 }
 
 impl WorkflowSource for WorkflowFolder {
-    fn load(&self, reference: &str) -> Result<Workflow, WorkflowSourceError> {
+    fn load(&self, _: &TenantId, reference: &str) -> Result<Workflow, WorkflowSourceError> {
         let error = |reason: String| WorkflowSourceError {
             message: format!("no workflow `{reference}`: {reason}"),
             source: None,

@@ -1,17 +1,14 @@
 //! Attempts that run on: their time limits, and how one is recorded that was broken off.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_types::{ErrorCode, FailureClass, NodeFailure};
-use jiff::Timestamp;
+use tokio::task::JoinError;
 
-use crate::execution::Running;
 use crate::invocation::Ended;
-use crate::scope::Scope;
 
 /// An attempt whose start has been recorded.
 #[derive(Clone, Copy)]
@@ -25,42 +22,44 @@ pub(crate) struct Start {
 pub(crate) fn with_timeout(
     future: BoxFuture<'static, Ended>,
     limit: Duration,
-    running: Arc<Running>,
     start: Start,
-    now: Timestamp,
 ) -> BoxFuture<'static, Ended> {
     async move {
         match tokio::time::timeout(limit, future).await {
             Ok(ended) => ended,
             Err(_) => {
-                let message = format!(
-                    "the attempt took longer than {}",
-                    jackfield_types::format_duration(limit)
-                );
-                let failure =
-                    NodeFailure::new(FailureClass::Retryable, ErrorCode::TIMEOUT, message);
-                failed(&running, start, now, failure)
+                let limit = jackfield_types::format_duration(limit);
+                let message = format!("the attempt took longer than {limit}");
+                failed(start, FailureClass::Retryable, ErrorCode::TIMEOUT, message)
             }
         }
     }
     .boxed()
 }
 
-pub(crate) fn broken_off(running: &Arc<Running>, start: Start, now: Timestamp) -> Ended {
-    let failure = NodeFailure::new(FailureClass::Final, ErrorCode::CANCELLED, "broken off");
-    failed(running, start, now, failure)
+/// An attempt whose task did not come to its end.
+pub(crate) fn broken_off(start: Start, error: &JoinError) -> Ended {
+    if error.is_panic() {
+        let message = "the engine panicked around the call".to_owned();
+        return failed(start, FailureClass::Permanent, ErrorCode::TRAPPED, message);
+    }
+    failed(
+        start,
+        FailureClass::Final,
+        ErrorCode::CANCELLED,
+        "broken off".to_owned(),
+    )
 }
 
-fn failed(running: &Arc<Running>, start: Start, now: Timestamp, failure: NodeFailure) -> Ended {
+fn failed(start: Start, class: FailureClass, code: ErrorCode, message: String) -> Ended {
     let Start {
         node, run, attempt, ..
     } = start;
-    let scope = Scope::empty(running, now);
+    let failure = NodeFailure::new(class, code, message);
     Ended {
         node,
         run,
         attempt,
         result: Err(Box::new(failure)),
-        scope,
     }
 }

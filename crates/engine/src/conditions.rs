@@ -1,7 +1,5 @@
 //! Conditions on connections: which items pass is worked out here and told to the kernel.
 
-use std::sync::Arc;
-
 use jackfield_definition::expression::Expression;
 use jackfield_kernel::{ConnectionIndex, NodeIndex, Output, Pass, SkipReason};
 use jackfield_types::{FailureClass, Items, NodeFailure, Outputs};
@@ -14,15 +12,8 @@ impl Driver {
         if reason != SkipReason::Disabled || !self.running.plan.node(node).has_conditions {
             return Vec::new();
         }
-        let input = self
-            .execution
-            .inputs(node)
-            .first()
-            .cloned()
-            .unwrap_or_default();
-        let outputs = Outputs::first(Arc::clone(&input));
-        let scope = Scope::new(&self.running, &self.execution, node, input, self.last);
-        self.passes(node, &outputs, &scope).unwrap_or_default()
+        let input = self.execution.inputs(node).first();
+        self.lenient_passes(node, &Outputs::first(input.cloned().unwrap_or_default()))
     }
 
     /// Evaluates the conditions on the connections that leave a node, for each item.
@@ -30,24 +21,61 @@ impl Driver {
         &self,
         node: NodeIndex,
         outputs: &Outputs,
-        scope: &Scope,
     ) -> Result<Vec<Pass>, Box<NodeFailure>> {
+        let scope = self.scope_at_end(node);
+        let conditions = self.conditions(node, outputs);
+        conditions
+            .map(|(connection, condition, items)| pass(connection, condition, items, &scope))
+            .collect()
+    }
+
+    /// The same for a node that has failed or is passed over: a condition that cannot be evaluated
+    /// lets nothing pass.
+    pub(crate) fn lenient_passes(&self, node: NodeIndex, outputs: &Outputs) -> Vec<Pass> {
+        let scope = self.scope_at_end(node);
+        let conditions = self.conditions(node, outputs);
+        conditions
+            .filter_map(|(connection, condition, items)| {
+                pass(connection, condition, items, &scope)
+                    .inspect_err(|failure| {
+                        let node = &self.running.plan.node(node).name;
+                        tracing::warn!(target: "engine", %node, %failure, "condition lets nothing pass");
+                    })
+                    .ok()
+            })
+            .collect()
+    }
+
+    fn scope_at_end(&self, node: NodeIndex) -> Scope {
+        let input = self
+            .execution
+            .inputs(node)
+            .first()
+            .cloned()
+            .unwrap_or_default();
+        let mut scope = Scope::new(&self.running, &self.execution, node, input, self.last);
+        scope.run_index = self.execution.turn(node).0;
+        scope
+    }
+
+    fn conditions<'a>(
+        &'a self,
+        node: NodeIndex,
+        outputs: &'a Outputs,
+    ) -> impl Iterator<Item = (ConnectionIndex, &'a Expression, &'a Items)> {
         let plan = &self.running.plan;
-        let mut passes = Vec::new();
-        for &connection in plan.graph().outgoing(node) {
-            let spec = plan.connection(connection);
-            let Some(condition) = &spec.condition else {
-                continue;
-            };
-            let items = match spec.output {
-                Output::Main(port) => outputs.main.get(usize::from(port)),
-                Output::Error => outputs.error.as_ref(),
-            };
-            if let Some(items) = items {
-                passes.push(pass(connection, condition, items, scope)?);
-            }
-        }
-        Ok(passes)
+        plan.graph()
+            .outgoing(node)
+            .iter()
+            .filter_map(|&connection| {
+                let spec = plan.connection(connection);
+                let condition = spec.condition.as_ref()?;
+                let items = match spec.output {
+                    Output::Main(port) => outputs.main.get(usize::from(port)),
+                    Output::Error => outputs.error.as_ref(),
+                };
+                Some((connection, condition, items?))
+            })
     }
 }
 

@@ -41,6 +41,16 @@ pub(crate) struct Driver {
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
     starts: VecDeque<Start>,
     turn: u32,
+    /// Ends the journal for its readers, however the driver ends.
+    _closing: CloseOnDrop,
+}
+
+struct CloseOnDrop(Journal);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 struct TimerOver {
@@ -57,6 +67,7 @@ impl Driver {
     ) -> Self {
         let execution = Execution::new(Arc::clone(running.plan.graph()));
         let journal = Journal::new(running.id, Arc::clone(&running.plan));
+        let closing = journal.clone();
         Self {
             running,
             execution,
@@ -69,6 +80,7 @@ impl Driver {
             timers: FuturesUnordered::new(),
             starts: VecDeque::new(),
             turn: 0,
+            _closing: CloseOnDrop(closing),
         }
     }
 
@@ -81,9 +93,7 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) -> Result<Report, StartError> {
-        let result = self.drive().await;
-        self.journal.close();
-        result.map_err(|error| {
+        self.drive().await.map_err(|error| {
             tracing::error!(execution = %self.running.id, %error, "an event was refused");
             StartError::Internal(error)
         })?;
@@ -160,25 +170,34 @@ impl Driver {
         loop {
             while let Some(command) = self.execution.next() {
                 self.obey(command)?;
+                self.take_turns().await?;
             }
             if self.starts.is_empty() {
                 return Ok(());
             }
             let is_alone = self.starts.len() == 1 && self.in_flight.is_empty();
-            while let Some(start) = self.starts.pop_front() {
+            // Once the execution is to stop, what has not begun is broken off with the rest.
+            while !self.execution.is_stopping()
+                && let Some(start) = self.starts.pop_front()
+            {
                 self.start(start, is_alone)?;
-                self.turn += 1;
-                if self.turn >= TURN {
-                    self.turn = 0;
-                    tokio::task::yield_now().await;
-                    self.look_up()?;
-                }
+                self.take_turns().await?;
             }
         }
     }
 
-    /// Notices in the middle of work what is otherwise noticed while waiting.
-    fn look_up(&mut self) -> Result<(), ApplyError> {
+    /// Lets others run on the thread now and then, and notices in the middle of work what is
+    /// otherwise noticed while waiting.
+    async fn take_turns(&mut self) -> Result<(), ApplyError> {
+        self.turn += 1;
+        if self.turn < TURN {
+            return Ok(());
+        }
+        self.turn = 0;
+        tokio::task::yield_now().await;
+        if self.execution.is_stopping() || self.execution.ended().is_some() {
+            return Ok(());
+        }
         if self.running.cancellation.is_cancelled() {
             self.record(EventKind::CancelRequested)?;
         } else if self
@@ -322,7 +341,6 @@ impl Driver {
                 run,
                 attempt,
                 result,
-                scope,
             });
         }
         let invocation = Invocation {
@@ -335,7 +353,8 @@ impl Driver {
             loop_state,
         };
         let resolved = invocation.resolve();
-        let runs_here = is_alone
+        // On the driver's own thread a time limit cannot cut off what computes.
+        let runs_here = (is_alone && spec.timeout.is_none())
             || match &resolved {
                 Resolved::Ready { executor, .. } => Invocation::runs_inline(&**executor),
                 Resolved::Lazy(_) | Resolved::Failed(_) => true,
@@ -348,22 +367,19 @@ impl Driver {
             }
         } else {
             let task = AbortOnDropHandle::new(tokio::spawn(future));
-            let on_abort = (self.running.clone(), start);
             future = async move {
                 match task.await {
                     Ok(ended) => ended,
-                    Err(_) => broken_off(&on_abort.0, on_abort.1, now),
+                    Err(error) => broken_off(start, &error),
                 }
             }
             .boxed();
         }
         match spec.timeout {
             None => self.in_flight.push(future),
-            Some(limit) => {
-                let running = Arc::clone(&self.running);
-                self.in_flight
-                    .push(with_timeout(future, limit.into(), running, start, now));
-            }
+            Some(limit) => self
+                .in_flight
+                .push(with_timeout(future, limit.into(), start)),
         }
         Ok(())
     }
@@ -381,18 +397,18 @@ impl Driver {
             run,
             attempt,
             result,
-            scope,
         } = ended;
+        let at = self.now();
         let has_conditions = self.running.plan.node(node).has_conditions;
         let result = result.and_then(|output| {
-            let passes = if has_conditions {
-                self.passes(node, &output.outputs, &scope)?
-            } else {
-                Vec::new()
-            };
+            if !has_conditions {
+                return Ok((output, Vec::new()));
+            }
+            let outputs = self.execution.outputs_after_success(node, &output.outputs);
+            let passes = self.passes(node, &outputs)?;
             Ok((output, passes))
         });
-        match result {
+        let kind = match result {
             Ok((output, passes)) => {
                 let NodeOutput {
                     outputs,
@@ -405,43 +421,40 @@ impl Driver {
                     wait,
                 };
                 let effects = (effects != Effects::default()).then(|| Box::new(effects));
-                self.record(EventKind::AttemptSucceeded {
+                EventKind::AttemptSucceeded {
                     node,
                     run,
                     attempt,
                     outputs,
                     effects,
-                })
+                }
             }
             Err(failure) => {
-                let passes = if has_conditions {
-                    let after = self
-                        .execution
-                        .outputs_after_failure(node, &failure, self.now());
-                    // A condition that cannot be evaluated on what is left lets nothing pass.
-                    after
-                        .and_then(|outputs| self.passes(node, &outputs, &scope).ok())
-                        .unwrap_or_default()
-                } else {
-                    Vec::new()
-                };
-                self.record(EventKind::AttemptFailed {
+                let after = has_conditions
+                    .then(|| self.execution.outputs_after_failure(node, &failure, at))
+                    .flatten();
+                let passes = after.map(|outputs| self.lenient_passes(node, &outputs));
+                let passes = passes.unwrap_or_default();
+                EventKind::AttemptFailed {
                     node,
                     run,
                     attempt,
                     failure,
                     passes,
-                })
+                }
             }
-        }
+        };
+        self.record_at(kind, at)
     }
 
     fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
-        self.last = self.now();
-        let event = Event {
-            at: self.last,
-            kind,
-        };
+        let at = self.now();
+        self.record_at(kind, at)
+    }
+
+    fn record_at(&mut self, kind: EventKind, at: Timestamp) -> Result<(), ApplyError> {
+        self.last = at;
+        let event = Event { at, kind };
         self.execution.apply(&event)?;
         self.journal.write(event);
         Ok(())

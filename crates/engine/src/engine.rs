@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::Driver;
 use crate::execution::{Running, authorize, find_trigger};
+use crate::workflows::Nested;
 use crate::{
     Authorizer, Clock, ExecutionHandle, NoWorkflows, PreparedPlan, Report, StartError,
     StartOptions, SystemClock, WorkflowSource,
@@ -71,7 +72,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Grants values to `$env`. Expressions reach no other environment.
+    /// Grants values to `$env`, for all tenants alike. Expressions reach no other environment.
     #[must_use]
     pub fn environment(mut self, granted: impl IntoIterator<Item = (String, String)>) -> Self {
         self.parts.environment = granted.into_iter().collect();
@@ -145,7 +146,9 @@ impl Engine {
     ) -> Result<ExecutionHandle, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let cancellation = CancellationToken::new();
-        let driver = self.parts.driver(plan, options, cancellation.clone(), 0)?;
+        let driver = self
+            .parts
+            .driver(plan, options, cancellation.clone(), 0, Arc::default())?;
         Ok(ExecutionHandle::spawn(&runtime, driver, cancellation))
     }
 
@@ -159,7 +162,7 @@ impl Engine {
         options: StartOptions,
     ) -> Result<Report, StartError> {
         self.parts
-            .driver(plan, options, CancellationToken::new(), 0)?
+            .driver(plan, options, CancellationToken::new(), 0, Arc::default())?
             .run()
             .await
     }
@@ -185,10 +188,11 @@ impl EngineParts {
         options: StartOptions,
         cancellation: CancellationToken,
         depth: u32,
+        nested: Arc<Nested>,
     ) -> Result<Driver, StartError> {
         authorize(self, plan, &options.tenant)?;
         let trigger = find_trigger(plan, options.trigger.as_deref())?;
-        let running = Running::new(self, plan, &options, cancellation, depth);
+        let running = Running::new(self, plan, &options, cancellation, depth, nested);
         Ok(Driver::new(Arc::new(running), options, trigger))
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::Driver;
 use crate::engine::EngineParts;
+use crate::workflows::Nested;
 use crate::{Events, Journal, PreparedPlan, Report, StartError};
 
 /// With what an execution is started.
@@ -66,6 +67,8 @@ pub(crate) struct Running {
     pub(crate) pinned_data: PinnedData,
     /// How many executions this one is nested in.
     pub(crate) depth: u32,
+    /// What it shares with the executions that it calls, and that called it.
+    pub(crate) nested: Arc<Nested>,
 }
 
 /// What `$context`, `$workflow` and `$execution` give.
@@ -82,6 +85,7 @@ impl Running {
         options: &StartOptions,
         cancellation: CancellationToken,
         depth: u32,
+        nested: Arc<Nested>,
     ) -> Self {
         let id = ExecutionId::generate();
         let roots = RootValues {
@@ -98,6 +102,7 @@ impl Running {
             cancellation,
             pinned_data: options.pinned_data,
             depth,
+            nested,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One call of a node: authorize, resolve, validate, execute, and say what came of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -33,8 +34,6 @@ pub(crate) struct Ended {
     pub(crate) run: u32,
     pub(crate) attempt: u32,
     pub(crate) result: Result<NodeOutput, Box<NodeFailure>>,
-    /// Kept for conditions on the connections that leave the node.
-    pub(crate) scope: Scope,
 }
 
 /// An invocation with its executor found, or with the reason why there is none.
@@ -88,7 +87,12 @@ impl Invocation {
         let registry = &self.scope.running.engine.registry;
         let prepared = self.scope.plan().prepared(self.node);
         let planned = prepared.registration(self.with);
-        if let Some(current) = planned.and_then(|planned| registry.current(planned)) {
+        if let Some(planned) = planned
+            && let Some(current) = registry.current(planned)
+        {
+            if !Arc::ptr_eq(planned, &current) {
+                self.check_static(&current)?;
+            }
             return Ok(current);
         }
         // Unknown when the plan was made, or gone since: plugins come and go.
@@ -105,20 +109,29 @@ impl Invocation {
                     error.to_string(),
                 ))
             })?;
-        let parameters = &self.scope.plan().node(self.node).parameters;
-        if let Some(value) = parameters.static_value() {
-            let mut issues = found.check(value, &[]);
-            issues.retain(|issue| issue.severity == Severity::Error);
-            if !issues.is_empty() {
-                return Err(Box::new(NodeError::Params(issues).into_failure()));
-            }
-        }
+        self.check_static(&found)?;
         Ok(found)
+    }
+
+    /// Checks parameters without expressions against a registration that they were not planned for.
+    fn check_static(&self, registration: &Registration) -> Result<(), Box<NodeFailure>> {
+        let parameters = &self.scope.plan().node(self.node).parameters;
+        let Some(value) = parameters.static_value() else {
+            return Ok(());
+        };
+        let mut issues = registration.check(value, &[]);
+        issues.retain(|issue| issue.severity == Severity::Error);
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Box::new(NodeError::Params(issues).into_failure()))
     }
 
     /// Whether the call may run where the execution runs, beside others.
     pub(crate) fn runs_inline(executor: &dyn NodeExecutor) -> bool {
-        executor.scheduling() == Scheduling::Inline
+        // It is somebody else's code, and here no guard stands around it.
+        let scheduling = catch_unwind(AssertUnwindSafe(|| executor.scheduling()));
+        matches!(scheduling, Ok(Scheduling::Inline))
     }
 
     /// Executes what was resolved.
@@ -139,18 +152,13 @@ impl Invocation {
                 Resolved::Failed(failure) => Err(failure),
             };
             let Self {
-                node,
-                run,
-                attempt,
-                scope,
-                ..
+                node, run, attempt, ..
             } = self;
             Ended {
                 node,
                 run,
                 attempt,
                 result,
-                scope,
             }
         })
     }

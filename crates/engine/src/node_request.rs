@@ -74,7 +74,14 @@ impl Engine {
             tenant: request.tenant,
             ..StartOptions::default()
         };
-        let running = Running::new(self.parts(), &plan, &options, CancellationToken::new(), 0);
+        let running = Running::new(
+            self.parts(),
+            &plan,
+            &options,
+            CancellationToken::new(),
+            0,
+            Arc::default(),
+        );
         let mut inputs: SmallVec<[Items; 1]> = request.inputs.into_iter().collect();
         if inputs.is_empty() {
             inputs.push(Arc::new(vec![Item::default()]));

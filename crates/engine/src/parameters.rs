@@ -5,7 +5,7 @@ use jackfield_definition::expression::{EvaluationError, Expression, ParameterTem
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::{Expr, NodeError, Parameters, Prepared};
 use jackfield_registry::Registration;
-use jackfield_types::{Severity, ValidationIssue};
+use jackfield_types::{ErrorCode, Severity, ValidationIssue};
 use serde_json::Value;
 
 use crate::scope::Scope;
@@ -76,6 +76,7 @@ impl Parameters for CallParameters<'_> {
                 let names: Vec<_> = bindings.iter().map(|(name, _)| *name).collect();
                 let compiled = Expression::parse_with(expression.source(), &names)
                     .map_err(|error| NodeError::permanent(error.code.clone(), error.message))?;
+                check_references(&compiled)?;
                 compiled.evaluate(&at, &options)
             }
         };
@@ -96,4 +97,25 @@ pub(crate) fn evaluation_error(error: &EvaluationError) -> NodeError {
 
 fn in_expression(message: &str, expression: &str) -> String {
     format!("{message}, in `{expression}`")
+}
+
+/// An expression that a template made was not there when the plan was checked, so it may not read
+/// what the order of nodes depends on.
+fn check_references(expression: &Expression) -> Result<(), NodeError> {
+    let references = expression.references();
+    if !references.variables
+        && references.nodes.is_empty()
+        && references.steps.is_empty()
+        && !references.computed_node
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` was made by a template, so it may read its item, and neither variables nor other nodes",
+        expression.source()
+    );
+    Err(NodeError::permanent(
+        ErrorCode::EXPRESSION_REFERENCE,
+        message,
+    ))
 }

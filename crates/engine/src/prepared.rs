@@ -49,7 +49,7 @@ impl PreparedPlan {
                         && (references.computed_node
                             || !references.nodes.is_empty()
                             || !references.steps.is_empty()),
-                    referenced: referenced(&plan, &references),
+                    referenced: referenced(&plan, NodeIndex::new(place), &references),
                 }
             })
             .collect();
@@ -104,9 +104,15 @@ fn references(plan: &Plan, node: NodeIndex) -> References {
     references
 }
 
-fn referenced(plan: &Plan, references: &References) -> Vec<NodeIndex> {
+/// The nodes that expressions of a node may refer to. Of those that a computed name may mean, just
+/// the ones that have certainly run by then: what others hold would depend on timing.
+fn referenced(plan: &Plan, node: NodeIndex, references: &References) -> Vec<NodeIndex> {
     if references.computed_node {
-        return (0..plan.nodes().len()).map(NodeIndex::new).collect();
+        let mut budget = 1_000_000;
+        return (0..plan.nodes().len())
+            .map(NodeIndex::new)
+            .filter(|&other| plan.graph().runs_before(other, node, &mut budget) == Some(true))
+            .collect();
     }
     let names = references.nodes.iter().chain(&references.steps);
     let mut nodes: Vec<_> = names.filter_map(|name| plan.node_index(name)).collect();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::{Execution, ExecutionStatus, NodeIndex};
-use jackfield_types::{ErrorCode, ExecutionId, Item, NodeName, NodeResult};
+use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Item, NodeName, NodeResult};
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -42,6 +42,9 @@ pub struct ReportFailure {
     /// The node that failed; `None` when the execution was cancelled or ran out of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeName>,
+    /// What may be done about it.
+    #[serde(skip)]
+    pub class: FailureClass,
     /// What it was.
     pub code: ErrorCode,
     /// What it was, for people.
@@ -105,19 +108,31 @@ fn failure(plan: &PreparedPlan, execution: &Execution) -> Option<ReportFailure> 
         ExecutionStatus::Running | ExecutionStatus::Success => None,
         ExecutionStatus::Cancelled => Some(ReportFailure {
             node: None,
+            class: FailureClass::Final,
             code: ErrorCode::CANCELLED,
             message: "the execution was cancelled".to_owned(),
         }),
         ExecutionStatus::TimedOut => Some(ReportFailure {
             node: None,
+            class: FailureClass::Retryable,
             code: ErrorCode::TIMEOUT,
             message: "the execution ran longer than it may".to_owned(),
         }),
         ExecutionStatus::Error => {
+            if let Some(node) = execution.exhausted() {
+                let message = "the node ran a million times; look for a cycle without an end";
+                return Some(ReportFailure {
+                    node: Some(plan.node(node).name.clone()),
+                    class: FailureClass::Permanent,
+                    code: ErrorCode::LIMIT_EXCEEDED,
+                    message: message.to_owned(),
+                });
+            }
             let node = execution.failed()?;
             let failure = execution.failure(node)?;
             Some(ReportFailure {
                 node: Some(plan.node(node).name.clone()),
+                class: failure.class,
                 code: failure.code.clone(),
                 message: failure.message.clone(),
             })

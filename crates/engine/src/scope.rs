@@ -11,6 +11,9 @@ use crate::PreparedPlan;
 use crate::execution::Running;
 use crate::lineage::paired_item;
 
+/// How many nodes are gone back through in all, to pair the items of one call.
+const MAX_LINEAGE_STEPS: usize = 1_000_000;
+
 /// What the expressions of one call can see, as it stood when the call began.
 pub(crate) struct Scope {
     pub(crate) running: Arc<Running>,
@@ -39,6 +42,7 @@ impl Scope {
         now: Timestamp,
     ) -> Self {
         let prepared = running.plan.prepared(node);
+        let mut budget = MAX_LINEAGE_STEPS;
         let nodes = prepared.referenced.iter().map(|&referenced| {
             let outputs = execution.outputs(referenced).cloned().unwrap_or_default();
             let count = if prepared.needs_lineage {
@@ -51,7 +55,10 @@ impl Scope {
                 _ => None,
             };
             let paired = (0..count)
-                .map(|item| paired_item(execution, node, item, referenced).or_else(|| only.clone()))
+                .map(|item| {
+                    paired_item(execution, node, item, referenced, &mut budget)
+                        .or_else(|| only.clone())
+                })
                 .collect();
             let status = execution.node_status(referenced);
             Referenced {
@@ -67,18 +74,6 @@ impl Scope {
             run_index: 0,
             nodes: nodes.collect(),
             input,
-            now,
-        }
-    }
-
-    /// What is left to see of a call that was broken off.
-    pub(crate) fn empty(running: &Arc<Running>, now: Timestamp) -> Self {
-        Self {
-            running: Arc::clone(running),
-            input: Items::default(),
-            variables: Arc::default(),
-            run_index: 0,
-            nodes: Vec::new(),
             now,
         }
     }

@@ -1,11 +1,14 @@
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use jackfield_definition::{PlanOptions, Workflow, workflow_from_value};
 use jackfield_kernel::ExecutionStatus;
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
-use jackfield_types::{ErrorCode, Items};
+use jackfield_types::{ErrorCode, FailureClass, Items, TenantId};
+use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::execution::Running;
@@ -13,11 +16,12 @@ use crate::{PreparedPlan, Report, StartError, StartOptions};
 
 /// Finds workflows that other workflows call by name.
 pub trait WorkflowSource: Send + Sync + 'static {
-    /// Finds one. Asked each time that one is called; it may read a small file, and not more.
+    /// Finds one for a tenant. Asked once per execution and name; it may read a small file, and not
+    /// more. Whatever it gives, the tenant can run and so learn of.
     ///
     /// # Errors
     /// [`WorkflowSourceError`] when there is none, or when it cannot be read.
-    fn load(&self, reference: &str) -> Result<Workflow, WorkflowSourceError>;
+    fn load(&self, tenant: &TenantId, reference: &str) -> Result<Workflow, WorkflowSourceError>;
 }
 
 /// Why a workflow that another one calls was not found.
@@ -35,12 +39,23 @@ pub struct WorkflowSourceError {
 pub struct NoWorkflows;
 
 impl WorkflowSource for NoWorkflows {
-    fn load(&self, reference: &str) -> Result<Workflow, WorkflowSourceError> {
+    fn load(&self, _: &TenantId, reference: &str) -> Result<Workflow, WorkflowSourceError> {
         Err(WorkflowSourceError {
             message: format!("no workflow `{reference}`: this engine knows no workflows by name"),
             source: None,
         })
     }
+}
+
+/// How many executions one may start by `execute-workflow`, those that they start included.
+const MAX_NESTED: u64 = 100_000;
+
+/// What an execution shares with all that it calls.
+#[derive(Default)]
+pub(crate) struct Nested {
+    started: AtomicU64,
+    /// Plans of the workflows called by name.
+    plans: Mutex<HashMap<String, Arc<PreparedPlan>>>,
 }
 
 impl WorkflowRunner for Running {
@@ -54,6 +69,10 @@ impl WorkflowRunner for Running {
                 );
                 return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
             }
+            if self.nested.started.fetch_add(1, Ordering::Relaxed) >= MAX_NESTED {
+                let message = format!("one execution calls more than {MAX_NESTED} others");
+                return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
+            }
             let plan = self.sub_plan(workflow.reference)?;
             let options = StartOptions {
                 tenant: self.tenant.clone(),
@@ -65,11 +84,23 @@ impl WorkflowRunner for Running {
             let cancellation = self.cancellation.child_token();
             let driver = self
                 .engine
-                .driver(&plan, options, cancellation, depth)
+                .driver(
+                    &plan,
+                    options,
+                    cancellation,
+                    depth,
+                    Arc::clone(&self.nested),
+                )
                 .map_err(|error| start_error(&error))?;
             // A task of its own: the stack does not grow with the depth.
             let task = AbortOnDropHandle::new(tokio::spawn(driver.run()));
-            let report = task.await.map_err(|_| NodeError::Cancelled)?;
+            let report = task.await.map_err(|error| {
+                if error.is_panic() {
+                    let message = "the engine panicked while it ran the workflow";
+                    return NodeError::permanent(ErrorCode::TRAPPED, message);
+                }
+                NodeError::Cancelled
+            })?;
             items_of(report.map_err(|error| start_error(&error))?)
         })
     }
@@ -81,16 +112,30 @@ impl Running {
             WorkflowReference::Inline(document) => workflow_from_value(document)
                 .map_err(|findings| planning_error("the workflow", &findings))?,
             WorkflowReference::Named(name) => {
-                self.engine.workflows.load(name).map_err(|error| {
-                    NodeError::permanent(ErrorCode::INVALID_PARAMETERS, error.message)
-                        .with(|failure| failure.source = error.source)
-                })?
+                if let Some(plan) = self.nested.plans.lock().get(name) {
+                    return Ok(Arc::clone(plan));
+                }
+                self.engine
+                    .workflows
+                    .load(&self.tenant, name)
+                    .map_err(|error| {
+                        NodeError::permanent(ErrorCode::INVALID_PARAMETERS, error.message)
+                            .with(|failure| failure.source = error.source)
+                    })?
             }
         };
         let name = format!("workflow `{}`", workflow.name);
-        self.engine
+        let plan = self
+            .engine
             .plan(&workflow, &PlanOptions::default())
-            .map_err(|findings| planning_error(&name, &findings))
+            .map_err(|findings| planning_error(&name, &findings))?;
+        if let WorkflowReference::Named(name) = reference {
+            self.nested
+                .plans
+                .lock()
+                .insert(name.to_owned(), Arc::clone(&plan));
+        }
+        Ok(plan)
     }
 }
 
@@ -126,9 +171,12 @@ fn items_of(report: Report) -> Result<Items, NodeError> {
         "workflow `{}` failed{place}: {}",
         report.workflow, failure.message
     );
-    Err(if failure.code == ErrorCode::TENANT_FORBIDDEN {
-        NodeError::refused(failure.code, message)
-    } else {
-        NodeError::permanent(failure.code, message)
+    Err(match failure.class {
+        FailureClass::Retryable => NodeError::retryable(failure.code, message),
+        FailureClass::Permanent | FailureClass::UnknownNodeType => {
+            NodeError::permanent(failure.code, message)
+        }
+        FailureClass::Final if failure.code == ErrorCode::CANCELLED => NodeError::Cancelled,
+        FailureClass::Final => NodeError::refused(failure.code, message),
     })
 }

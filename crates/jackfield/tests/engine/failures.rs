@@ -312,3 +312,100 @@ async fn an_unknown_node_type_with_a_fallback_is_served_and_one_that_arrives_is_
         (1, None)
     );
 }
+
+#[tokio::test]
+async fn fail_fast_names_the_node_that_failed_and_starts_no_other() {
+    let failing = ScriptedExecutor::failing(usize::MAX, broken);
+    let counted = ScriptedExecutor::failing(0, broken);
+    let engine = engine(&[("failing", &failing), ("counted", &counted)]);
+    let mut document = workflow(
+        &[
+            ("start", "no-op", json!({})),
+            ("bad", "failing", json!({})),
+            ("one", "counted", json!({})),
+            ("two", "counted", json!({})),
+        ],
+        &[
+            ("start", 0, "bad", 0),
+            ("start", 0, "one", 0),
+            ("start", 0, "two", 0),
+        ],
+    );
+    document["settings"] = json!({ "failFast": true });
+    let report = run(&engine, &document, &json!([{}])).await;
+    assert_eq!(counted.calls(), 0);
+    let failure = report.failure.expect("it failed");
+    assert_eq!(
+        (failure.node.expect("a node").as_str(), failure.code),
+        ("bad", ErrorCode::EXECUTION_ERROR)
+    );
+}
+
+#[tokio::test]
+async fn a_cycle_of_disabled_nodes_ends_with_the_time_limit() {
+    let node = |name: &str, node_type: &str, disabled: bool| {
+        json!({ "id": name, "name": name, "type": node_type, "typeVersion": 1, "position": [0, 0],
+            "parameters": {}, "disabled": disabled })
+    };
+    let to = |name: &str| json!({ "main": [[{ "node": name, "type": "main", "index": 0 }]] });
+    let document = json!({
+        "name": "round",
+        "nodes": [node("Start", "trigger.manual", false), node("A", "no-op", true), node("B", "no-op", true)],
+        "connections": { "Start": to("A"), "A": to("B"), "B": to("A") },
+        "settings": { "executionOrder": "v1" }, "pinData": {}, "meta": null,
+    });
+    let engine = engine(&[]);
+    let timeout = Some(std::time::Duration::from_millis(50));
+    let options = StartOptions {
+        timeout,
+        ..StartOptions::default()
+    };
+    let report = engine
+        .run(&plan(&engine, &document), options)
+        .await
+        .expect("it ends");
+    assert_eq!(report.status, ExecutionStatus::TimedOut);
+}
+
+#[tokio::test]
+async fn a_failure_within_a_called_workflow_keeps_its_class() {
+    let flaky = ScriptedExecutor::failing(2, busy);
+    let engine = engine(&[("flaky", &flaky)]);
+    let inner = workflow(&[("flaky", "flaky", json!({}))], &[]);
+    let mut document = workflow(
+        &[("call", "execute-workflow", json!({ "workflow": inner }))],
+        &[],
+    );
+    let retry = json!({ "maxAttempts": 5, "initialDelay": 0 });
+    set(&mut document, "call", "retryPolicy", retry);
+    let report = run(&engine, &document, &json!([{ "a": 1 }])).await;
+    assert_eq!(
+        (report.status, flaky.calls()),
+        (ExecutionStatus::Success, 3)
+    );
+}
+
+#[test]
+fn readers_of_the_journal_come_to_an_end_when_the_runtime_does() {
+    let stuck = ScriptedExecutor::new(|_, _| Box::pin(std::future::pending()));
+    let engine = engine(&[("stuck", &stuck)]);
+    let prepared = plan(&engine, &workflow(&[("stuck", "stuck", json!({}))], &[]));
+    let build = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+    };
+    let runtime = build().expect("a runtime");
+    let mut events = runtime.block_on(async {
+        let handle = engine
+            .start(&prepared, StartOptions::default())
+            .expect("it starts");
+        let mut events = handle.events();
+        assert!(events.next().await.is_some());
+        events
+    });
+    drop(runtime);
+    build()
+        .expect("a runtime")
+        .block_on(async { while events.next().await.is_some() {} });
+}

@@ -242,3 +242,37 @@ async fn no_items_deliver_nothing_and_nothing_said_is_one_empty_item() {
         ("success", json!([{}]))
     );
 }
+
+#[tokio::test]
+async fn the_item_that_always_output_data_gives_passes_conditions_too() {
+    let mut document = workflow(
+        &[
+            ("none", "limit", json!({ "count": 0 })),
+            ("next", "no-op", json!({})),
+        ],
+        &[],
+    );
+    set(&mut document, "none", "alwaysOutputData", json!(true));
+    document["connections"] =
+        json!({ "none": { "main": [[{ "node": "next", "condition": "true" }]] } });
+    let report = run(&engine(&[]), &document, &json!([{ "a": 1 }])).await;
+    assert_eq!(output(&report), json!([{}]));
+}
+
+#[tokio::test]
+async fn an_expression_that_data_made_reads_its_item_and_nothing_else() {
+    let mut document = workflow(
+        &[("kept", "filter", json!({ "condition": "{{ $json.rule }}" }))],
+        &[],
+    );
+    document["variables"] = json!({ "limit": 1 });
+    let report = run(
+        &engine(&[]),
+        &document,
+        &json!([{ "rule": "$vars.limit > 0" }]),
+    )
+    .await;
+    let kept = &report.node("kept").expect("a node").output;
+    // What data says is data: the text is truthy, and nobody evaluates it.
+    assert_eq!((kept.main[0].len(), report.failure), (1, None));
+}
