@@ -103,7 +103,14 @@ mod tests {
     fn files_below_the_folder_are_found() {
         let (_guard, folder) = folder();
         for reference in ["parts/part.json", "parts/part", "./parts/part.json"] {
-            assert_eq!(folder.load(reference).unwrap().name, "inner", "{reference}");
+            assert_eq!(
+                folder
+                    .load(&TenantId::default_tenant(), reference)
+                    .unwrap()
+                    .name,
+                "inner",
+                "{reference}"
+            );
         }
     }
 
@@ -120,13 +127,20 @@ mod tests {
             "parts",
             "parts/none",
         ] {
-            let error = folder.load(reference).unwrap_err().to_string();
+            let error = folder
+                .load(&TenantId::default_tenant(), reference)
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.starts_with(&format!("no workflow `{reference}`: ")),
                 "{error}"
             );
         }
-        assert!(folder.load("parts/broken").is_err());
+        assert!(
+            folder
+                .load(&TenantId::default_tenant(), "parts/broken")
+                .is_err()
+        );
     }
 
     #[cfg(unix)]
@@ -135,7 +149,10 @@ mod tests {
         let (outer, folder) = folder();
         let link = outer.path().join("flows/link.json");
         std::os::unix::fs::symlink(outer.path().join("secret.json"), link).unwrap();
-        let error = folder.load("link.json").unwrap_err().to_string();
+        let error = folder
+            .load(&TenantId::default_tenant(), "link.json")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("symbolic link"), "{error}");
     }
 }
