@@ -10,6 +10,7 @@
 //! An executor that is dropped from the cache is dropped after the lock is released: whatever its
 //! destructor does, it cannot hold up other calls.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -192,7 +193,8 @@ impl ExecutorCache {
     /// Keeps the executor of a registration, unless that was retired, and drops as many of the
     /// least recently used ones as the bounds ask for.
     pub(crate) fn keep(&self, registration: &Arc<Registration>, executor: Arc<dyn NodeExecutor>) {
-        let memory = executor.memory().as_u64();
+        // Somebody else's code: if it panics, the executor counts as one that holds nothing.
+        let memory = catch_unwind(AssertUnwindSafe(|| executor.memory().as_u64())).unwrap_or(0);
         let mut evicted = Vec::new();
         let replaced;
         let mut state = self.state.lock();
