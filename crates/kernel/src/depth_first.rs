@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use jackfield_types::{Items, NodeRole, NodeStatus};
+use jackfield_types::{Items, NodeRole};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
@@ -210,17 +210,7 @@ impl Execution {
         let Some(state) = self.deliveries.loops.get_mut(&node) else {
             return;
         };
-        let goes_on = self.nodes[node.get()]
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| {
-                outcome.status == NodeStatus::Success
-                    && outcome
-                        .outputs
-                        .main
-                        .get(1)
-                        .is_some_and(|items| !items.is_empty())
-            });
+        let goes_on = self.nodes[node.get()].begins_round();
         if goes_on {
             state.round = state.round.saturating_add(1);
         } else {

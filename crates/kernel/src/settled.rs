@@ -183,17 +183,7 @@ impl Execution {
     }
 
     fn settle_header(&mut self, node: NodeIndex, index: LoopIndex) {
-        let has_round = self.nodes[node.get()]
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| {
-                outcome.status == NodeStatus::Success
-                    && outcome
-                        .outputs
-                        .main
-                        .get(1)
-                        .is_some_and(|items| !items.is_empty())
-            });
+        let has_round = self.nodes[node.get()].begins_round();
         let rounds = self.loops[index.get()].round;
         if !has_round && rounds > 0 {
             return self.end_loop(node, index);

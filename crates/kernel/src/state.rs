@@ -102,6 +102,14 @@ impl NodeState {
         }
     }
 
+    /// Whether the node, a loop node, sent a round on its way.
+    pub(crate) fn begins_round(&self) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| {
+            let round = outcome.outputs.main.get(1);
+            outcome.status == NodeStatus::Success && round.is_some_and(|items| !items.is_empty())
+        })
+    }
+
     /// Makes the node ready for a run of its own or as a fallback, or to be passed over.
     pub(crate) fn begin_run(&mut self, phase: NodePhase) {
         self.phase = phase;
