@@ -6,7 +6,7 @@ use jackfield_definition::expression::{
 use jackfield_types::ErrorCode;
 use serde_json::json;
 
-use crate::support::{check, evaluate, item, roots};
+use crate::support::{evaluate, roots};
 
 #[test]
 fn templates_keep_the_type_of_one_expression_and_interpolate_otherwise() {
