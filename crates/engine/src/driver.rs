@@ -323,7 +323,7 @@ impl Driver {
             }
         }
         let loop_state = match plan.graph().node(node).role {
-            NodeRole::Loop => self.execution.loop_state(node).cloned(),
+            NodeRole::Loop => self.execution.loop_state(node).cloned().map(Box::new),
             NodeRole::Plain | NodeRole::Trigger => None,
         };
         // The expressions of a loop node see what the last round brought back.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use jackfield_kernel::{LoopState, NodeIndex, RunWith};
 use jackfield_plugin_api::{
     LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput, Scheduling,
@@ -25,7 +25,7 @@ pub(crate) struct Invocation {
     pub(crate) with: RunWith,
     pub(crate) scope: Scope,
     pub(crate) inputs: SmallVec<[Items; 1]>,
-    pub(crate) loop_state: Option<LoopState>,
+    pub(crate) loop_state: Option<Box<LoopState>>,
 }
 
 /// How an attempt ended.
@@ -135,32 +135,41 @@ impl Invocation {
     }
 
     /// Executes what was resolved.
+    ///
+    /// The future of the common case is kept below a kilobyte, up to which allocators are at their
+    /// fastest; what a load needs is allocated when there is one.
     pub(crate) fn execute(self, resolved: Resolved) -> BoxFuture<'static, Ended> {
-        Box::pin(async move {
-            let result = match resolved {
-                Resolved::Ready {
-                    registration,
-                    executor,
-                } => self.call(&registration, &*executor).await,
-                Resolved::Lazy(registration) => {
-                    let registry = &self.scope.running.engine.registry;
-                    match registry.load_executor(&registration).await {
-                        Ok(executor) => self.call(&registration, &*executor).await,
-                        Err(error) => Err(load_failure(error)),
-                    }
-                }
-                Resolved::Failed(failure) => Err(failure),
-            };
-            let Self {
-                node, run, attempt, ..
-            } = self;
-            Ended {
-                node,
-                run,
-                attempt,
-                result,
-            }
-        })
+        let (registration, executor) = match resolved {
+            Resolved::Ready {
+                registration,
+                executor,
+            } => (registration, executor),
+            Resolved::Lazy(registration) => return Box::pin(self.load_and_call(registration)),
+            Resolved::Failed(failure) => return Box::pin(ready(self.ended(Err(failure)))),
+        };
+        let future = async move {
+            let result = self.call(&registration, &*executor).await;
+            self.ended(result)
+        };
+        Box::pin(future)
+    }
+
+    async fn load_and_call(self, registration: Arc<Registration>) -> Ended {
+        let registry = &self.scope.running.engine.registry;
+        let result = match registry.load_executor(&registration).await {
+            Ok(executor) => self.call(&registration, &*executor).await,
+            Err(error) => Err(load_failure(error)),
+        };
+        self.ended(result)
+    }
+
+    fn ended(&self, result: Result<NodeOutput, Box<NodeFailure>>) -> Ended {
+        Ended {
+            node: self.node,
+            run: self.run,
+            attempt: self.attempt,
+            result,
+        }
     }
 
     async fn call(
