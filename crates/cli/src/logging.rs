@@ -1,6 +1,6 @@
 //! The log on standard error.
 
-use std::io;
+use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -25,7 +25,24 @@ pub(crate) fn start(filter: Option<&str>, stderr: Stream) -> Result<(), CliError
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(stderr.is_colored)
-        .with_writer(io::stderr)
+        .with_writer(|| Lossy(io::stderr()))
         .try_init()
         .map_err(|error| CliError::internal("the log cannot be started", &error))
+}
+
+/// Standard error, but that what cannot be written is lost: nobody reading the log is no reason to
+/// break off what is logged.
+struct Lossy(io::Stderr);
+
+impl Write for Lossy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Lost on purpose, see above.
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }

@@ -15,6 +15,7 @@ mod read;
 mod report;
 mod schema;
 mod source;
+mod unique_keys;
 mod workflow;
 
 pub use catalog::{Catalog, CatalogEntry, CatalogError};

@@ -12,6 +12,7 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::Diagnostics;
+use crate::unique_keys::UniqueKeys;
 
 /// How large a document may be.
 pub const MAX_DOCUMENT_SIZE: ByteSize = ByteSize::mib(64);
@@ -113,7 +114,7 @@ impl SourceText {
             return Err(finding.into());
         }
         self.measure()?;
-        serde_json::from_str(&self.text[self.json_start()..]).map_err(|error| {
+        let value = serde_json::from_str(&self.text[self.json_start()..]).map_err(|error| {
             let offset = self.offset_of(error.line(), error.column());
             let text = error.to_string();
             let reason = text
@@ -132,8 +133,27 @@ impl SourceText {
                     format!("not valid JSON: {reason}"),
                 )
             };
-            finding.at_span(offset..self.next_character(offset)).into()
-        })
+            Box::new(finding.at_span(offset..self.next_character(offset)))
+        })?;
+        self.refuse_repeated_keys()?;
+        Ok(value)
+    }
+
+    /// Refuses a key that is written twice in one object: what was written first would be lost.
+    fn refuse_repeated_keys(&self) -> Result<(), Box<Diagnostic>> {
+        let text = &self.text[self.json_start()..];
+        serde_json::from_str::<UniqueKeys>(text)
+            .map(drop)
+            .map_err(|error| {
+                let offset = self.offset_of(error.line(), error.column());
+                let text = error.to_string();
+                let reason = text
+                    .rsplit_once(" at line ")
+                    .map_or(&*text, |(reason, _)| reason);
+                let finding = Diagnostic::new(ErrorCode::INVALID_SYNTAX, reason)
+                    .with_hint("keep one of them; the other would be lost");
+                Box::new(finding.at_span(offset..self.next_character(offset)))
+            })
     }
 
     /// Where the character that begins at `offset` ends.

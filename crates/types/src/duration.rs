@@ -3,7 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::SpanRelativeTo;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -60,7 +60,8 @@ impl FromStr for Span {
     }
 }
 
-/// Reads a length of time: a bare number is milliseconds, else number and unit pairs.
+/// Reads a length of time: a bare number is milliseconds, else number and unit pairs. A day has 24
+/// hours.
 ///
 /// # Errors
 /// [`DurationParseError`] when it is neither, or is negative.
@@ -72,7 +73,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationParseError> {
     if let Ok(milliseconds) = trimmed.parse::<u64>() {
         return Ok(Duration::from_millis(milliseconds));
     }
-    let parsed: SignedDuration = trimmed.parse().map_err(|_| error())?;
+    let parsed: jiff::Span = trimmed.parse().map_err(|_| error())?;
+    let days = SpanRelativeTo::days_are_24_hours();
+    let parsed = parsed.to_duration(days).map_err(|_| error())?;
     Duration::try_from(parsed).map_err(|_| error())
 }
 
@@ -174,6 +177,10 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<Span>("\"1m 5s\"").unwrap(),
             Span::from_millis(65_000)
+        );
+        assert_eq!(
+            serde_json::from_str::<Span>("\"2d\"").unwrap(),
+            Span::from_millis(172_800_000)
         );
         for bad in ["-1", "\"soon\"", "\"-5s\"", "1e300", "null"] {
             assert!(serde_json::from_str::<Span>(bad).is_err(), "{bad}");

@@ -144,7 +144,7 @@ impl<'a> Machine<'a> {
                 Ok(value)
             }
             Node::Root(root) => self.root(root),
-            Node::Binding(name) => Ok(self.roots.binding(name).map_or(Val::Undefined, Val::from)),
+            Node::Binding(name) => self.binding(name),
             Node::Call {
                 function,
                 arguments,

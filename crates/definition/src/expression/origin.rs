@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use jackfield_types::ErrorCode;
 
 use super::error::Stop;
 use super::functions::Outcome;
@@ -61,6 +62,22 @@ impl<'a> Machine<'a> {
                 let name = self.eval(name)?;
                 let name = self.text_of(&name)?;
                 Ok(self.environment(&name))
+            }
+        }
+    }
+
+    /// A name that the caller binds. Where nobody binds them, `$item` is the current item and
+    /// `$index` its place.
+    pub(super) fn binding(&mut self, name: &str) -> Outcome<'a> {
+        if let Some(bound) = self.roots.binding(name) {
+            return Ok(Val::from(bound));
+        }
+        match (name, self.roots.item()) {
+            ("$item", Some(item)) => Ok(Val::Map(Map::Json(item.json()))),
+            ("$index", Some(_)) => Ok(Val::count(self.roots.item_index())),
+            _ => {
+                let message = format!("there is no `{name}` here");
+                Err(Stop::new(ErrorCode::EXPRESSION_REFERENCE, message))
             }
         }
     }

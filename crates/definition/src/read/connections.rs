@@ -195,7 +195,7 @@ fn port(
 }
 
 fn is_target(value: &Value) -> bool {
-    value.is_string() || value.get("node").is_some()
+    value.is_string() || value.is_number() || value.get("node").is_some()
 }
 
 impl Source<'_> {
@@ -253,6 +253,15 @@ impl Source<'_> {
                 self.add(step, target, place, reader, read);
                 return;
             }
+            Value::Number(number) => {
+                let target = Target {
+                    to: &number.to_string(),
+                    kind: None,
+                    fields: None,
+                };
+                self.add(step, target, place, reader, read);
+                return;
+            }
             Value::Object(fields) => fields,
             other => {
                 let message = format!("the target of a connection cannot be {}", describe(other));
@@ -277,6 +286,14 @@ impl Source<'_> {
                     fields: Some(fields),
                 };
                 self.add(step, target, place, reader, read);
+            }
+            Some(Value::Number(number)) => {
+                let to = &number.to_string();
+                let kind = reader.text(fields, place, "type");
+                let port = reader.text(fields, place, "port");
+                let kind = kind.or(port);
+                let fields = Some(fields);
+                self.add(step, Target { to, kind, fields }, place, reader, read);
             }
             Some(other) => reader.unexpected(place, "node", other, "the id or name of a node"),
             None => {

@@ -113,6 +113,8 @@ fn what_goes_wrong_while_evaluating_has_its_code() {
         ("{a: [$json.nope * 2]}", "NUMBER_ERROR"),
         ("$('Nobody').first().json.a", "EXPRESSION_REFERENCE"),
         ("$steps.nobody.output", "EXPRESSION_REFERENCE"),
+        ("$acc ?? 'none'", "EXPRESSION_REFERENCE"),
+        ("$key", "EXPRESSION_REFERENCE"),
         ("$json.qty.trim()", "WRONG_TYPE"),
         ("$input", "WRONG_TYPE"),
         ("$('fetch')", "WRONG_TYPE"),

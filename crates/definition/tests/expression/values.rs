@@ -155,7 +155,6 @@ fn paths_read_the_data_and_nothing_else() {
         ("$itemIndex", json!(0)),
         ("$runIndex", json!(1)),
         ("$item.price + $index", json!(7)),
-        ("$acc ?? 'none'", json!("none")),
         ("$binary.data", json!(null)),
         ("$if($json.ok, 'y', 'n')", json!("y")),
         ("$ifEmpty($json.empty, 'd')", json!("d")),

@@ -276,3 +276,21 @@ fn findings_are_written_as_json_with_their_places() {
     );
     insta::assert_json_snapshot!(error.unwrap_err());
 }
+
+#[test]
+fn a_key_that_is_written_twice_is_refused_where_it_stands() {
+    let error =
+        plan("{\"nodes\": [\n  { \"id\": \"a\", \"id\": \"b\", \"nodeType\": \"transform\" }\n]}");
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains(":2:"), "{text}");
+    assert!(text.contains("the key `id` is written twice"), "{text}");
+}
+
+#[test]
+fn ids_that_are_numbers_can_be_named_as_numbers() {
+    let text = r#"{"nodes": [
+        { "id": 1, "nodeType": "no-op" }, { "id": 2, "nodeType": "no-op" },
+        { "id": 3, "nodeType": "no-op" }
+    ], "connections": { "1": { "main": [[2]] }, "2": { "main": [[{ "node": 3 }]] } }}"#;
+    assert_eq!(plan(text).err().map(|error| error.to_string()), None);
+}

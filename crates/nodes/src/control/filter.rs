@@ -10,8 +10,8 @@ use crate::declaration::{declare, example, tags};
 pub(crate) struct Filter;
 
 const DOCUMENTATION: &str = "\
-Items for which the condition holds leave by the output `kept` (0), the others by `discarded` (1), which \
-may be left unconnected. The order of the items is kept. The parameters are those of `condition`.";
+Items for which the condition holds go on, in their order; the others do not. Use `condition` where both \
+are wanted. The parameters are those of `condition`.";
 
 impl NodeType for Filter {
     type Params = Predicate;
@@ -20,12 +20,12 @@ impl NodeType for Filter {
         NodeTypeMetadata {
             documentation: DOCUMENTATION.to_owned(),
             tags: tags(&["where", "select", "discard"]),
-            ports: Ports::with_outputs(&["kept", "discarded"]),
+            ports: Ports::with_outputs(&["kept"]),
             examples: vec![example(
                 "Keep what is in stock",
                 json!({"condition": "$json.stock"}),
                 json!([[{"sku": "a", "stock": 3}, {"sku": "b", "stock": 0}, {"sku": "c"}]]),
-                json!([[{"sku": "a", "stock": 3}], [{"sku": "b", "stock": 0}, {"sku": "c"}]]),
+                json!([[{"sku": "a", "stock": 3}]]),
             )],
             ..declare(
                 "filter",
@@ -36,8 +36,8 @@ impl NodeType for Filter {
     }
 
     async fn run(&self, call: TypedCall<'_, Predicate>) -> Result<NodeOutput, NodeError> {
-        let (kept, discarded) = part(&call)?;
-        Ok(NodeOutput::ports([kept, discarded]))
+        let (kept, _) = part(&call)?;
+        Ok(NodeOutput::items(kept))
     }
 
     fn check(&self, params: &Predicate) -> Vec<ValidationIssue> {

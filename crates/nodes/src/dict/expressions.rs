@@ -15,7 +15,12 @@ fn evaluate(
     let (key, index) = (Value::from(key.as_str()), Value::from(index));
     arguments.evaluate(
         expression,
-        &[("$item", value), ("$key", &key), ("$index", &index)],
+        &[
+            ("$item", value),
+            ("$value", value),
+            ("$key", &key),
+            ("$index", &index),
+        ],
     )
 }
 

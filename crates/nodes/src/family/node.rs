@@ -125,6 +125,9 @@ fn at_item(error: NodeError, index: usize, made: Vec<Item>) -> NodeError {
         return NodeError::Params(issues);
     }
     error.with(|failure| {
+        if index > 0 {
+            failure.message.push_str(&format!(", for item {index}"));
+        }
         failure
             .details
             .get_or_insert_with(|| serde_json::json!({ "item": index }));

@@ -19,8 +19,8 @@ pub(super) struct Guard {
 /// A host that may not be reached.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{host}` is not on the public internet; the operator may allow it with the setting `private-networks` or \
-     `allowed-hosts` of HTTP"
+    "`{host}` is not on the public internet; whoever runs this may allow it: `--allow-private-network`, or the \
+     settings `private-networks` and `allowed-hosts` of HTTP"
 )]
 pub(super) struct Forbidden {
     host: String,
