@@ -354,7 +354,8 @@ impl Driver {
         };
         let resolved = invocation.resolve();
         // On the driver's own thread a time limit cannot cut off what computes.
-        let runs_here = (is_alone && spec.timeout.is_none())
+        let has_limit = spec.timeout.is_some() || self.deadline.is_some();
+        let runs_here = (is_alone && !has_limit)
             || match &resolved {
                 Resolved::Ready { executor, .. } => Invocation::runs_inline(&**executor),
                 Resolved::Lazy(_) | Resolved::Failed(_) => true,

@@ -95,16 +95,26 @@ impl Scope {
             scope: self,
             list: &self.input,
             item,
+            made_from: Some(item),
             bindings,
         }
     }
 
     /// What a condition sees for one item of what its node gives.
-    pub(crate) fn at_output<'a>(&'a self, list: &'a [Item], item: usize) -> At<'a> {
+    pub(crate) fn at_output<'a>(&'a self, list: &'a Items, item: usize) -> At<'a> {
+        let source = list.get(item).and_then(Item::source);
+        let made_from = if Arc::ptr_eq(list, &self.input) {
+            Some(item)
+        } else {
+            source
+                .filter(|source| source.input == 0)
+                .map(|source| source.item as usize)
+        };
         At {
             scope: self,
             list,
             item,
+            made_from,
             bindings: &[],
         }
     }
@@ -115,6 +125,8 @@ pub(crate) struct At<'a> {
     scope: &'a Scope,
     list: &'a [Item],
     item: usize,
+    /// The item of the scope's input that the current one is, or was made from.
+    made_from: Option<usize>,
     bindings: &'a [(&'a str, &'a Value)],
 }
 
@@ -134,7 +146,9 @@ impl At<'_> {
                 .map_or(&[], |items| items.as_slice()),
             outputs: &found.outputs.main,
             status: found.status,
-            paired: found.paired.get(self.item).and_then(Option::as_ref),
+            paired: self
+                .made_from
+                .and_then(|item| found.paired.get(item)?.as_ref()),
         })
     }
 }

@@ -5,28 +5,10 @@ use super::text::line;
 
 const LONGEST_NAME: usize = 24;
 
-/// The name of a `main` output, if the node has several.
+/// The name of a `main` output, if the node has several, short enough for a table.
 pub(crate) fn output_name(node: &PlanNode, index: usize) -> Option<String> {
-    let Some(entry) = node
-        .entry
-        .as_ref()
-        .or(node.fallback.as_ref().map(|one| &one.entry))
-    else {
-        return (index > 0).then(|| index.to_string());
-    };
-    let names = &entry.metadata().ports.outputs;
-    match node.output_count {
-        Some(1) => None,
-        // Outputs whose number a parameter says come first and have no names.
-        Some(count) => {
-            let dynamic = count.saturating_sub(names.len());
-            let name = index
-                .checked_sub(dynamic)
-                .and_then(|place| names.get(place));
-            Some(name.map_or_else(|| index.to_string(), |name| line(name, LONGEST_NAME)))
-        }
-        None => Some(index.to_string()),
-    }
+    node.output_name(index)
+        .map(|name| line(&name, LONGEST_NAME))
 }
 
 /// How many items left by each port: `3`, or `true: 2, false: 1`, with the `error` port last.

@@ -97,6 +97,26 @@ pub struct PlanNode {
     pub position: Option<(f64, f64)>,
 }
 
+impl PlanNode {
+    /// The name of a `main` output, if the node has several. Outputs whose number a parameter says
+    /// come first and have no names but their places.
+    pub fn output_name(&self, index: usize) -> Option<String> {
+        let fallback = self.fallback.as_ref().map(|fallback| &fallback.entry);
+        let Some(entry) = self.entry.as_ref().or(fallback) else {
+            return (index > 0).then(|| index.to_string());
+        };
+        let names = &entry.metadata().ports.outputs;
+        let name = match self.output_count {
+            Some(1) => return None,
+            Some(count) => index
+                .checked_sub(count.saturating_sub(names.len()))
+                .and_then(|place| names.get(place)),
+            None => None,
+        };
+        Some(name.cloned().unwrap_or_else(|| index.to_string()))
+    }
+}
+
 /// What runs in a failed node's place.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ use jackfield_kernel::{NodeIndex, Output};
 use jackfield_types::NodeRole;
 use serde_json::{Value, json};
 
-use super::{Plan, PlanConnection, PlanNode};
+use super::{Plan, PlanConnection};
 
 /// How much of a name is drawn.
 const LONGEST_LABEL: usize = 80;
@@ -168,7 +168,7 @@ impl Plan {
         let from = self.node(one.from);
         let output = match one.output {
             Output::Error => Some("error".to_owned()),
-            Output::Main(index) => output_name(from, usize::from(index)),
+            Output::Main(index) => from.output_name(usize::from(index)),
         };
         let input = (self.graph.input_count(one.to) > 1).then(|| format!("to input {}", one.input));
         let condition = one
@@ -178,28 +178,6 @@ impl Plan {
         let parts: Vec<String> = [output, input, condition].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
-}
-
-/// The name of an output, if the node has several.
-fn output_name(node: &PlanNode, index: usize) -> Option<String> {
-    let count = node.output_count.filter(|count| *count != 1);
-    let Some(entry) = node
-        .entry
-        .as_ref()
-        .or(node.fallback.as_ref().map(|one| &one.entry))
-    else {
-        return (index > 0).then(|| index.to_string());
-    };
-    let names = &entry.metadata().ports.outputs;
-    let (count, several) = match count {
-        Some(count) => (count, true),
-        None => (names.len(), node.output_count.is_none()),
-    };
-    let fixed = index.checked_sub(count.saturating_sub(names.len()));
-    let name = fixed
-        .filter(|_| node.output_count.is_some())
-        .and_then(|place| names.get(place));
-    several.then(|| name.cloned().unwrap_or_else(|| index.to_string()))
 }
 
 fn output_json(output: Output) -> Value {

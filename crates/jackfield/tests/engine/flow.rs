@@ -276,3 +276,20 @@ async fn an_expression_that_data_made_reads_its_item_and_nothing_else() {
     // What data says is data: the text is truthy, and nobody evaluates it.
     assert_eq!((kept.main[0].len(), report.failure), (1, None));
 }
+
+#[tokio::test]
+async fn conditions_know_which_item_of_an_earlier_node_an_item_was_made_from() {
+    let mut document = workflow(
+        &[
+            ("start", "trigger.manual", json!({})),
+            ("kept", "filter", json!({ "condition": "$json.n > 1" })),
+            ("last", "no-op", json!({})),
+        ],
+        &[("start", 0, "kept", 0)],
+    );
+    let target = json!({ "node": "last", "condition": "$('start').item.json.n == 3" });
+    document["connections"]["kept"] = json!({ "main": [[target]] });
+    let input = json!([{ "n": 1 }, { "n": 2 }, { "n": 3 }]);
+    let report = run(&engine(&[]), &document, &input).await;
+    assert_eq!(output(&report), json!([{ "n": 3 }]));
+}
