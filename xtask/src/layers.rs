@@ -68,6 +68,11 @@ const LAYERS: &[Layer] = &[
         forbidden: ADAPTED,
     },
     Layer {
+        name: "jackfield-tenancy",
+        below: &["jackfield-types", "jackfield-definition"],
+        forbidden: ADAPTED,
+    },
+    Layer {
         name: "jackfield-engine",
         below: &[
             "jackfield-types",
@@ -75,6 +80,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-tenancy",
         ],
         forbidden: ADAPTED,
     },
@@ -95,6 +101,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-tenancy",
             "jackfield-engine",
             "jackfield-nodes",
         ],
@@ -113,6 +120,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-tenancy",
             "jackfield-engine",
         ],
         forbidden: FOR_EDGES,

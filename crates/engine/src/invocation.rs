@@ -197,6 +197,7 @@ impl Invocation {
             }),
             cancellation: &running.cancellation,
             workflows: &**running,
+            grants: &jackfield_plugin_api::OpenGrants,
         };
         let parameters = CallParameters {
             scope: &self.scope,

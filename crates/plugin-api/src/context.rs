@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jackfield_types::{ExecutionId, Items, NodeName, NodeTypeId, Object, OnError, TenantId};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Parameters, WorkflowRunner};
+use crate::{Grants, Parameters, WorkflowRunner};
 
 /// One call of a node: where it stands, what came in, and its parameters.
 #[derive(Clone, Copy)]
@@ -49,6 +49,8 @@ pub struct NodeContext<'a> {
     pub cancellation: &'a CancellationToken,
     /// Runs other workflows.
     pub workflows: &'a dyn WorkflowRunner,
+    /// What the tenant lets the call reach.
+    pub grants: &'a dyn Grants,
 }
 
 impl NodeContext<'_> {

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use jackfield_types::{ErrorCode, FailureClass, NodeFailure, ValidationIssue};
+use jackfield_types::{ErrorCode, FailureClass, ItemFailure, NodeFailure, ValidationIssue};
 use serde_json::Value;
 
 use crate::NodeOutput;
@@ -43,6 +43,9 @@ pub struct Failure {
     pub details: Option<Value>,
     /// What had been produced when it failed.
     pub partial: Option<NodeOutput>,
+    /// The items of the first input that failed, in their order, when the node went through all
+    /// of them; `partial` is what the others gave.
+    pub failed_items: Vec<ItemFailure>,
     /// What caused it.
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -57,6 +60,7 @@ impl Failure {
             retry_after: None,
             details: None,
             partial: None,
+            failed_items: Vec::new(),
             source: None,
         }
     }
@@ -124,6 +128,7 @@ impl NodeError {
                 data.retry_after = failure.retry_after;
                 data.details = failure.details;
                 data.partial = failure.partial.map(|output| output.outputs);
+                data.failed_items = failure.failed_items;
             }
             Self::Params(issues) => data.issues = issues,
             Self::Cancelled => {}

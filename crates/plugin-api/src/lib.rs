@@ -43,6 +43,7 @@
 mod context;
 mod error;
 mod executor;
+mod grants;
 mod node_type;
 mod output;
 mod parameters;
@@ -51,6 +52,7 @@ mod workflows;
 pub use context::{LoopFrame, NodeCall, NodeContext};
 pub use error::{Failure, NodeError};
 pub use executor::{NodeExecutor, Scheduling};
+pub use grants::{Grants, OpenGrants};
 pub use node_type::{NodeType, TypedCall};
 pub use output::NodeOutput;
 pub use parameters::{Expr, Parameters, Prepared};

@@ -173,6 +173,7 @@ impl StaticCall {
             }),
             cancellation: &CancellationToken::new(),
             workflows: &self.workflows,
+            grants: &jackfield_plugin_api::OpenGrants,
         };
         let call = NodeCall {
             context: &context,

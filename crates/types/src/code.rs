@@ -26,8 +26,12 @@ macro_rules! codes {
 codes! {
     /// The execution or the node was cancelled.
     CANCELLED;
+    /// So many calls of a node type failed that none is made for a while.
+    CIRCUIT_OPEN;
     /// A connection leads from or to a node or port that is not there.
     CONNECTION_INVALID;
+    /// A secret that a node or an expression needs is not there.
+    CREDENTIAL_MISSING;
     /// The dependencies of a node type form a cycle.
     DEPENDENCY_CYCLE;
     /// A node type that another one depends on is not registered.
@@ -44,6 +48,8 @@ codes! {
     HTTP_STATUS;
     /// The input is not what the command, node or format takes.
     INVALID_INPUT;
+    /// A policy breaks a rule of its format, or contradicts itself.
+    INVALID_POLICY;
     /// The metadata of a node type breaks a rule.
     INVALID_METADATA;
     /// A parameter has the wrong type or value, or a required one is missing.
@@ -56,6 +62,8 @@ codes! {
     LIMIT_EXCEEDED;
     /// The loader of a lazy executor reported an error.
     LOAD_FAILED;
+    /// A workflow or policy is probably not meant as it is written.
+    LIKELY_MISTAKE;
     /// A loop node has nothing that leads back to it, or its outputs are mixed up.
     LOOP_INVALID;
     /// An expression or a node needed a field that an item does not have.
@@ -66,6 +74,12 @@ codes! {
     NETWORK_FORBIDDEN;
     /// Arithmetic went out of the range of numbers, divided by zero, or gave no number.
     NUMBER_ERROR;
+    /// A node gave more than the policy of its tenant lets it.
+    OUTPUT_TOO_LARGE;
+    /// The executor of a node type broke off so often that it is not called any more.
+    QUARANTINED;
+    /// The tenant has used up what its policy gives it.
+    QUOTA_EXCEEDED;
     /// A node raised an error on purpose.
     STOPPED;
     /// The tenant may not use this node type.
@@ -80,6 +94,8 @@ codes! {
     UNKNOWN_NODE_TYPE;
     /// The node type is known, but not in a version that was asked for.
     UNKNOWN_VERSION;
+    /// Nothing can ever reach a node, or what it gives goes nowhere.
+    UNUSED_NODE;
     /// An expression uses a part of JavaScript that is not evaluated natively.
     UNSUPPORTED_EXPRESSION;
     /// The connections of a workflow form a cycle that goes through no loop node.

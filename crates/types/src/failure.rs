@@ -42,9 +42,28 @@ pub struct NodeFailure {
     /// What was wrong with the parameters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<ValidationIssue>,
-    /// What had been produced when it failed.
+    /// What had been produced when it failed. With `failed_items`: what the other items gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<Outputs>,
+    /// The items of the first input that failed, in their order, when the node works item by item
+    /// and went through all of them. Empty: it failed as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_items: Vec<ItemFailure>,
+}
+
+/// Why one item of a node that works item by item failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemFailure {
+    /// Its place in the first input.
+    pub item: u32,
+    /// What it is.
+    pub code: ErrorCode,
+    /// What it is, for people.
+    pub message: String,
+    /// The status of a protocol such as HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 impl NodeFailure {
@@ -59,6 +78,7 @@ impl NodeFailure {
             details: None,
             issues: Vec::new(),
             partial: None,
+            failed_items: Vec::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod item;
 mod metadata;
 mod name;
 mod outputs;
+mod policy;
 mod recovery;
 mod result;
 mod secret;
@@ -20,16 +21,20 @@ mod version;
 
 pub use code::ErrorCode;
 pub use duration::{DurationParseError, Span, format_duration, parse_duration};
-pub use failure::{FailureClass, NodeFailure, Severity, ValidationIssue};
+pub use failure::{FailureClass, ItemFailure, NodeFailure, Severity, ValidationIssue};
 pub use id::{ExecutionId, IdError};
 pub use item::{Item, ItemSource, Items};
 pub use metadata::{
     Dependency, DynamicOutputs, Example, MetadataError, NodeRole, NodeTypeMetadata, Ports,
     VariableAccess,
 };
-pub use name::{NameError, NodeId, NodeName, NodeTypeId, TenantId};
+pub use name::{NameError, NodeId, NodeName, NodeTypeId, TenantId, UserId};
 pub use outputs::{Outputs, VariableWrite};
-pub use recovery::{Backoff, OnError, RecoveryStrategy, RetryPolicy, Strategy};
+pub use policy::{
+    Capability, CircuitBreaker, DataIsolation, FilterAction, OutputFilter, Policy, Quotas,
+    WhenExceeded,
+};
+pub use recovery::{Backoff, Compensation, OnError, RecoveryStrategy, RetryPolicy, Strategy};
 pub use result::{NodeResult, NodeStatus, RecoveryApplied};
 pub use secret::Secret;
 pub use size::{ByteSize, ByteSizeError};

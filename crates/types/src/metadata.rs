@@ -3,7 +3,7 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{NodeTypeId, Object};
+use crate::{Capability, NodeTypeId, Object};
 
 /// What a node type says of itself. Everything that is shown, searched, validated or planned
 /// about it comes from here.
@@ -55,6 +55,10 @@ pub struct NodeTypeMetadata {
     /// What it does with the execution's variables.
     #[serde(default, skip_serializing_if = "VariableAccess::is_none")]
     pub variables: VariableAccess,
+    /// What it reaches outside itself. A tenant whose policy does not grant all of it may not use
+    /// the node type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
     /// Examples that are run by tests and shown in the documentation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Example>,
@@ -228,6 +232,7 @@ impl NodeTypeMetadata {
             ports: Ports::default(),
             role: NodeRole::Plain,
             variables: VariableAccess::None,
+            capabilities: Vec::new(),
             examples: Vec::new(),
         }
     }

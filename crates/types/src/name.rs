@@ -26,6 +26,16 @@ pub enum NameError {
         /// The bytes that were given.
         length: usize,
     },
+    /// It begins or ends as its kind may not, or holds `..`.
+    #[error(
+        "a {kind} begins and ends with a letter or digit and has no two dots in a row, unlike `{text}`"
+    )]
+    Shape {
+        /// What was named.
+        kind: &'static str,
+        /// What was given.
+        text: String,
+    },
     /// A character that its kind may not have.
     #[error("a {kind} is made of {allowed}, not {character:?}")]
     Character {
@@ -40,6 +50,9 @@ pub enum NameError {
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $limit:literal, $allowed:literal, $check:expr) => {
+        name!($(#[$doc])* $name, $kind, $limit, $allowed, $check, |_| true);
+    };
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $limit:literal, $allowed:literal, $check:expr, $shape:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
@@ -59,6 +72,10 @@ macro_rules! name {
                 }
                 if let Some(character) = text.chars().find(|c| !check(*c)) {
                     return Err(NameError::Character { kind: $kind, allowed: $allowed, character });
+                }
+                let shape: fn(&str) -> bool = $shape;
+                if !shape(text) {
+                    return Err(NameError::Shape { kind: $kind, text: text.to_owned() });
                 }
                 Ok(Self(text.into()))
             }
@@ -179,12 +196,32 @@ name!(
 
 name!(
     /// On whose behalf something runs.
+    ///
+    /// Lower case only, and no name that a file system or a database could read as anything else:
+    /// two tenants never look alike, and never share a file.
     TenantId,
     "tenant",
     128,
-    "ASCII letters, digits and `. _ -`",
-    |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+    "lower-case ASCII letters, digits and `. _ -`",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
+    |text| is_bounded_by_alphanumerics(text) && !text.contains("..")
 );
+
+name!(
+    /// Who acts for a tenant.
+    UserId,
+    "user",
+    256,
+    "ASCII letters, digits and `. _ - + @ :`",
+    |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | ':')
+);
+
+fn is_bounded_by_alphanumerics(text: &str) -> bool {
+    let bounds = [text.chars().next(), text.chars().next_back()];
+    bounds
+        .iter()
+        .all(|bound| bound.is_some_and(|c| c.is_ascii_alphanumeric()))
+}
 
 impl TenantId {
     /// The tenant of an engine that has only one.
@@ -224,6 +261,30 @@ mod tests {
             NodeId::parse(&"x".repeat(2000)),
             Err(NameError::TooLong { .. })
         ));
+    }
+
+    #[test]
+    fn a_tenant_is_no_path_and_looks_like_no_other() {
+        for text in ["acme", "acme-2", "a.b_c", "0190f5e2-1111"] {
+            assert!(TenantId::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "..",
+            "a/..",
+            "a..b",
+            "-a",
+            "a.",
+            "Acme",
+            "acme ",
+            "acm\u{435}",
+            "a/b",
+            "a'b",
+            "a\0",
+        ] {
+            assert!(TenantId::parse(text).is_err(), "{text:?}");
+        }
     }
 
     fn assert_text(error: &NameError, expected: &str) {

@@ -3,8 +3,9 @@ use std::num::NonZeroU32;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use crate::{ErrorCode, NodeTypeId, Span};
+use crate::{ErrorCode, NodeTypeId, Object, Span, VersionSelector};
 
 /// How the wait between attempts grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -114,7 +115,7 @@ struct RecoveryDetails {
 impl<'de> Deserialize<'de> for RecoveryStrategy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let value = serde_json::Value::deserialize(deserializer)?;
+        let value = Value::deserialize(deserializer)?;
         if value.is_string() {
             let strategy = Strategy::deserialize(value).map_err(D::Error::custom)?;
             return Ok(Self {
@@ -144,6 +145,37 @@ impl JsonSchema for RecoveryStrategy {
     }
 }
 
+/// What undoes what a node did, when the execution fails after it.
+///
+/// It runs with what the node gave as its input, by itself and through the whole pipeline, and
+/// is recovered by its own policy and strategy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Compensation {
+    /// The node type that undoes it.
+    pub node_type: NodeTypeId,
+    /// In which version.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub type_version: VersionSelector,
+    /// Its parameters; templates see what the node gave as `$json` and `$input`.
+    #[serde(default = "no_parameters")]
+    pub parameters: Value,
+    /// How long an attempt may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// How it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<RetryPolicy>,
+    /// What is done about a failure that retrying did not mend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_recovery_strategy: Option<RecoveryStrategy>,
+}
+
+fn no_parameters() -> Value {
+    Value::Object(Object::new())
+}
+
 /// What happens when a node has failed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -155,4 +187,11 @@ pub enum OnError {
     ContinueErrorOutput,
     /// Its input items, each with an `error`, leave by the first `main` port.
     ContinueRegularOutput,
+}
+
+impl OnError {
+    /// Whether the execution goes on.
+    pub fn continues(self) -> bool {
+        self != Self::StopWorkflow
+    }
 }

@@ -107,6 +107,7 @@ impl Call {
             loop_frame: None,
             cancellation: &self.cancellation,
             workflows: &NoWorkflows,
+            grants: &jackfield_plugin_api::OpenGrants,
         };
         let parameters = Resolved {
             parameters: &self.parameters,

@@ -137,6 +137,7 @@ impl Scene {
             loop_frame: None,
             cancellation: &self.cancellation,
             workflows: &NoWorkflows,
+            grants: &jackfield_plugin_api::OpenGrants,
         }
     }
 

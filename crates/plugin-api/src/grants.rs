@@ -1,0 +1,45 @@
+use jackfield_types::{ErrorCode, Secret};
+use serde_json::Value;
+
+use crate::NodeError;
+
+/// What the tenant on whose behalf a call is made lets it reach. Implemented by hosts; nodes that
+/// reach outside themselves ask here first.
+pub trait Grants: Send + Sync {
+    /// Whether a host may be reached, at a port. To be asked for every request and every redirect.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] that names the rule.
+    fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError>;
+
+    /// Reads a secret of the tenant. Whatever comes out of the execution from then on is masked
+    /// where it holds the secret.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] when the policy does not grant it, [`NodeError::Permanent`] with the
+    /// code [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none.
+    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError>;
+
+    /// A new data filter that lets through what `filter` does, but no row of another tenant.
+    /// Under relaxed isolation it is the same filter.
+    fn isolate(&self, filter: &Value) -> Value;
+}
+
+/// The grants of a host without tenants: every host, no secrets, filters as they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenGrants;
+
+impl Grants for OpenGrants {
+    fn check_host(&self, _: &str, _: u16) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
+        let message = format!("no secret `{name}`: this host keeps none");
+        Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
+    }
+
+    fn isolate(&self, filter: &Value) -> Value {
+        filter.clone()
+    }
+}

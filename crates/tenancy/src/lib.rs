@@ -1,0 +1,10 @@
+//! Tenants: what each one may do, how much of it, and what is remembered of it.
+//!
+//! - `policy`: documents are read, checked and compiled; a compiled policy decides.
+//! - `tenancy`: `Tenancy` knows the policies in force; a `Tenant` is the handle through which
+//!   everything that belongs to one tenant is reached.
+//! - `isolation`: data filters that cannot be talked out of their tenant.
+//! - `admission`: quotas, and whose turn it is.
+//! - `usage`: what one execution has used up.
+//! - `redaction`: what may not come out, taken out before it is written or shown.
+//! - `audit`: the hash-chained trail of what was decided and done.
