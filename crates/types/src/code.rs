@@ -48,22 +48,22 @@ codes! {
     HTTP_STATUS;
     /// The input is not what the command, node or format takes.
     INVALID_INPUT;
-    /// A policy breaks a rule of its format, or contradicts itself.
-    INVALID_POLICY;
     /// The metadata of a node type breaks a rule.
     INVALID_METADATA;
     /// A parameter has the wrong type or value, or a required one is missing.
     INVALID_PARAMETERS;
+    /// A policy breaks a rule of its format, or contradicts itself.
+    INVALID_POLICY;
     /// The document is not valid JSON.
     INVALID_SYNTAX;
     /// The workflow breaks a rule of its format.
     INVALID_WORKFLOW;
+    /// A workflow or policy is probably not meant as it is written.
+    LIKELY_MISTAKE;
     /// A bound on size, depth, steps or count was passed.
     LIMIT_EXCEEDED;
     /// The loader of a lazy executor reported an error.
     LOAD_FAILED;
-    /// A workflow or policy is probably not meant as it is written.
-    LIKELY_MISTAKE;
     /// A loop node has nothing that leads back to it, or its outputs are mixed up.
     LOOP_INVALID;
     /// An expression or a node needed a field that an item does not have.
@@ -94,10 +94,10 @@ codes! {
     UNKNOWN_NODE_TYPE;
     /// The node type is known, but not in a version that was asked for.
     UNKNOWN_VERSION;
-    /// Nothing can ever reach a node, or what it gives goes nowhere.
-    UNUSED_NODE;
     /// An expression uses a part of JavaScript that is not evaluated natively.
     UNSUPPORTED_EXPRESSION;
+    /// Nothing can ever reach a node, or what it gives goes nowhere.
+    UNUSED_NODE;
     /// The connections of a workflow form a cycle that goes through no loop node.
     WORKFLOW_CYCLE;
     /// A value has the wrong type for what is done with it.
