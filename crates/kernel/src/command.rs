@@ -43,6 +43,11 @@ pub enum Command {
     },
     /// Break off all attempts that run: each is to end with `AttemptFailed`, code `CANCELLED` (or
     /// `TIMEOUT`), unless it has ended otherwise. Timers need not fire any more.
+    ///
+    /// This does not have to be the end: when the execution has failed, its
+    /// [compensations](crate::Graph::with_compensations) are run next. What broke the attempts off
+    /// must not break those off too, and no deadline of the execution applies to them; a
+    /// `CancelRequested` that comes then stops them.
     CancelRunning,
     /// Record that the execution ended: `ExecutionFinished`.
     Finish {

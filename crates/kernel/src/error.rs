@@ -54,6 +54,26 @@ pub enum GraphError {
     },
 }
 
+/// Why compensations do not fit a graph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompensationError {
+    /// There are 2³² nodes and compensations, or more.
+    #[error("too many compensations")]
+    TooMany,
+    /// A compensation undoes a node that is not there.
+    #[error("a compensation undoes a node that is not there")]
+    UnknownNode {
+        /// The place of the compensation in the list.
+        place: usize,
+    },
+    /// Two compensations undo the same node.
+    #[error("a node is undone by two compensations")]
+    Twice {
+        /// The node.
+        node: NodeIndex,
+    },
+}
+
 /// Why an event cannot have happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {

@@ -5,6 +5,7 @@ use jackfield_types::{Item, Items, Object};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
+use crate::compensation::{Compensating, Completed};
 use crate::depth_first::Deliveries;
 use crate::state::{Link, NodeState};
 use crate::variables::VariableGate;
@@ -43,7 +44,14 @@ pub struct Execution {
     running: usize,
     /// Why nothing new is started any more.
     pub(crate) stopping: Option<ExecutionStatus>,
-    cancel_ordered: bool,
+    /// Whether somebody asked that it end.
+    pub(crate) is_cancelled: bool,
+    /// What has completed and could have to be undone.
+    pub(crate) completed: FxHashMap<NodeIndex, Completed>,
+    pub(crate) completions: u64,
+    /// What undoes it, once the execution has failed.
+    pub(crate) compensating: Option<Box<Compensating>>,
+    pub(crate) cancel_ordered: bool,
     finish_ordered: bool,
     pub(crate) failed: Option<NodeIndex>,
     /// A node that ran as often as any may.
@@ -83,7 +91,7 @@ pub(crate) struct Order {
 impl Execution {
     /// An execution that has not started.
     pub fn new(graph: Arc<Graph>) -> Self {
-        let nodes = (0..graph.len())
+        let nodes = (0..graph.nodes.len())
             .map(|place| {
                 let incoming = graph.incoming(NodeIndex::new(place));
                 let waiting = incoming
@@ -109,6 +117,10 @@ impl Execution {
             ended: None,
             running: 0,
             stopping: None,
+            is_cancelled: false,
+            completed: FxHashMap::default(),
+            completions: 0,
+            compensating: None,
             cancel_ordered: false,
             finish_ordered: false,
             failed: None,
@@ -174,14 +186,24 @@ impl Execution {
             } => {
                 self.pass_over(*node, *reason, passes, at);
             }
-            EventKind::TimerFired { node, .. } => self.wake(*node),
-            EventKind::CancelRequested => self.stop(ExecutionStatus::Cancelled),
+            EventKind::TimerFired { node, .. } => {
+                // What an execution waited for when it failed does not matter any more.
+                if self.compensating.is_none() || self.graph.compensated(*node).is_some() {
+                    self.wake(*node);
+                }
+            }
+            EventKind::CancelRequested => {
+                self.is_cancelled = true;
+                self.stop_compensating();
+                self.stop(ExecutionStatus::Cancelled);
+            }
             EventKind::DeadlinePassed => self.stop(ExecutionStatus::TimedOut),
             EventKind::ExecutionFinished { status } => {
                 self.status = *status;
                 self.ended = Some(at);
             }
         }
+        self.compensate_if_failed();
         Ok(())
     }
 
@@ -198,53 +220,82 @@ impl Execution {
         if self.started.is_none() || self.ended.is_some() {
             return None;
         }
+        if self.compensating.is_some() {
+            return self.next_compensation();
+        }
         if self.stopping.is_some() {
-            if self.running > 0 {
-                let first = !self.cancel_ordered;
-                self.cancel_ordered = true;
-                return first.then_some(Command::CancelRunning);
-            }
-            return self.finish();
+            return self.break_off_or_finish();
         }
         while let Some(order) = self.queue.pop_front() {
             if let Some(command) = self.command(order) {
                 return Some(command);
             }
         }
-        let has_settled = match self.graph.law {
+        if self.has_settled() {
+            self.finish()
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn break_off_or_finish(&mut self) -> Option<Command> {
+        if self.running > 0 {
+            let first = !self.cancel_ordered;
+            self.cancel_ordered = true;
+            return first.then_some(Command::CancelRunning);
+        }
+        self.finish()
+    }
+
+    /// Whether nothing runs any more and nothing else is to start, compensations left aside.
+    pub(crate) fn has_settled(&self) -> bool {
+        if self.stopping.is_some() {
+            return self.running == 0;
+        }
+        match self.graph.law {
             Law::Settled => self.open == 0,
             Law::DepthFirst => self.deliveries.current.is_none(),
-        };
-        if has_settled { self.finish() } else { None }
+        }
     }
 
     /// Orders again what was under way when the events broke off: attempts that had started start
     /// once more under the same number, waits go on.
     pub fn resume(&mut self) {
         self.queue.clear();
-        for place in 0..self.graph.order().len() {
-            let node = self.graph.order()[place];
-            let state = &mut self.nodes[node.get()];
-            match state.phase {
-                NodePhase::Running { with } => {
-                    state.phase = NodePhase::Ready { with };
-                    self.running -= 1;
-                    self.enqueue(node);
-                }
-                NodePhase::Ready { .. }
-                | NodePhase::Passing { .. }
-                | NodePhase::Waiting
-                | NodePhase::Holding => self.enqueue(node),
-                NodePhase::Idle | NodePhase::Looping | NodePhase::Done => {}
-            }
-        }
         self.cancel_ordered = false;
         self.finish_ordered = false;
+        if self.compensating.is_some() {
+            return self.resume_compensation();
+        }
+        for place in 0..self.graph.order().len() {
+            self.resume_node(self.graph.order()[place]);
+        }
+    }
+
+    pub(crate) fn resume_node(&mut self, node: NodeIndex) {
+        let state = &mut self.nodes[node.get()];
+        match state.phase {
+            NodePhase::Running { with } => {
+                state.phase = NodePhase::Ready { with };
+                self.running -= 1;
+                self.enqueue(node);
+            }
+            NodePhase::Ready { .. }
+            | NodePhase::Passing { .. }
+            | NodePhase::Waiting
+            | NodePhase::Holding => self.enqueue(node),
+            NodePhase::Idle | NodePhase::Looping | NodePhase::Done => {}
+        }
     }
 
     /// Whether nothing new is started any more: it was cancelled, ran out of time, or failed fast.
+    /// While it compensates for that, compensations are started until it is cancelled.
     pub fn is_stopping(&self) -> bool {
-        self.stopping.is_some()
+        if self.compensating.is_some() {
+            self.has_stopped_compensating()
+        } else {
+            self.stopping.is_some()
+        }
     }
 
     /// Whether a node may run once more; stops the execution if it may not.
@@ -257,20 +308,28 @@ impl Execution {
         false
     }
 
-    fn finish(&mut self) -> Option<Command> {
+    pub(crate) fn finish(&mut self) -> Option<Command> {
         if self.finish_ordered {
             return None;
         }
         self.finish_ordered = true;
-        let status = self.stopping.unwrap_or(if self.failed.is_some() {
-            ExecutionStatus::Error
-        } else {
-            ExecutionStatus::Success
-        });
+        let status = match &self.compensating {
+            Some(compensating) => compensating.status,
+            None => self.status_at_end(),
+        };
         Some(Command::Finish { status })
     }
 
-    fn command(&mut self, order: Order) -> Option<Command> {
+    /// How the execution ends, if it ends now.
+    pub(crate) fn status_at_end(&self) -> ExecutionStatus {
+        self.stopping.unwrap_or(if self.failed.is_some() {
+            ExecutionStatus::Error
+        } else {
+            ExecutionStatus::Success
+        })
+    }
+
+    pub(crate) fn command(&mut self, order: Order) -> Option<Command> {
         let Order { node, run, attempt } = order;
         let state = &self.nodes[node.get()];
         if (state.run, state.attempt) != (run, attempt) {
@@ -333,30 +392,35 @@ impl Execution {
         let Some(state) = self.nodes.get(node.get()) else {
             return Err(ApplyError::UnknownNode { node: node.get() });
         };
-        let fits = match event {
-            EventKind::AttemptStarted {
-                run, attempt, with, ..
-            } => {
-                (*run, *attempt) == (state.run, state.attempt)
-                    && state.phase == NodePhase::Ready { with: *with }
-            }
-            EventKind::AttemptSucceeded { run, attempt, .. }
-            | EventKind::AttemptFailed { run, attempt, .. } => {
-                (*run, *attempt) == (state.run, state.attempt)
-                    && matches!(state.phase, NodePhase::Running { .. })
-            }
-            EventKind::NodeSkipped { run, reason, .. } => {
-                *run == state.run && state.phase == NodePhase::Passing { reason: *reason }
-            }
-            EventKind::TimerFired { run, attempt, .. } => {
-                (*run, *attempt) == (state.run, state.attempt)
-                    && matches!(state.phase, NodePhase::Waiting | NodePhase::Holding)
-            }
-            EventKind::ExecutionStarted { .. }
-            | EventKind::CancelRequested
-            | EventKind::DeadlinePassed
-            | EventKind::ExecutionFinished { .. } => true,
-        };
+        // Once an execution compensates, nothing else of it goes on; what it waited for may end.
+        let is_over = self.compensating.is_some()
+            && self.graph.compensated(node).is_none()
+            && !matches!(event, EventKind::TimerFired { .. });
+        let fits = !is_over
+            && match event {
+                EventKind::AttemptStarted {
+                    run, attempt, with, ..
+                } => {
+                    (*run, *attempt) == (state.run, state.attempt)
+                        && state.phase == NodePhase::Ready { with: *with }
+                }
+                EventKind::AttemptSucceeded { run, attempt, .. }
+                | EventKind::AttemptFailed { run, attempt, .. } => {
+                    (*run, *attempt) == (state.run, state.attempt)
+                        && matches!(state.phase, NodePhase::Running { .. })
+                }
+                EventKind::NodeSkipped { run, reason, .. } => {
+                    *run == state.run && state.phase == NodePhase::Passing { reason: *reason }
+                }
+                EventKind::TimerFired { run, attempt, .. } => {
+                    (*run, *attempt) == (state.run, state.attempt)
+                        && matches!(state.phase, NodePhase::Waiting | NodePhase::Holding)
+                }
+                EventKind::ExecutionStarted { .. }
+                | EventKind::CancelRequested
+                | EventKind::DeadlinePassed
+                | EventKind::ExecutionFinished { .. } => true,
+            };
         if fits {
             return Ok(());
         }
@@ -395,6 +459,9 @@ impl Execution {
     }
 
     pub(crate) fn settle(&mut self, node: NodeIndex) {
+        if self.graph.compensated(node).is_some() {
+            return self.settle_compensation(node);
+        }
         match self.graph.law {
             Law::Settled => self.settle_settled(node),
             Law::DepthFirst => self.settle_depth_first(node),
@@ -423,6 +490,10 @@ impl PartialEq for Execution {
             && self.ended == other.ended
             && self.running == other.running
             && self.stopping == other.stopping
+            && self.is_cancelled == other.is_cancelled
+            && self.completed == other.completed
+            && self.completions == other.completions
+            && self.compensating == other.compensating
             && self.failed == other.failed
             && self.exhausted == other.exhausted
     }

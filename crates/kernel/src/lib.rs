@@ -10,6 +10,7 @@
 //! which independent nodes end; and that of the n8n dialect, one delivery at a time, depth first.
 
 mod command;
+mod compensation;
 mod depth_first;
 mod error;
 mod event;
@@ -24,11 +25,13 @@ mod variables;
 mod view;
 
 pub use command::{Command, RunWith};
-pub use error::{ApplyError, GraphError};
+pub use compensation::CompensationResult;
+pub use error::{ApplyError, CompensationError, GraphError};
 pub use event::{Effects, Event, EventKind, ExecutionStatus, Pass, SkipReason};
 pub use execution::{Execution, LoopState};
 pub use graph::{
-    Connection, ConnectionIndex, FailureMode, Graph, Law, LoopIndex, NodeIndex, NodeSpec, Output,
+    CompensationSpec, Connection, ConnectionIndex, FailureMode, Graph, Law, LoopIndex, NodeIndex,
+    NodeSpec, Output,
 };
 pub use recovery::{RecoveryRules, retry_delay};
 pub use state::{InputSegment, NodePhase};

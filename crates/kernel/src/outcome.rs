@@ -61,8 +61,9 @@ impl Execution {
                 .unwrap_or_default(),
         };
         let wait = effects.and_then(|effects| effects.wait);
+        self.nodes[node.get()].outcome = Some(Box::new(outcome));
+        self.remember_completed(node);
         let state = &mut self.nodes[node.get()];
-        state.outcome = Some(Box::new(outcome));
         match wait {
             Some(delay) => {
                 state.phase = NodePhase::Holding;
@@ -78,7 +79,7 @@ impl Execution {
     }
 
     fn decide(&self, node: NodeIndex, failure: &NodeFailure, at: Timestamp) -> Decision {
-        if self.stopping.is_some() {
+        if self.is_stopping() {
             return Decision::Fail;
         }
         let state = &self.nodes[node.get()];
@@ -170,8 +171,9 @@ impl Execution {
             passes: passes.to_vec(),
         };
         self.nodes[node.get()].outcome = Some(Box::new(outcome));
+        self.remember_completed(node);
         // What was broken off because of another node's failure is not the cause.
-        if blocks && self.stopping.is_none() {
+        if blocks && self.stopping.is_none() && self.compensating.is_none() {
             let is_earlier =
                 |other: NodeIndex| self.graph.rank[node.get()] < self.graph.rank[other.get()];
             if self.failed.is_none_or(is_earlier) {

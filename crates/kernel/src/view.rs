@@ -62,9 +62,16 @@ impl Execution {
         match self.outcome(node) {
             Some(outcome) => outcome.status,
             None if self.ended.is_none() => NodeStatus::Pending,
+            None if self.is_left_alone(node) => NodeStatus::Skipped,
             None if self.failed.is_some() || self.stopping.is_some() => NodeStatus::Blocked,
             None => NodeStatus::Skipped,
         }
+    }
+
+    /// Whether a node is a compensation for which there was nothing to undo.
+    fn is_left_alone(&self, node: NodeIndex) -> bool {
+        // What is to be undone is handed over in lists, even if there is nothing in them.
+        self.graph.compensated(node).is_some() && self.nodes[node.get()].inputs.is_empty()
     }
 
     /// The items of each input of a node, for the run at hand or else the last one.
