@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::graph::CompensationSpec;
 use crate::{
-    Command, Execution, ExecutionStatus, InputSegment, Law, NodeIndex, NodePhase, RunWith,
+    Command, Execution, ExecutionStatus, Graph, InputSegment, Law, NodeIndex, NodePhase, RunWith,
 };
 
 /// What a node that can be undone gave when it last completed.
