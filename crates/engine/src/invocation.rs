@@ -74,7 +74,9 @@ impl Invocation {
                 )));
             }
         }
-        match engine.registry.try_executor(&registration) {
+        match engine
+            .registry
+            .try_executor(&registration, &self.scope.running.tenant) {
             Some(executor) => Resolved::Ready {
                 registration,
                 executor,
@@ -155,8 +157,9 @@ impl Invocation {
     }
 
     async fn load_and_call(self, registration: Arc<Registration>) -> Ended {
-        let registry = &self.scope.running.engine.registry;
-        let result = match registry.load_executor(&registration).await {
+        let running = &self.scope.running;
+        let registry = &running.engine.registry;
+        let result = match registry.load_executor(&registration, &running.tenant).await {
             Ok(executor) => self.call(&registration, &*executor).await,
             Err(error) => Err(load_failure(error)),
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jackfield_registry::Registry;
-use jackfield_types::ByteSize;
+use jackfield_types::{ByteSize, TenantId};
 
 use crate::sample::filled;
 
@@ -35,18 +35,21 @@ fn hits(criterion: &mut Criterion) {
     for size in SIZES {
         let registry = registry();
         let registered = filled(&registry, size);
+        let tenant = TenantId::default_tenant();
         for one in &registered {
-            registry.try_executor(one);
+            registry.try_executor(one, &tenant);
         }
         let mut random = 1;
         group.bench_function(BenchmarkId::new("hit", size), |bencher| {
-            bencher.iter(|| registry.try_executor(&registered[next(&mut random, size)]));
+            bencher.iter(|| registry.try_executor(&registered[next(&mut random, size)], &tenant));
         });
         group.bench_function(BenchmarkId::new("hit_all_threads", size), |bencher| {
             bencher.iter_custom(|iterations| {
                 on_all_threads(iterations, |mut random| {
                     for _ in 0..iterations {
-                        black_box(registry.try_executor(&registered[next(&mut random, size)]));
+                        black_box(
+                            registry.try_executor(&registered[next(&mut random, size)], &tenant),
+                        );
                     }
                 })
             });

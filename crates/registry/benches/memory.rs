@@ -11,6 +11,7 @@ use std::io::{self, Write};
 
 use futures_util::FutureExt;
 use jackfield_registry::Registry;
+use jackfield_types::TenantId;
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -27,10 +28,11 @@ fn main() -> io::Result<()> {
     let registry = Registry::new();
     let (registered, all) = left_behind(|| filled(&registry, COUNT));
     let scene = Scene::new();
+    let tenant = TenantId::default_tenant();
     let context = scene.context();
     let (called, ()) = left_behind(|| {
         for one in &all {
-            let executor = registry.try_executor(one).expect("it is not lazy");
+            let executor = registry.try_executor(one, &tenant).expect("it is not lazy");
             registry
                 .invoke(one, &*executor, scene.call(&context))
                 .now_or_never();

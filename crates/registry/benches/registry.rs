@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_registry::Registry;
-use jackfield_types::VersionSelector;
+use jackfield_types::{TenantId, VersionSelector};
 
 use crate::sample::{Noop, filled, metadata};
 use crate::scene::Scene;
@@ -81,6 +81,7 @@ fn invoke(criterion: &mut Criterion) {
     let scene = Scene::new();
     let context = scene.context();
     let call = scene.call(&context);
+    let tenant = TenantId::default_tenant();
     group.bench_function("bare_noop", |bencher| {
         bencher.iter(|| Noop.execute(call).now_or_never());
     });
@@ -88,7 +89,9 @@ fn invoke(criterion: &mut Criterion) {
         let one = &registered[0];
         bencher.iter(|| {
             let current = registry.current(one).expect("nobody unregisters it");
-            let executor = registry.try_executor(&current).expect("it is not lazy");
+            let executor = registry
+                .try_executor(&current, &tenant)
+                .expect("it is not lazy");
             registry.invoke(&current, &*executor, call).now_or_never()
         });
     });

@@ -75,7 +75,9 @@ impl Registry {
         let registration = self
             .resolve(&node_type, version)
             .map_err(|error| not_found(&error))?;
-        let executor = self.load_executor(&registration).await?;
+        let executor = self
+            .load_executor(&registration, call.context.tenant)
+            .await?;
         if call.parameters.is_static() {
             let source = call.parameters.source();
             let issues = parameters::check(&registration, source, &[], Some(&*executor));

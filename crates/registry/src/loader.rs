@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use jackfield_plugin_api::NodeExecutor;
+use jackfield_types::TenantId;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::registration::Source;
@@ -155,9 +156,13 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 impl Registry {
-    /// The executor of a registration, if nothing has to be loaded for it: out of the cache, or as
-    /// it was registered.
-    pub fn try_executor(&self, registration: &Arc<Registration>) -> Option<Arc<dyn NodeExecutor>> {
+    /// The executor of a registration for a tenant, if nothing has to be loaded for it: out of the
+    /// cache, or as it was registered.
+    pub fn try_executor(
+        &self,
+        registration: &Arc<Registration>,
+        _tenant: &TenantId,
+    ) -> Option<Arc<dyn NodeExecutor>> {
         let cached = registration.cache().find(registration);
         if cached.is_some() {
             tracing::debug!(
@@ -185,7 +190,7 @@ impl Registry {
         }
     }
 
-    /// The executor of a registration, loaded if need be. However many callers wait, it is loaded
+    /// The executor of a registration for a tenant, loaded if need be. However many callers wait, it is loaded
     /// once, and an error is given to all of them; the next call tries again.
     ///
     /// # Errors
@@ -193,8 +198,9 @@ impl Registry {
     pub async fn load_executor(
         &self,
         registration: &Arc<Registration>,
+        tenant: &TenantId,
     ) -> Result<Arc<dyn NodeExecutor>, LoadError> {
-        if let Some(executor) = self.try_executor(registration) {
+        if let Some(executor) = self.try_executor(registration, tenant) {
             return Ok(executor);
         }
         match registration.executor_source() {

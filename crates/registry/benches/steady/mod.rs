@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use jackfield_plugin_api::{BoxFuture, NodeExecutor};
 use jackfield_registry::{ExecutorLoader, LoaderError, Registration, Registry};
+use jackfield_types::TenantId;
 
 use crate::sample::{Noop, metadata};
 
@@ -41,6 +42,7 @@ pub(crate) fn hit_ratio(exponent: f64) -> HitRatio {
         })
         .collect();
     let whole = popularity[LOADABLE - 1];
+    let tenant = TenantId::default_tenant();
     let mut random = 1_u64;
     let mut call = || {
         for _ in 0..CALLS {
@@ -50,7 +52,7 @@ pub(crate) fn hit_ratio(exponent: f64) -> HitRatio {
             let point = (random >> 11) as f64 / (1_u64 << 53) as f64 * whole;
             let place = popularity.partition_point(|sum| *sum <= point);
             registry
-                .load_executor(&registered[place.min(LOADABLE - 1)])
+                .load_executor(&registered[place.min(LOADABLE - 1)], &tenant)
                 .now_or_never();
         }
         registry.cache().statistics().hits

@@ -6,7 +6,7 @@ use jackfield_registry::{Registration, Registry};
 use jackfield_types::ByteSize;
 use proptest::prelude::*;
 
-use crate::common::{Numbered, metadata, numbered};
+use crate::common::{Numbered, metadata, numbered, tenant};
 
 const NODE_TYPES: usize = 12;
 
@@ -110,7 +110,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Get(place) => {
-                    prop_assert!(registry.try_executor(&registered[place]).is_some());
+                    prop_assert!(registry.try_executor(&registered[place], tenant()).is_some());
                     model.get(place, sizes[place], entries, bytes);
                 }
                 Step::Peek(place) => {
@@ -147,10 +147,10 @@ proptest! {
 fn what_is_used_stays_and_what_is_not_goes() {
     let registry = Registry::builder().cache_entries(2).build();
     let all: Vec<_> = (0..3).map(|place| register(&registry, place, 1)).collect();
-    registry.try_executor(&all[0]);
-    registry.try_executor(&all[1]);
-    registry.try_executor(&all[0]);
-    registry.try_executor(&all[2]);
+    registry.try_executor(&all[0], tenant());
+    registry.try_executor(&all[1], tenant());
+    registry.try_executor(&all[0], tenant());
+    registry.try_executor(&all[2], tenant());
     assert_eq!(keys(&registry), ["n2", "n0"]);
     assert_eq!(registry.cache().statistics().evictions, 1);
 }
@@ -161,7 +161,7 @@ fn the_hit_ratio_counts_hits_among_all_lookups() {
     assert_eq!(registry.cache().statistics().hit_ratio(), 0.0);
     let one = register(&registry, 0, 1);
     for _ in 0..4 {
-        registry.try_executor(&one);
+        registry.try_executor(&one, tenant());
     }
     assert_eq!(registry.cache().statistics().hit_ratio(), 0.75);
 }
@@ -177,7 +177,7 @@ fn a_registry_drops_what_nobody_holds_any_more() {
     let one = registry
         .register_with_metadata("a", executor, metadata("a", "1.0.0"))
         .unwrap();
-    registry.try_executor(&one);
+    registry.try_executor(&one, tenant());
     drop(one);
     registry
         .replace_with_metadata("a", numbered(2), metadata("a", "1.0.0"))
@@ -192,7 +192,7 @@ fn a_registry_drops_what_nobody_holds_any_more() {
     let one = registry
         .register_with_metadata("b", executor, metadata("b", "1.0.0"))
         .unwrap();
-    registry.try_executor(&one);
+    registry.try_executor(&one, tenant());
     drop((one, registry));
     assert!(watch.upgrade().is_none());
 }
@@ -202,6 +202,6 @@ fn a_retired_executor_is_never_kept() {
     let registry = Registry::new();
     let old = register(&registry, 0, 1);
     register(&registry, 0, 1);
-    assert!(registry.try_executor(&old).is_some());
+    assert!(registry.try_executor(&old, tenant()).is_some());
     assert!(registry.cache().is_empty());
 }

@@ -1,7 +1,7 @@
 //! What all tests of the registry need: executors that know their number, and calls for them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jackfield_plugin_api::{
     BoxFuture, CancellationToken, Expr, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput,
@@ -14,6 +14,12 @@ use serde_json::Value;
 
 pub(crate) fn name(text: &str) -> NodeTypeId {
     NodeTypeId::parse(text).unwrap()
+}
+
+/// The tenant of calls that are made for nobody in particular.
+pub(crate) fn tenant() -> &'static TenantId {
+    static TENANT: LazyLock<TenantId> = LazyLock::new(TenantId::default_tenant);
+    &TENANT
 }
 
 pub(crate) fn version(text: &str) -> Version {

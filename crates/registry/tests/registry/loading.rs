@@ -11,7 +11,7 @@ use jackfield_types::ErrorCode;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::common::{Scene, metadata, number_of, numbered, version};
+use crate::common::{Scene, metadata, number_of, numbered, tenant, version};
 
 /// Loads when it is let, and does what the script says for that time: an error, a panic, or an
 /// executor with the number of the load.
@@ -74,7 +74,7 @@ async fn however_many_callers_wait_the_loader_runs_once() {
     let waiting: Vec<_> = (0..100)
         .map(|_| {
             let (registry, one) = (registry.clone(), Arc::clone(&one));
-            tokio::spawn(async move { registry.load_executor(&one).await.unwrap() })
+            tokio::spawn(async move { registry.load_executor(&one, tenant()).await.unwrap() })
         })
         .collect();
     loader.gate.add_permits(1);
@@ -101,7 +101,7 @@ async fn nothing_is_loaded_before_it_is_used() {
     let loader = Gated::open(|_| Ok(7));
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    assert!(registry.try_executor(&one).is_none());
+    assert!(registry.try_executor(&one, tenant()).is_none());
     one.check(&json!({}), &[]);
     registry.validate_all();
     registry.export();
@@ -126,7 +126,7 @@ async fn a_failed_load_is_reported_to_all_and_tried_again() {
     });
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    let waiting = join_all((0..10).map(|_| registry.load_executor(&one)));
+    let waiting = join_all((0..10).map(|_| registry.load_executor(&one, tenant())));
     let (errors, ()) = futures_util::join!(waiting, async { loader.gate.add_permits(1) });
     for error in errors {
         let Err(error) = error else {
@@ -140,7 +140,7 @@ async fn a_failed_load_is_reported_to_all_and_tried_again() {
     }
     assert_eq!((loader.loads(), registry.cache().len()), (1, 0));
     loader.gate.add_permits(1);
-    assert!(registry.load_executor(&one).await.is_ok());
+    assert!(registry.load_executor(&one, tenant()).await.is_ok());
     assert_eq!(loader.loads(), 2);
     assert_eq!(registry.cache().statistics().load_failures, 1);
 }
@@ -150,8 +150,8 @@ async fn when_the_caller_that_drives_a_load_goes_the_others_get_it() {
     let loader = Gated::new(|load| Ok(load as u64));
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    let mut first = Box::pin(registry.load_executor(&one));
-    let mut second = Box::pin(registry.load_executor(&one));
+    let mut first = Box::pin(registry.load_executor(&one, tenant()));
+    let mut second = Box::pin(registry.load_executor(&one, tenant()));
     assert!(poll!(&mut first).is_pending());
     assert!(poll!(&mut second).is_pending());
     drop(first);
@@ -165,11 +165,11 @@ async fn when_all_callers_go_the_next_one_begins_anew() {
     let loader = Gated::new(|load| Ok(load as u64));
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    let mut only = Box::pin(registry.load_executor(&one));
+    let mut only = Box::pin(registry.load_executor(&one, tenant()));
     assert!(poll!(&mut only).is_pending());
     drop(only);
     loader.gate.add_permits(1);
-    assert!(registry.load_executor(&one).await.is_ok());
+    assert!(registry.load_executor(&one, tenant()).await.is_ok());
     assert_eq!(loader.loads(), 2);
 }
 
@@ -181,11 +181,11 @@ async fn a_loader_that_panics_is_an_error_and_no_hang() {
     });
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    let Err(error) = registry.load_executor(&one).await else {
+    let Err(error) = registry.load_executor(&one, tenant()).await else {
         panic!("it was loaded")
     };
     assert_eq!(error.cause.to_string(), "the loader panicked: out of order");
-    assert!(registry.load_executor(&one).await.is_ok());
+    assert!(registry.load_executor(&one, tenant()).await.is_ok());
 }
 
 #[tokio::test]
@@ -193,9 +193,9 @@ async fn an_evicted_executor_is_loaded_again() {
     let loader = Gated::open(|load| Ok(load as u64));
     let registry = registry_with(&loader);
     let one = registry.executors().remove(0);
-    registry.load_executor(&one).await.unwrap();
+    registry.load_executor(&one, tenant()).await.unwrap();
     assert_eq!(registry.invalidate("lazy"), 1);
-    registry.load_executor(&one).await.unwrap();
+    registry.load_executor(&one, tenant()).await.unwrap();
     assert_eq!(loader.loads(), 2);
 }
 
@@ -211,8 +211,14 @@ async fn a_loaded_executor_ends_with_its_place_in_the_cache() {
             .unwrap()
     };
     let [one, other] = ["one", "other"].map(|name| register(name).registration);
-    let load =
-        async |registration| Arc::downgrade(&registry.load_executor(registration).await.unwrap());
+    let load = async |registration| {
+        Arc::downgrade(
+            &registry
+                .load_executor(registration, tenant())
+                .await
+                .unwrap(),
+        )
+    };
 
     let evicted = load(&one).await;
     assert!(evicted.upgrade().is_some());
@@ -240,7 +246,7 @@ async fn a_load_that_ends_after_its_replacement_is_not_kept() {
     let loader = Gated::new(|_| Ok(1));
     let registry = registry_with(&loader);
     let old = registry.executors().remove(0);
-    let mut load = Box::pin(registry.load_executor(&old));
+    let mut load = Box::pin(registry.load_executor(&old, tenant()));
     assert!(poll!(&mut load).is_pending());
     let done = registry.replace_with_metadata("lazy", numbered(2), metadata("lazy", "1.0.0"));
     loader.gate.add_permits(1);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{Scene, metadata, name, numbered, version};
+use crate::common::{Scene, metadata, name, numbered, tenant, version};
 
 fn registry_with(versions: &[&str]) -> Registry {
     let registry = Registry::new();
@@ -201,7 +201,7 @@ fn clear_takes_out_everything() {
         .register_with_metadata("other", numbered(7), metadata("other", "1.0.0"))
         .unwrap();
     let one = registry.executors().remove(0);
-    registry.try_executor(&one);
+    registry.try_executor(&one, tenant());
     assert_eq!(registry.clear(), 3);
     assert!(registry.executors().is_empty() && registry.cache().is_empty());
     assert!(registry.current(&one).is_none());

@@ -3,7 +3,7 @@
 use jackfield_registry::{Query, Registry};
 use jackfield_types::NodeTypeMetadata;
 
-use crate::common::{metadata, numbered};
+use crate::common::{metadata, numbered, tenant};
 
 fn registry() -> Registry {
     let registry = Registry::new();
@@ -116,7 +116,7 @@ fn the_export_holds_the_whole_state() {
     let registry = registry();
     let first = registry.executors().remove(0);
     assert_eq!(*first.node_type(), "filter");
-    registry.try_executor(&first);
+    registry.try_executor(&first, tenant());
     let state = registry.export();
     let registrations = state["registrations"].as_array().unwrap();
     let names: Vec<_> = registrations

@@ -10,7 +10,7 @@ use jackfield_types::{ByteSize, VersionSelector};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::common::{Scene, metadata, name, number_of, numbered, version};
+use crate::common::{Scene, metadata, name, number_of, numbered, tenant, version};
 
 const READERS: usize = 6;
 const REPLACEMENTS: u64 = 1_000;
@@ -25,7 +25,10 @@ impl ExecutorLoader for Loads {
 
 /// Runs whatever `registration` gives, to its end.
 async fn run(registry: &Registry, registration: &Arc<Registration>) -> u64 {
-    let executor = registry.load_executor(registration).await.unwrap();
+    let executor = registry
+        .load_executor(registration, tenant())
+        .await
+        .unwrap();
     let scene = Scene::new(json!({}));
     let context = scene.context();
     let output = registry
@@ -80,7 +83,7 @@ fn hammer(reader: impl AsyncFn(&Registry, &Arc<Registration>) -> u64 + Sync) {
                     let found = registry
                         .resolve(&name(other), &VersionSelector::Newest)
                         .unwrap();
-                    registry.try_executor(&found);
+                    registry.try_executor(&found, tenant());
                 }
             }
         });
