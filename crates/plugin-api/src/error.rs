@@ -112,13 +112,18 @@ impl NodeError {
         }
     }
 
-    /// The failure as data. The texts of the causes are appended to the message.
-    pub fn into_failure(self) -> NodeFailure {
-        let class = match &self {
+    /// What may be done about it.
+    pub fn class(&self) -> FailureClass {
+        match self {
             Self::Retryable(_) => FailureClass::Retryable,
             Self::Permanent(_) => FailureClass::Permanent,
             Self::Refused(_) | Self::Params(_) | Self::Cancelled => FailureClass::Final,
-        };
+        }
+    }
+
+    /// The failure as data. The texts of the causes are appended to the message.
+    pub fn into_failure(self) -> NodeFailure {
+        let class = self.class();
         let message = full_text(&self);
         let code = self.code();
         let mut data = NodeFailure::new(class, code, message);
@@ -137,7 +142,8 @@ impl NodeError {
     }
 }
 
-fn full_text(error: &NodeError) -> String {
+/// What an error says, and what its causes say beyond that.
+pub(crate) fn full_text(error: &NodeError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

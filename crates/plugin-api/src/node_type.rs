@@ -11,7 +11,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling};
+use crate::{ItemResults, NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling};
 
 /// A node type, as its author writes it: parameters, declaration, one function.
 pub trait NodeType: Send + Sync + 'static {
@@ -141,20 +141,48 @@ impl<'a, P: DeserializeOwned + Send + Sync + 'static> TypedCall<'a, P> {
         self.params_for(0)
     }
 
+    /// The parameters for the first item for which there are any: for what a node that works item
+    /// by item takes once for all of them.
+    ///
+    /// # Errors
+    /// That of [`params_for`](Self::params_for) for the first item, when there are none at all, or
+    /// when a failure of the node stops the workflow.
+    pub fn any_params(&self) -> Result<Arc<P>, NodeError> {
+        let count = self.items().len();
+        self.params_for(0).or_else(|error| {
+            let goes_on = self.context.on_error.continues() && !self.parameters.is_static();
+            let others = if goes_on { 1..count } else { 0..0 };
+            let found = others
+                .into_iter()
+                .find_map(|item| self.params_for(item).ok());
+            found.ok_or_else(|| self.results().stop(0, error))
+        })
+    }
+
+    /// Begins to collect what is made of the items one by one.
+    pub fn results(&self) -> ItemResults<'a> {
+        ItemResults::of(&self.call)
+    }
+
     /// Makes one item of each item of the first input and gives them on the first port.
     ///
     /// # Errors
-    /// The first error, of the parameters or of `make`.
+    /// Those of the parameters and of `make`, as [`ItemResults`] says.
     pub fn map_items(
         &self,
         mut make: impl FnMut(&P, &Item) -> Result<Object, NodeError>,
     ) -> Result<NodeOutput, NodeError> {
-        let mut made = Vec::with_capacity(self.items().len());
+        let mut results = self.results();
         for (index, item) in self.items().iter().enumerate() {
-            let object = make(&*self.params_for(index)?, item)?;
-            made.push(Item::new(object).paired_with(index));
+            let made = self
+                .params_for(index)
+                .and_then(|params| make(&params, item));
+            match made {
+                Ok(object) => results.put(Item::new(object).paired_with(index)),
+                Err(error) => results.fail(index, error)?,
+            }
         }
-        Ok(NodeOutput::items(made))
+        results.finish()
     }
 }
 
