@@ -14,10 +14,19 @@ use std::cmp::Reverse;
 use jackfield_types::{Items, NodeResult, NodeStatus, Outputs};
 use smallvec::SmallVec;
 
-use crate::graph::CompensationSpec;
 use crate::{
-    Command, Execution, ExecutionStatus, Graph, InputSegment, Law, NodeIndex, NodePhase, RunWith,
+    Command, CompensationError, Execution, ExecutionStatus, Graph, InputSegment, Law, NodeIndex,
+    NodePhase, NodeSpec, RecoveryRules, RunWith,
 };
+
+/// What undoes a node; see [`Graph::with_compensations`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompensationSpec {
+    /// The node that it undoes.
+    pub node: NodeIndex,
+    /// What is done when an attempt of the compensation fails.
+    pub recovery: RecoveryRules,
+}
 
 /// What a node that can be undone gave when it last completed.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +64,57 @@ pub struct CompensationResult {
     pub compensation: NodeIndex,
     /// What became of it; `blocked` when the execution was cancelled before it came to its turn.
     pub result: NodeResult,
+}
+
+impl Graph {
+    /// Says what undoes nodes when the execution fails: hidden nodes, whose indices follow those of
+    /// the ordinary ones in the order given here. They have no connections, and they are not in
+    /// [`len`](Self::len) and [`order`](Self::order); all that takes a [`NodeIndex`] takes theirs.
+    ///
+    /// # Errors
+    /// [`CompensationError`] when one undoes a node that is not there or that another one undoes,
+    /// or when there are too many.
+    pub fn with_compensations(
+        mut self,
+        specs: Vec<CompensationSpec>,
+    ) -> Result<Self, CompensationError> {
+        let ordinary = self.len();
+        let total = ordinary.saturating_add(specs.len());
+        if total >= u32::MAX as usize {
+            return Err(CompensationError::TooMany);
+        }
+        self.compensations = Compensations::new(ordinary, &specs)?;
+        self.nodes.truncate(ordinary);
+        self.nodes.extend(specs.into_iter().map(|spec| NodeSpec {
+            recovery: spec.recovery,
+            ..NodeSpec::default()
+        }));
+        self.outgoing.resize(total);
+        self.incoming.resize(total);
+        self.input_counts.resize(total, 1);
+        self.rank.truncate(ordinary);
+        self.rank
+            .extend((ordinary..total).map(|place| u32::try_from(place).unwrap_or(u32::MAX)));
+        self.loop_of.resize(total, None);
+        self.heads.resize(total, None);
+        Ok(self)
+    }
+
+    /// The hidden nodes that undo others.
+    pub fn compensations(&self) -> impl ExactSizeIterator<Item = NodeIndex> + use<> {
+        (self.len()..self.nodes.len()).map(NodeIndex::new)
+    }
+
+    /// What undoes a node.
+    pub fn compensation(&self, node: NodeIndex) -> Option<NodeIndex> {
+        self.compensations.of.get(node.get()).copied().flatten()
+    }
+
+    /// The node that a compensation undoes; `None` for an ordinary node.
+    pub fn compensated(&self, compensation: NodeIndex) -> Option<NodeIndex> {
+        let place = compensation.get().checked_sub(self.len())?;
+        self.compensations.compensated.get(place).copied()
+    }
 }
 
 impl Execution {
@@ -220,10 +280,7 @@ pub(crate) struct Compensations {
 }
 
 impl Compensations {
-    pub(crate) fn new(
-        nodes: usize,
-        specs: &[CompensationSpec],
-    ) -> Result<Self, crate::CompensationError> {
+    pub(crate) fn new(nodes: usize, specs: &[CompensationSpec]) -> Result<Self, CompensationError> {
         if specs.is_empty() {
             return Ok(Self::default());
         }
@@ -231,10 +288,10 @@ impl Compensations {
         let mut compensated = Vec::with_capacity(specs.len());
         for (place, spec) in specs.iter().enumerate() {
             let Some(slot) = of.get_mut(spec.node.get()) else {
-                return Err(crate::CompensationError::UnknownNode { place });
+                return Err(CompensationError::UnknownNode { place });
             };
             if slot.is_some() {
-                return Err(crate::CompensationError::Twice { node: spec.node });
+                return Err(CompensationError::Twice { node: spec.node });
             }
             *slot = Some(NodeIndex::new(nodes + place));
             compensated.push(spec.node);

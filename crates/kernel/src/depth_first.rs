@@ -11,8 +11,7 @@ use jackfield_types::{Items, NodeRole};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
-use crate::execution::LoopState;
-use crate::state::Link;
+use crate::state::{Link, LoopState};
 use crate::{
     ConnectionIndex, Execution, Graph, InputSegment, NodeIndex, NodePhase, RunWith, SkipReason,
 };

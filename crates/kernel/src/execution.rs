@@ -1,13 +1,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use jackfield_types::{Item, Items, Object};
+use jackfield_types::{Items, Object};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use crate::compensation::{Compensating, Completed};
 use crate::depth_first::Deliveries;
-use crate::state::{Link, NodeState};
+use crate::state::{Gathered, Link, LoopState, NodeState};
 use crate::variables::VariableGate;
 use crate::{
     ApplyError, Command, ConnectionIndex, Event, EventKind, ExecutionStatus, Graph, Law, NodeIndex,
@@ -56,28 +56,6 @@ pub struct Execution {
     pub(crate) failed: Option<NodeIndex>,
     /// A node that ran as often as any may.
     pub(crate) exhausted: Option<NodeIndex>,
-}
-
-/// A loop node's loop, as its executor sees it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LoopState {
-    /// How many rounds there have been.
-    pub round: u32,
-    /// The items with which the loop was entered.
-    pub entered: Items,
-    /// The items that the last round brought back; those of `entered` before the first round.
-    pub returned: Items,
-    /// What each round brought back.
-    pub collected: Arc<Vec<Items>>,
-    pub(crate) waiting: u32,
-    pub(crate) is_passed_over: bool,
-    pub(crate) has_ended: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Gathered {
-    pub(crate) items: Vec<Item>,
-    pub(crate) blocked: bool,
 }
 
 /// An entry of the queue. It counts only if the node still stands where it stood then.
@@ -364,73 +342,6 @@ impl Execution {
     pub(crate) fn enqueue(&mut self, node: NodeIndex) {
         let NodeState { run, attempt, .. } = self.nodes[node.get()];
         self.queue.push_back(Order { node, run, attempt });
-    }
-
-    fn check(&self, event: &EventKind) -> Result<(), ApplyError> {
-        let wrong_state = |state| {
-            Err(ApplyError::WrongState {
-                event: event.name(),
-                state,
-            })
-        };
-        if matches!(event, EventKind::ExecutionStarted { .. }) {
-            return if self.started.is_some() {
-                wrong_state("has started")
-            } else {
-                Ok(())
-            };
-        }
-        if self.started.is_none() {
-            return wrong_state("has not started");
-        }
-        if self.ended.is_some() {
-            return wrong_state("has ended");
-        }
-        let Some(node) = event.node() else {
-            return Ok(());
-        };
-        let Some(state) = self.nodes.get(node.get()) else {
-            return Err(ApplyError::UnknownNode { node: node.get() });
-        };
-        // Once an execution compensates, nothing else of it goes on; what it waited for may end.
-        let is_over = self.compensating.is_some()
-            && self.graph.compensated(node).is_none()
-            && !matches!(event, EventKind::TimerFired { .. });
-        let fits = !is_over
-            && match event {
-                EventKind::AttemptStarted {
-                    run, attempt, with, ..
-                } => {
-                    (*run, *attempt) == (state.run, state.attempt)
-                        && state.phase == NodePhase::Ready { with: *with }
-                }
-                EventKind::AttemptSucceeded { run, attempt, .. }
-                | EventKind::AttemptFailed { run, attempt, .. } => {
-                    (*run, *attempt) == (state.run, state.attempt)
-                        && matches!(state.phase, NodePhase::Running { .. })
-                }
-                EventKind::NodeSkipped { run, reason, .. } => {
-                    *run == state.run && state.phase == NodePhase::Passing { reason: *reason }
-                }
-                EventKind::TimerFired { run, attempt, .. } => {
-                    (*run, *attempt) == (state.run, state.attempt)
-                        && matches!(state.phase, NodePhase::Waiting | NodePhase::Holding)
-                }
-                EventKind::ExecutionStarted { .. }
-                | EventKind::CancelRequested
-                | EventKind::DeadlinePassed
-                | EventKind::ExecutionFinished { .. } => true,
-            };
-        if fits {
-            return Ok(());
-        }
-        let (run, attempt) = (state.run, state.attempt);
-        Err(ApplyError::OutOfTurn {
-            event: event.name(),
-            node: node.get(),
-            run,
-            attempt,
-        })
     }
 
     fn start(&mut self, trigger: Option<NodeIndex>) {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compensation::Compensations;
 use crate::structure::{self, Loop};
-use crate::{CompensationError, GraphError, RecoveryRules};
+use crate::{GraphError, RecoveryRules};
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
@@ -92,15 +92,6 @@ pub struct NodeSpec {
     pub on_error: OnError,
 }
 
-/// What undoes a node; see [`Graph::with_compensations`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct CompensationSpec {
-    /// The node that it undoes.
-    pub node: NodeIndex,
-    /// What is done when an attempt of the compensation fails.
-    pub recovery: RecoveryRules,
-}
-
 /// A connection from an output port to an input port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
@@ -133,7 +124,7 @@ pub struct Graph {
     pub(crate) heads: Vec<Option<LoopIndex>>,
     pub(crate) exits: Vec<Option<LoopIndex>>,
     pub(crate) back: Vec<bool>,
-    compensations: Compensations,
+    pub(crate) compensations: Compensations,
 }
 
 /// Connections by node, in compressed rows.
@@ -166,7 +157,7 @@ impl Adjacency {
     }
 
     /// Makes room for `nodes` nodes in all; those that are new have no connections.
-    fn resize(&mut self, nodes: usize) {
+    pub(crate) fn resize(&mut self, nodes: usize) {
         let end = self.starts.last().copied().unwrap_or(0);
         self.starts.resize(nodes + 1, end);
     }
@@ -247,55 +238,6 @@ impl Graph {
             structure::analyze(&mut graph)?;
         }
         Ok(graph)
-    }
-
-    /// Says what undoes nodes when the execution fails: hidden nodes, whose indices follow those of
-    /// the ordinary ones in the order given here. They have no connections, and they are not in
-    /// [`len`](Self::len) and [`order`](Self::order); all that takes a [`NodeIndex`] takes theirs.
-    ///
-    /// # Errors
-    /// [`CompensationError`] when one undoes a node that is not there or that another one undoes,
-    /// or when there are too many.
-    pub fn with_compensations(
-        mut self,
-        specs: Vec<CompensationSpec>,
-    ) -> Result<Self, CompensationError> {
-        let ordinary = self.len();
-        let total = ordinary.saturating_add(specs.len());
-        if total >= u32::MAX as usize {
-            return Err(CompensationError::TooMany);
-        }
-        self.compensations = Compensations::new(ordinary, &specs)?;
-        self.nodes.truncate(ordinary);
-        self.nodes.extend(specs.into_iter().map(|spec| NodeSpec {
-            recovery: spec.recovery,
-            ..NodeSpec::default()
-        }));
-        self.outgoing.resize(total);
-        self.incoming.resize(total);
-        self.input_counts.resize(total, 1);
-        self.rank.truncate(ordinary);
-        self.rank
-            .extend((ordinary..total).map(|place| NodeIndex::new(place).0));
-        self.loop_of.resize(total, None);
-        self.heads.resize(total, None);
-        Ok(self)
-    }
-
-    /// The hidden nodes that undo others.
-    pub fn compensations(&self) -> impl ExactSizeIterator<Item = NodeIndex> + use<> {
-        (self.len()..self.nodes.len()).map(NodeIndex::new)
-    }
-
-    /// What undoes a node.
-    pub fn compensation(&self, node: NodeIndex) -> Option<NodeIndex> {
-        self.compensations.of.get(node.get()).copied().flatten()
-    }
-
-    /// The node that a compensation undoes; `None` for an ordinary node.
-    pub fn compensated(&self, compensation: NodeIndex) -> Option<NodeIndex> {
-        let place = compensation.get().checked_sub(self.len())?;
-        self.compensations.compensated.get(place).copied()
     }
 
     /// The law in force.

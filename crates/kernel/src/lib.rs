@@ -9,29 +9,34 @@
 //! each of its incoming connections is settled, and whose result does not depend on the order in
 //! which independent nodes end; and that of the n8n dialect, one delivery at a time, depth first.
 
+mod backoff;
 mod command;
 mod compensation;
 mod depth_first;
 mod error;
 mod event;
 mod execution;
+mod failure;
 mod graph;
 mod outcome;
 mod recovery;
 mod settled;
 mod state;
 mod structure;
+mod table;
+mod turn;
 mod variables;
 mod view;
 
+pub use backoff::retry_delay;
 pub use command::{Command, RunWith};
-pub use compensation::CompensationResult;
+pub use compensation::{CompensationResult, CompensationSpec};
 pub use error::{ApplyError, CompensationError, GraphError};
 pub use event::{Effects, Event, EventKind, ExecutionStatus, Pass, SkipReason};
-pub use execution::{Execution, LoopState};
+pub use execution::Execution;
 pub use graph::{
-    CompensationSpec, Connection, ConnectionIndex, FailureMode, Graph, Law, LoopIndex, NodeIndex,
-    NodeSpec, Output,
+    Connection, ConnectionIndex, FailureMode, Graph, Law, LoopIndex, NodeIndex, NodeSpec, Output,
 };
-pub use recovery::{RecoveryRules, retry_delay};
-pub use state::{InputSegment, NodePhase};
+pub use recovery::RecoveryRules;
+pub use state::{InputSegment, LoopState, NodePhase};
+pub use table::{RecoveryRow, recovery_table};

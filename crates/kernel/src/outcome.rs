@@ -1,19 +1,13 @@
-//! What an attempt that ended, or a node that was passed over, leads to.
+//! What an attempt that ended well, or a node that was passed over, leads to.
 
 use std::sync::Arc;
 
-use jackfield_types::{
-    ErrorCode, Item, Items, NodeFailure, NodeStatus, Object, OnError, Outputs, RecoveryApplied,
-};
+use jackfield_types::{Item, NodeStatus, Outputs, RecoveryApplied};
 use jiff::Timestamp;
-use serde_json::Value;
-use smallvec::SmallVec;
 
-use crate::recovery::{Decision, FailedAttempt};
 use crate::state::{Link, Outcome, Wait};
 use crate::{
-    ConnectionIndex, Effects, Execution, ExecutionStatus, FailureMode, NodeIndex, NodePhase,
-    Output, Pass, RunWith, SkipReason,
+    ConnectionIndex, Effects, Execution, NodeIndex, NodePhase, Output, Pass, RunWith, SkipReason,
 };
 
 impl Execution {
@@ -76,167 +70,6 @@ impl Execution {
             }
             None => self.settle(node),
         }
-    }
-
-    fn decide(&self, node: NodeIndex, failure: &NodeFailure, at: Timestamp) -> Decision {
-        if self.is_stopping() {
-            return Decision::Fail;
-        }
-        let state = &self.nodes[node.get()];
-        self.graph.nodes[node.get()]
-            .recovery
-            .decide(&FailedAttempt {
-                failure,
-                with: self.running_with(node),
-                attempt: state.attempt,
-                first_started: state.first_started.unwrap_or(at),
-                failed: at,
-                seed: self.seed ^ ((node.get() as u64) << 32) ^ (u64::from(state.run) << 16),
-            })
-    }
-
-    /// What would go on if the attempt that runs failed so, for conditions to be evaluated on;
-    /// `None` when another attempt would follow.
-    pub fn outputs_after_failure(
-        &self,
-        node: NodeIndex,
-        failure: &NodeFailure,
-        at: Timestamp,
-    ) -> Option<Outputs> {
-        self.after_failure(node, failure, self.decide(node, failure, at))
-            .map(|(_, outputs, _)| outputs)
-    }
-
-    fn after_failure(
-        &self,
-        node: NodeIndex,
-        failure: &NodeFailure,
-        decision: Decision,
-    ) -> Option<(NodeStatus, Outputs, Option<RecoveryApplied>)> {
-        match decision {
-            Decision::Retry { .. } | Decision::Fallback => None,
-            Decision::Skip { partial: true } => {
-                let partial = failure.partial.clone().unwrap_or_default();
-                Some((NodeStatus::Partial, partial, Some(RecoveryApplied::Skip)))
-            }
-            Decision::Skip { partial: false } => {
-                let empty = Outputs::first(Arc::new(vec![Item::default()]));
-                Some((NodeStatus::Skipped, empty, Some(RecoveryApplied::Skip)))
-            }
-            Decision::Fail => {
-                let on_error = self.graph.nodes[node.get()].on_error;
-                Some(self.failed_outputs(node, on_error, failure))
-            }
-        }
-    }
-
-    pub(crate) fn fail(
-        &mut self,
-        node: NodeIndex,
-        failure: &NodeFailure,
-        passes: &[Pass],
-        at: Timestamp,
-    ) {
-        let with = self.running_with(node);
-        let decision = self.decide(node, failure, at);
-        let after = self.after_failure(node, failure, decision);
-        let Some((status, outputs, recovery)) = after else {
-            let state = &mut self.nodes[node.get()];
-            if let Decision::Retry { delay } = decision {
-                state.phase = NodePhase::Waiting;
-                state.wait = Some(Box::new(Wait {
-                    since: at,
-                    delay,
-                    next: with,
-                }));
-            } else {
-                state.attempt += 1;
-                state.phase = NodePhase::Ready {
-                    with: RunWith::Fallback,
-                };
-            }
-            return self.enqueue(node);
-        };
-        let blocks = status == NodeStatus::Error && recovery.is_none();
-        let outcome = Outcome {
-            status,
-            outputs,
-            failure: Some(Box::new(failure.clone())),
-            recovery,
-            with,
-            retries: self.retries(node, with),
-            started: self.nodes[node.get()].first_started.unwrap_or(at),
-            ended: at,
-            blocks,
-            passes: passes.to_vec(),
-        };
-        self.nodes[node.get()].outcome = Some(Box::new(outcome));
-        self.remember_completed(node);
-        // What was broken off because of another node's failure is not the cause.
-        if blocks && self.stopping.is_none() && self.compensating.is_none() {
-            let is_earlier =
-                |other: NodeIndex| self.graph.rank[node.get()] < self.graph.rank[other.get()];
-            if self.failed.is_none_or(is_earlier) {
-                self.failed = Some(node);
-            }
-            if self.graph.failure_mode == FailureMode::FailFast {
-                self.stop(ExecutionStatus::Error);
-            }
-        }
-        self.settle(node);
-    }
-
-    fn failed_outputs(
-        &self,
-        node: NodeIndex,
-        on_error: OnError,
-        failure: &NodeFailure,
-    ) -> (NodeStatus, Outputs, Option<RecoveryApplied>) {
-        // A refusal or a cancellation is not to be got round by going on.
-        let may_continue =
-            ![ErrorCode::TENANT_FORBIDDEN, ErrorCode::CANCELLED].contains(&failure.code);
-        match on_error {
-            OnError::ContinueErrorOutput if may_continue => {
-                let error = Some(self.error_items(node, failure));
-                let outputs = Outputs {
-                    main: SmallVec::new(),
-                    error,
-                };
-                (NodeStatus::Error, outputs, Some(RecoveryApplied::Continue))
-            }
-            OnError::ContinueRegularOutput if may_continue => {
-                let outputs = Outputs::first(self.error_items(node, failure));
-                (NodeStatus::Error, outputs, Some(RecoveryApplied::Continue))
-            }
-            _ => (NodeStatus::Error, Outputs::default(), None),
-        }
-    }
-
-    /// The items of a node's first input, each with an `error` beside what it holds.
-    fn error_items(&self, node: NodeIndex, failure: &NodeFailure) -> Items {
-        let mut error = Object::new();
-        error.insert("code".to_owned(), Value::from(failure.code.as_str()));
-        error.insert("message".to_owned(), Value::from(failure.message.as_str()));
-        if let Some(status) = failure.status {
-            error.insert("status".to_owned(), Value::from(status));
-        }
-        let with_error = |mut object: Object| {
-            object.insert("error".to_owned(), Value::Object(error.clone()));
-            object
-        };
-        let items = self.nodes[node.get()]
-            .inputs
-            .first()
-            .filter(|items| !items.is_empty());
-        let list = match items {
-            None => vec![Item::new(with_error(Object::new()))],
-            Some(items) => items
-                .iter()
-                .enumerate()
-                .map(|(place, item)| Item::new(with_error(item.json().clone())).paired_with(place))
-                .collect(),
-        };
-        Arc::new(list)
     }
 
     pub(crate) fn pass_over(
@@ -314,14 +147,14 @@ impl Execution {
         }
     }
 
-    fn running_with(&self, node: NodeIndex) -> RunWith {
+    pub(crate) fn running_with(&self, node: NodeIndex) -> RunWith {
         match self.nodes[node.get()].phase {
             NodePhase::Running { with } => with,
             _ => RunWith::Own,
         }
     }
 
-    fn retries(&self, node: NodeIndex, with: RunWith) -> u32 {
+    pub(crate) fn retries(&self, node: NodeIndex, with: RunWith) -> u32 {
         let others = match with {
             RunWith::Own => 1,
             RunWith::Fallback => 2,

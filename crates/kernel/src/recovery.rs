@@ -1,9 +1,14 @@
+//! What is known about a failed attempt when it is decided what to do about it.
+
 use std::time::Duration;
 
-use jackfield_types::{Backoff, FailureClass, NodeFailure, RetryPolicy, Strategy};
+use jackfield_types::{
+    ErrorCode, FailureClass, NodeFailure, OnError, RetryPolicy, Span, Strategy, format_duration,
+};
 use jiff::Timestamp;
 
-use crate::RunWith;
+use crate::table::{Facts, Verdict, decide};
+use crate::{RunWith, retry_delay};
 
 /// What is done when an attempt of a node fails.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,67 +21,103 @@ pub struct RecoveryRules {
     pub allow_partial_output: bool,
 }
 
-/// What is done about one failed attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Retry { delay: Duration },
-    Fallback,
-    Skip { partial: bool },
-    Fail,
-}
-
 /// A failed attempt, with all that the decision about it depends on.
+#[derive(Clone, Copy)]
 pub(crate) struct FailedAttempt<'a> {
     pub(crate) failure: &'a NodeFailure,
+    pub(crate) on_error: OnError,
     pub(crate) with: RunWith,
     pub(crate) attempt: u32,
     pub(crate) first_started: Timestamp,
     pub(crate) failed: Timestamp,
     pub(crate) seed: u64,
+    /// Whether the execution is being stopped.
+    pub(crate) is_stopping: bool,
+    /// Whether some items failed by themselves.
+    pub(crate) has_failed_items: bool,
+}
+
+/// What is done about a failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    /// The wait before the next attempt, if there is to be one.
+    pub(crate) delay: Duration,
+    /// Why there is no other attempt, though one was left.
+    pub(crate) note: Option<String>,
+}
+
+/// Whether there is to be another attempt.
+enum Retry {
+    After(Duration),
+    No,
+    /// The other side asked for a longer wait than there may be.
+    AskedTooMuch {
+        wait: Duration,
+        limit: Span,
+    },
+    /// The next attempt would begin after the deadline.
+    TooLate {
+        deadline: Span,
+    },
 }
 
 impl RecoveryRules {
-    /// Goes through the table of the law: final errors, retry, fallback, skip, fail, in that order.
+    /// Goes through the table of the law.
     pub(crate) fn decide(&self, failed: &FailedAttempt<'_>) -> Decision {
-        let class = failed.failure.class;
-        if class == FailureClass::Final {
-            return Decision::Fail;
-        }
-        if failed.with == RunWith::Own {
-            if let Some(delay) = self.retry_after(failed) {
-                return Decision::Retry { delay };
-            }
-            if self.strategy == Strategy::Fallback {
-                return Decision::Fallback;
-            }
-        }
-        match self.strategy {
-            Strategy::Skip => Decision::Skip {
-                partial: self.allow_partial_output && failed.failure.partial.is_some(),
+        let retry = self.retry_after(failed);
+        let failure = failed.failure;
+        let is = |code: ErrorCode| failure.code == code;
+        let is_refused = is(ErrorCode::TENANT_FORBIDDEN)
+            || is(ErrorCode::CANCELLED)
+            || (is(ErrorCode::QUOTA_EXCEEDED) && failure.class == FailureClass::Final);
+        let facts = Facts {
+            is_refused,
+            is_final: is_refused || failed.is_stopping || failure.class == FailureClass::Final,
+            may_retry: matches!(retry, Retry::After(_)),
+            with: failed.with,
+            strategy: self.strategy,
+            passes_partial: self.allow_partial_output && failure.partial.is_some(),
+            on_error: failed.on_error,
+            has_failed_items: failed.has_failed_items,
+        };
+        Decision {
+            verdict: decide(&facts),
+            delay: match retry {
+                Retry::After(delay) => delay,
+                Retry::No | Retry::AskedTooMuch { .. } | Retry::TooLate { .. } => Duration::ZERO,
             },
-            Strategy::Retry | Strategy::Fallback | Strategy::Fail => Decision::Fail,
+            note: retry.note().filter(|_| !facts.is_final),
         }
     }
 
-    fn retry_after(&self, failed: &FailedAttempt<'_>) -> Option<Duration> {
-        let policy = self.retry.as_ref()?;
-        if failed.attempt >= policy.max_attempts.get() || !self.is_retryable(policy, failed.failure)
+    fn retry_after(&self, failed: &FailedAttempt<'_>) -> Retry {
+        let Some(policy) = &self.retry else {
+            return Retry::No;
+        };
+        let has_attempts = failed.attempt < policy.max_attempts.get();
+        if failed.with != RunWith::Own
+            || !has_attempts
+            || !self.is_retryable(policy, failed.failure)
         {
-            return None;
+            return Retry::No;
         }
         let asked_for = failed.failure.retry_after.unwrap_or_default();
         if asked_for > policy.max_delay.as_duration() {
-            return None;
+            return Retry::AskedTooMuch {
+                wait: asked_for,
+                limit: policy.max_delay,
+            };
         }
         let delay = retry_delay(policy, failed.attempt, failed.seed).max(asked_for);
         if let Some(deadline) = policy.deadline {
             let elapsed = failed.failed.duration_since(failed.first_started);
             let elapsed = Duration::try_from(elapsed).unwrap_or_default();
             if elapsed.saturating_add(delay) > deadline.as_duration() {
-                return None;
+                return Retry::TooLate { deadline };
             }
         }
-        Some(delay)
+        Retry::After(delay)
     }
 
     fn is_retryable(&self, policy: &RetryPolicy, failure: &NodeFailure) -> bool {
@@ -94,97 +135,46 @@ impl RecoveryRules {
     }
 }
 
-/// The wait after the `attempt`-th attempt (from 1) failed.
-///
-/// With initial delay `d`: exponential `d × multiplier^(attempt − 1)`, linear `d × attempt`,
-/// fibonacci `d × F(attempt)` with `F = 1, 1, 2, 3, 5, …`, constant `d`; at most `max_delay`. Jitter
-/// `j` takes a share between 0 and `j` off, the same one for the same seed.
-pub fn retry_delay(policy: &RetryPolicy, attempt: u32, seed: u64) -> Duration {
-    let initial = policy.initial_delay.as_duration().as_secs_f64();
-    let cap = policy.max_delay.as_duration().as_secs_f64();
-    let factor = match policy.backoff_type {
-        Backoff::Exponential => {
-            let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-            policy.multiplier.max(1.0).powi(exponent)
+impl Retry {
+    fn note(&self) -> Option<String> {
+        match self {
+            Self::After(_) | Self::No => None,
+            Self::AskedTooMuch { wait, limit } => Some(format!(
+                "not tried again: a wait of {} was asked for, `maxDelay` is {limit}",
+                format_duration(*wait)
+            )),
+            Self::TooLate { deadline } => Some(format!(
+                "not tried again: the next attempt would begin after the deadline of {deadline}"
+            )),
         }
-        Backoff::Linear => f64::from(attempt),
-        Backoff::Fibonacci => fibonacci(attempt),
-        Backoff::Constant => 1.0,
-    };
-    let wait = (initial * factor).min(cap);
-    let share = policy.jitter.clamp(0.0, 1.0) * unit_interval(seed ^ u64::from(attempt));
-    Duration::try_from_secs_f64(wait * (1.0 - share)).unwrap_or(policy.max_delay.as_duration())
-}
-
-fn fibonacci(place: u32) -> f64 {
-    let (mut current, mut following) = (1.0_f64, 1.0_f64);
-    for _ in 1..place.min(1_500) {
-        (current, following) = (following, current + following);
     }
-    current
 }
 
-/// A number from 0 (inclusive) to 1 (exclusive): the output function of SplitMix64
-/// (Steele, Lea and Flood, 2014) on one state.
-fn unit_interval(state: u64) -> f64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    (z >> 11) as f64 / (1_u64 << 53) as f64
+impl Decision {
+    /// The failure as it is shown, if that is not just as it was.
+    pub(crate) fn noted(&self, failure: &NodeFailure) -> Option<NodeFailure> {
+        let note = self.note.as_ref()?;
+        let mut noted = failure.clone();
+        noted.message = format!("{} ({note})", failure.message);
+        Some(noted)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
 
-    use jackfield_types::{ErrorCode, Span};
+    use jackfield_types::Backoff;
 
     use super::*;
 
-    fn policy(backoff_type: Backoff) -> RetryPolicy {
+    fn policy() -> RetryPolicy {
         RetryPolicy {
             max_attempts: NonZeroU32::new(9).unwrap(),
-            backoff_type,
+            backoff_type: Backoff::Constant,
             initial_delay: Span::from_millis(100),
             max_delay: Span::from_millis(1_000),
             ..RetryPolicy::default()
-        }
-    }
-
-    fn delays(policy: &RetryPolicy) -> Vec<u128> {
-        (1..=6)
-            .map(|attempt| retry_delay(policy, attempt, 7).as_millis())
-            .collect()
-    }
-
-    #[test]
-    fn the_four_backoffs_grow_as_they_are_named_up_to_the_cap() {
-        assert_eq!(
-            delays(&policy(Backoff::Exponential)),
-            [100, 200, 400, 800, 1000, 1000]
-        );
-        assert_eq!(
-            delays(&policy(Backoff::Linear)),
-            [100, 200, 300, 400, 500, 600]
-        );
-        assert_eq!(
-            delays(&policy(Backoff::Fibonacci)),
-            [100, 100, 200, 300, 500, 800]
-        );
-        assert_eq!(delays(&policy(Backoff::Constant)), [100; 6]);
-    }
-
-    #[test]
-    fn jitter_shortens_by_at_most_its_share_and_is_the_same_under_a_seed() {
-        let policy = RetryPolicy {
-            jitter: 0.5,
-            ..policy(Backoff::Constant)
-        };
-        for seed in 0..1_000 {
-            let delay = retry_delay(&policy, 1, seed);
-            assert!((50..=100).contains(&delay.as_millis()), "{delay:?}");
-            assert_eq!(delay, retry_delay(&policy, 1, seed));
         }
     }
 
@@ -196,12 +186,24 @@ mod tests {
     ) -> Decision {
         rules.decide(&FailedAttempt {
             failure,
+            on_error: OnError::StopWorkflow,
             with,
             attempt,
             first_started: Timestamp::UNIX_EPOCH,
             failed: Timestamp::from_millisecond(500).unwrap(),
             seed: 0,
+            is_stopping: false,
+            has_failed_items: false,
         })
+    }
+
+    fn verdict(
+        rules: &RecoveryRules,
+        failure: &NodeFailure,
+        attempt: u32,
+        with: RunWith,
+    ) -> Verdict {
+        decide(rules, failure, attempt, with).verdict
     }
 
     fn failure(class: FailureClass) -> NodeFailure {
@@ -210,6 +212,8 @@ mod tests {
 
     #[test]
     fn a_final_failure_has_no_strategy() {
+        let mut refused = failure(FailureClass::Permanent);
+        refused.code = ErrorCode::TENANT_FORBIDDEN;
         for strategy in [
             Strategy::Retry,
             Strategy::Fallback,
@@ -217,12 +221,16 @@ mod tests {
             Strategy::Fail,
         ] {
             let rules = RecoveryRules {
-                retry: Some(Box::new(policy(Backoff::Constant))),
+                retry: Some(Box::new(RetryPolicy {
+                    retryable_errors: vec![ErrorCode::TENANT_FORBIDDEN, ErrorCode::EXECUTION_ERROR],
+                    ..policy()
+                })),
                 strategy,
                 allow_partial_output: true,
             };
-            let decision = decide(&rules, &failure(FailureClass::Final), 1, RunWith::Own);
-            assert_eq!(decision, Decision::Fail);
+            for failure in [&failure(FailureClass::Final), &refused] {
+                assert_eq!(verdict(&rules, failure, 1, RunWith::Own), Verdict::Stop);
+            }
         }
     }
 
@@ -231,66 +239,73 @@ mod tests {
         let rules = RecoveryRules {
             retry: Some(Box::new(RetryPolicy {
                 max_attempts: NonZeroU32::new(2).unwrap(),
-                ..policy(Backoff::Constant)
+                ..policy()
             })),
             strategy: Strategy::Fallback,
             allow_partial_output: false,
         };
         let retryable = failure(FailureClass::Retryable);
-        let delay = Duration::from_millis(100);
+        let first = decide(&rules, &retryable, 1, RunWith::Own);
+        assert_eq!(first.verdict, Verdict::Retry);
+        assert_eq!(first.delay, Duration::from_millis(100));
         assert_eq!(
-            decide(&rules, &retryable, 1, RunWith::Own),
-            Decision::Retry { delay }
+            verdict(&rules, &retryable, 2, RunWith::Own),
+            Verdict::Fallback
         );
         assert_eq!(
-            decide(&rules, &retryable, 2, RunWith::Own),
-            Decision::Fallback
-        );
-        assert_eq!(
-            decide(&rules, &retryable, 3, RunWith::Fallback),
-            Decision::Fail
+            verdict(&rules, &retryable, 3, RunWith::Fallback),
+            Verdict::Stop
         );
         let permanent = failure(FailureClass::Permanent);
         assert_eq!(
-            decide(&rules, &permanent, 1, RunWith::Own),
-            Decision::Fallback
+            verdict(&rules, &permanent, 1, RunWith::Own),
+            Verdict::Fallback
         );
     }
 
     #[test]
     fn no_attempt_begins_after_the_deadline_nor_before_the_other_side_allows() {
         let mut rules = RecoveryRules {
-            retry: Some(Box::new(policy(Backoff::Constant))),
+            retry: Some(Box::new(policy())),
             ..RecoveryRules::default()
         };
         let mut busy = failure(FailureClass::Retryable);
         busy.retry_after = Some(Duration::from_millis(700));
-        let delay = Duration::from_millis(700);
-        assert_eq!(
-            decide(&rules, &busy, 1, RunWith::Own),
-            Decision::Retry { delay }
-        );
+        let waits = decide(&rules, &busy, 1, RunWith::Own);
+        assert_eq!(waits.verdict, Verdict::Retry);
+        assert_eq!(waits.delay, Duration::from_millis(700));
+
         rules.retry.as_mut().unwrap().deadline = Some(Span::from_millis(1_000));
-        assert_eq!(decide(&rules, &busy, 1, RunWith::Own), Decision::Fail);
+        let late = decide(&rules, &busy, 1, RunWith::Own);
+        assert_eq!(late.verdict, Verdict::Stop);
+        assert_eq!(
+            late.noted(&busy).unwrap().message,
+            "no (not tried again: the next attempt would begin after the deadline of 1.00 s)"
+        );
+
         rules.retry.as_mut().unwrap().deadline = None;
         busy.retry_after = Some(Duration::from_secs(3_600));
-        assert_eq!(decide(&rules, &busy, 1, RunWith::Own), Decision::Fail);
+        let long = decide(&rules, &busy, 1, RunWith::Own);
+        assert_eq!(long.verdict, Verdict::Stop);
+        assert_eq!(
+            long.noted(&busy).unwrap().message,
+            "no (not tried again: a wait of 60 min 0 s was asked for, `maxDelay` is 1.00 s)"
+        );
+        // The last attempt ends because it is the last one.
+        assert_eq!(decide(&rules, &busy, 9, RunWith::Own).noted(&busy), None);
     }
 
     #[test]
     fn a_list_of_codes_or_statuses_says_what_is_tried_again() {
         let mut rules = RecoveryRules {
-            retry: Some(Box::new(policy(Backoff::Constant))),
+            retry: Some(Box::new(policy())),
             ..RecoveryRules::default()
         };
         rules.retry.as_mut().unwrap().retryable_status_codes = vec![409];
         let mut conflict = failure(FailureClass::Permanent);
         conflict.status = Some(409);
-        assert!(matches!(
-            decide(&rules, &conflict, 1, RunWith::Own),
-            Decision::Retry { .. }
-        ));
+        assert_eq!(verdict(&rules, &conflict, 1, RunWith::Own), Verdict::Retry);
         let other = failure(FailureClass::Retryable);
-        assert_eq!(decide(&rules, &other, 1, RunWith::Own), Decision::Fail);
+        assert_eq!(verdict(&rules, &other, 1, RunWith::Own), Verdict::Stop);
     }
 }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use jackfield_types::{Items, NodeRole, NodeStatus};
 use smallvec::{SmallVec, smallvec};
 
-use crate::execution::LoopState;
-use crate::state::Link;
+use crate::state::{Link, LoopState};
 use crate::structure::LOOP_PORT;
 use crate::{
     ConnectionIndex, Execution, InputSegment, LoopIndex, NodeIndex, NodePhase, Output, RunWith,

@@ -1,4 +1,6 @@
-use jackfield_types::{Items, NodeFailure, NodeStatus, Outputs, RecoveryApplied};
+use std::sync::Arc;
+
+use jackfield_types::{Item, Items, NodeFailure, NodeStatus, Outputs, RecoveryApplied};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
@@ -130,4 +132,26 @@ pub(crate) enum Link {
     Dead,
     /// Nothing will arrive because something failed.
     Blocked,
+}
+
+/// A loop node's loop, as its executor sees it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LoopState {
+    /// How many rounds there have been.
+    pub round: u32,
+    /// The items with which the loop was entered.
+    pub entered: Items,
+    /// The items that the last round brought back; those of `entered` before the first round.
+    pub returned: Items,
+    /// What each round brought back.
+    pub collected: Arc<Vec<Items>>,
+    pub(crate) waiting: u32,
+    pub(crate) is_passed_over: bool,
+    pub(crate) has_ended: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Gathered {
+    pub(crate) items: Vec<Item>,
+    pub(crate) blocked: bool,
 }
