@@ -8,3 +8,14 @@
 //! - `usage`: what one execution has used up.
 //! - `redaction`: what may not come out, taken out before it is written or shown.
 //! - `audit`: the hash-chained trail of what was decided and done.
+
+mod admission;
+mod usage;
+
+pub use admission::{
+    Admission, AdmissionLimits, AdmissionState, CallPermit, ExecutionPermit, Load, Quota,
+    QuotaExceeded, QuotaLimit, TenantAdmission, TryCall, TryExecution,
+};
+pub use usage::{
+    Metered, OutputRefused, QuotaExceededInExecution, TooLarge, Usage, check_output, output_size,
+};
