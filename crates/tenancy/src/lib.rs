@@ -10,11 +10,19 @@
 //! - `audit`: the hash-chained trail of what was decided and done.
 
 mod admission;
+mod audit;
+mod redaction;
 mod usage;
 
 pub use admission::{
     Admission, AdmissionLimits, AdmissionState, CallPermit, ExecutionPermit, Load, Quota,
     QuotaExceeded, QuotaLimit, TenantAdmission, TryCall, TryExecution,
+};
+pub use audit::{
+    AuditAction, AuditDecision, AuditDurability, AuditEntry, AuditError, AuditFinding, AuditHash,
+    AuditHashError, AuditHead, AuditHeadError, AuditKey, AuditLog, AuditOptions, AuditOutcome,
+    AuditReader, AuditRecord, AuditStatistics, AuditVerification, TenantAudit, VerifyOptions,
+    audited_tenants, verify_audit,
 };
 pub use usage::{
     Metered, OutputRefused, QuotaExceededInExecution, TooLarge, Usage, check_output, output_size,
