@@ -112,7 +112,7 @@ impl Diagnostic {
 
     /// Says the way out, if there is one to tell.
     #[must_use]
-    pub(crate) fn with_hint_if(mut self, hint: Option<String>) -> Self {
+    pub fn with_hint_if(mut self, hint: Option<String>) -> Self {
         if let Some(hint) = hint {
             self.hint = Some(shortened(hint));
         }
@@ -126,8 +126,9 @@ impl Diagnostic {
         self
     }
 
+    /// Says where in the document it is, and means the key and not its value.
     #[must_use]
-    pub(crate) fn at_key(mut self, pointer: impl Into<String>) -> Self {
+    pub fn at_key(mut self, pointer: impl Into<String>) -> Self {
         self.part = Some(Part::Key);
         self.at(pointer)
     }
@@ -149,8 +150,9 @@ impl Diagnostic {
         self
     }
 
+    /// Says which bytes of the document it is about, whatever its JSON Pointer leads to.
     #[must_use]
-    pub(crate) fn at_span(mut self, span: Range<usize>) -> Self {
+    pub fn at_span(mut self, span: Range<usize>) -> Self {
         self.span = Some(span);
         self
     }

@@ -30,6 +30,21 @@ impl Diagnostics {
         }
     }
 
+    /// Findings about a document of any kind, with their places in its text when there is one.
+    ///
+    /// Places are looked for in JSON. In a text of another format every finding has to say its
+    /// bytes with [`Diagnostic::at_span`].
+    pub fn collect(
+        findings: impl IntoIterator<Item = Diagnostic>,
+        source: Option<&SourceText>,
+    ) -> Self {
+        let mut collected = Findings::default();
+        for finding in findings {
+            collected.push(finding);
+        }
+        collected.locate(source)
+    }
+
     /// The findings.
     pub fn as_slice(&self) -> &[Diagnostic] {
         &self.list

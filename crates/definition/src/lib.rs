@@ -21,6 +21,7 @@ mod workflow;
 pub use catalog::{Catalog, CatalogEntry, CatalogError};
 pub use diagnostic::{Diagnostic, Location};
 pub use diagnostics::Diagnostics;
+pub use nearest::nearest;
 pub use plan::{Plan, PlanConnection, PlanFallback, PlanNode, PlanOptions, plan_workflow};
 pub use read::{read_workflow, workflow_from_value};
 pub use report::DiagnosticsReport;

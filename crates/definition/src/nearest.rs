@@ -9,7 +9,7 @@ const LONGEST: usize = 256;
 
 /// The name that is written most like `wanted`, if one is near. Case, blanks and separators count
 /// for nothing.
-pub(crate) fn nearest<'a>(
+pub fn nearest<'a>(
     wanted: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

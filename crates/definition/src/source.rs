@@ -108,8 +108,12 @@ impl SourceText {
         self.json_start() + offset
     }
 
-    /// Reads the JSON.
-    pub(crate) fn parse(&self) -> Result<serde_json::Value, Box<Diagnostic>> {
+    /// Reads the JSON. Its size, depth and number of values are bounded, and no object may have a
+    /// key twice.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(&self) -> Result<serde_json::Value, Box<Diagnostic>> {
         if let Some(finding) = too_large(self.text.len()) {
             return Err(finding.into());
         }
