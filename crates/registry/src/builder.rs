@@ -1,11 +1,23 @@
+use std::num::NonZeroU32;
+
 use jackfield_types::ByteSize;
 
 use crate::{CacheBounds, Registry};
 
 /// Makes a [`Registry`] with other bounds than the default ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RegistryBuilder {
     bounds: CacheBounds,
+    quarantine_after: Option<NonZeroU32>,
+}
+
+impl Default for RegistryBuilder {
+    fn default() -> Self {
+        Self {
+            bounds: CacheBounds::default(),
+            quarantine_after: NonZeroU32::new(5),
+        }
+    }
 }
 
 impl RegistryBuilder {
@@ -23,8 +35,18 @@ impl RegistryBuilder {
         self
     }
 
+    /// Sets after how many traps in a row, with no success between them, an executor is called no
+    /// more until it is released or registered anew: 5 when nothing is said, `None` for never. A
+    /// trap is a panic, or a failure with the code
+    /// [`TRAPPED`](jackfield_types::ErrorCode::TRAPPED); each tenant's are counted by themselves.
+    #[must_use]
+    pub fn quarantine_after(mut self, traps: Option<NonZeroU32>) -> Self {
+        self.quarantine_after = traps;
+        self
+    }
+
     /// Makes the registry.
     pub fn build(self) -> Registry {
-        Registry::with_bounds(self.bounds)
+        Registry::with(self.bounds, self.quarantine_after)
     }
 }

@@ -14,7 +14,7 @@ impl Registry {
                 json!({
                     "id": one.id(),
                     "source": one.source(),
-                    "cached": self.cache().peek(one).is_some(),
+                    "cached": self.cache().holds(one),
                     "digest": one.digest(),
                     "metadata": metadata.unwrap_or_default(),
                 })

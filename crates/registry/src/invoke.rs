@@ -16,14 +16,17 @@ impl Registry {
     /// fails the attempt and nothing else; an attempt whose future is dropped counts as cancelled.
     ///
     /// # Errors
-    /// What the executor reports, or [`NodeError::Permanent`] with the code
-    /// [`TRAPPED`](ErrorCode::TRAPPED) when it panicked.
+    /// What the executor reports; [`NodeError::Permanent`] with the code
+    /// [`TRAPPED`](ErrorCode::TRAPPED) when it panicked, and with the code
+    /// [`QUARANTINED`](ErrorCode::QUARANTINED), without a call, after it did so too often in a row.
     pub async fn invoke(
         &self,
         registration: &Registration,
         executor: &dyn NodeExecutor,
         call: NodeCall<'_>,
     ) -> Result<NodeOutput, NodeError> {
+        let tenant = call.context.tenant;
+        registration.refuse_quarantined(tenant)?;
         let recorder = Recorder::start(registration.statistics());
         let guarded = AssertUnwindSafe(async { executor.execute(call).await });
         let result = guarded.catch_unwind().await.unwrap_or_else(|panic| {
@@ -35,7 +38,9 @@ impl Registry {
             );
             Err(NodeError::permanent(ErrorCode::TRAPPED, message))
         });
-        recorder.finish(result.as_ref().err().map(NodeError::code));
+        let error = result.as_ref().err();
+        recorder.finish(error.map(NodeError::code));
+        registration.note_end(tenant, error, self.quarantine_after());
         result
     }
 

@@ -9,12 +9,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_types::TenantId;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
+use crate::cache::Holder;
 use crate::registration::Source;
 use crate::{LoadError, LoaderError, Registration, Registry};
 
@@ -38,12 +40,12 @@ pub trait ExecutorLoader: Send + Sync + 'static {
     }
 }
 
-type Loaded = Result<Arc<dyn NodeExecutor>, LoadError>;
-type Load = BoxFuture<'static, Loaded>;
+pub(crate) type Loaded = Result<Arc<dyn NodeExecutor>, LoadError>;
+pub(crate) type Load = BoxFuture<'static, Loaded>;
 
 /// What is loaded, if the cache has a seat for it, and how to load it.
 pub(crate) struct LazyExecutor {
-    held: Mutex<Option<Arc<dyn NodeExecutor>>>,
+    held: ArcSwapOption<Arc<dyn NodeExecutor>>,
     // Away from what a cache hit looks at.
     loading: Box<Loading>,
 }
@@ -57,7 +59,7 @@ struct Loading {
 impl LazyExecutor {
     pub(crate) fn new(loader: Arc<dyn ExecutorLoader>) -> Self {
         Self {
-            held: Mutex::new(None),
+            held: ArcSwapOption::empty(),
             loading: Box::new(Loading {
                 loader,
                 under_way: Mutex::new(None),
@@ -65,30 +67,51 @@ impl LazyExecutor {
         }
     }
 
-    /// The loaded executor. Only the cache looks here, under its own lock.
-    pub(crate) fn held(&self) -> MutexGuard<'_, Option<Arc<dyn NodeExecutor>>> {
-        self.held.lock()
+    /// The loaded executor.
+    pub(crate) fn held(&self) -> Option<Arc<dyn NodeExecutor>> {
+        self.held.load().as_deref().cloned()
+    }
+
+    /// Holds another executor or none, and gives back what was held. Only the cache does that,
+    /// under its lock.
+    pub(crate) fn replace(
+        &self,
+        executor: Option<Arc<dyn NodeExecutor>>,
+    ) -> Option<Arc<Arc<dyn NodeExecutor>>> {
+        self.held.swap(executor.map(Arc::new))
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load().is_some()
     }
 
     pub(crate) fn content_digest(&self) -> Option<String> {
         self.loading.loader.digest()
     }
 
+    /// The load that is under way.
+    pub(crate) fn under_way(&self) -> Option<Shared<Load>> {
+        let under_way = self.loading.under_way.lock();
+        under_way.as_ref().and_then(WeakShared::upgrade)
+    }
+
     /// Joins the load that is under way, or begins one. Gives the executor itself if a load ended
     /// since the caller looked into the cache.
-    fn join(
+    pub(crate) fn join(
         &self,
         registration: &Arc<Registration>,
+        holder: Arc<dyn Holder>,
     ) -> Result<Arc<dyn NodeExecutor>, Shared<Load>> {
         let mut under_way = self.loading.under_way.lock();
         if let Some(load) = under_way.as_ref().and_then(WeakShared::upgrade) {
             return Err(load);
         }
         // A load that ends puts its executor into the cache before it leaves `under_way`.
-        if let Some(executor) = registration.cache().peek(registration) {
+        if let Some(executor) = self.held() {
             return Ok(executor);
         }
-        let load = load(Arc::clone(registration), Arc::clone(&self.loading.loader))
+        let loader = Arc::clone(&self.loading.loader);
+        let load = load(Arc::clone(registration), holder, loader)
             .boxed()
             .shared();
         *under_way = load.downgrade();
@@ -96,7 +119,11 @@ impl LazyExecutor {
     }
 }
 
-async fn load(registration: Arc<Registration>, loader: Arc<dyn ExecutorLoader>) -> Loaded {
+async fn load(
+    registration: Arc<Registration>,
+    holder: Arc<dyn Holder>,
+    loader: Arc<dyn ExecutorLoader>,
+) -> Loaded {
     let began = Instant::now();
     let outcome = AssertUnwindSafe(async { loader.load().await })
         .catch_unwind()
@@ -113,26 +140,19 @@ async fn load(registration: Arc<Registration>, loader: Arc<dyn ExecutorLoader>) 
         version: registration.version().clone(),
         cause: Arc::new(cause),
     });
+    let (node_type, version) = (registration.node_type(), registration.version());
     match &result {
         Ok(executor) => {
             registration.cache().record_load(took);
-            registration
-                .cache()
-                .keep(&registration, Arc::clone(executor));
-            tracing::debug!(
-                target: "registry",
-                node_type = %registration.node_type(),
-                version = %registration.version(),
-                ?took,
-                "executor loaded"
-            );
+            registration.cache().keep(&holder, Arc::clone(executor));
+            tracing::debug!(target: "registry", %node_type, %version, ?took, "executor loaded");
         }
         Err(error) => {
             registration.cache().record_load_failure(took);
             tracing::debug!(
                 target: "registry",
-                node_type = %registration.node_type(),
-                version = %registration.version(),
+                %node_type,
+                %version,
                 ?took,
                 error = &*error.cause as &dyn std::error::Error,
                 "executor not loaded"
@@ -140,7 +160,7 @@ async fn load(registration: Arc<Registration>, loader: Arc<dyn ExecutorLoader>) 
         }
     }
     // Whoever asks from now on finds the cached executor, or tries again.
-    if let Source::Lazy(lazy) = registration.executor_source() {
+    if let Some(lazy) = holder.lazy() {
         *lazy.loading.under_way.lock() = None;
     }
     result
@@ -157,13 +177,21 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 impl Registry {
     /// The executor of a registration for a tenant, if nothing has to be loaded for it: out of the
-    /// cache, or as it was registered.
+    /// cache, or as it was registered. The tenant counts where each has its own.
     pub fn try_executor(
         &self,
         registration: &Arc<Registration>,
-        _tenant: &TenantId,
+        tenant: &TenantId,
     ) -> Option<Arc<dyn NodeExecutor>> {
-        let cached = registration.cache().find(registration);
+        let cache = registration.cache();
+        let source = registration.executor_source();
+        let cached = match source {
+            Source::Eager(_) | Source::Lazy(_) => {
+                let seat = registration.seat();
+                cache.find(seat, || source.held(seat))
+            }
+            Source::PerTenant(tenants) => tenants.find(cache, tenant),
+        };
         if cached.is_some() {
             tracing::debug!(
                 target: "registry",
@@ -179,19 +207,19 @@ impl Registry {
             version = %registration.version(),
             "cache miss"
         );
-        match registration.executor_source() {
+        match source {
             Source::Eager(executor) => {
-                registration
-                    .cache()
-                    .keep(registration, Arc::clone(executor));
+                let holder = Arc::clone(registration) as Arc<dyn Holder>;
+                cache.keep(&holder, Arc::clone(executor));
                 Some(Arc::clone(executor))
             }
-            Source::Lazy(_) => None,
+            Source::Lazy(_) | Source::PerTenant(_) => None,
         }
     }
 
-    /// The executor of a registration for a tenant, loaded if need be. However many callers wait, it is loaded
-    /// once, and an error is given to all of them; the next call tries again.
+    /// The executor of a registration for a tenant, loaded if need be. However many callers wait,
+    /// it is loaded once, or once for each tenant where each has its own, and an error is given to
+    /// all of them; the next call tries again.
     ///
     /// # Errors
     /// [`LoadError`] with what the loader said.
@@ -203,12 +231,17 @@ impl Registry {
         if let Some(executor) = self.try_executor(registration, tenant) {
             return Ok(executor);
         }
-        match registration.executor_source() {
-            Source::Eager(executor) => Ok(Arc::clone(executor)),
-            Source::Lazy(lazy) => match lazy.join(registration) {
-                Ok(executor) => Ok(executor),
-                Err(load) => load.await,
-            },
+        let joined = match registration.executor_source() {
+            Source::Eager(executor) => return Ok(Arc::clone(executor)),
+            Source::Lazy(lazy) => {
+                let holder = Arc::clone(registration) as Arc<dyn Holder>;
+                lazy.join(registration, holder)
+            }
+            Source::PerTenant(tenants) => tenants.join(registration, tenant),
+        };
+        match joined {
+            Ok(executor) => Ok(executor),
+            Err(load) => load.await,
         }
     }
 }

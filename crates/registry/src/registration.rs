@@ -5,17 +5,19 @@ use std::sync::{Arc, OnceLock};
 
 use jackfield_definition::CatalogEntry;
 use jackfield_plugin_api::NodeExecutor;
-use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, ValidationIssue};
+use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, TenantId, ValidationIssue};
 use jsonschema::Validator;
 use semver::Version;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::cache::Seat;
+use crate::cache::{Holder, Seat};
 use crate::loader::LazyExecutor;
 use crate::metadata::StoredMetadata;
+use crate::quarantine::Traps;
 use crate::statistics::NodeTypeStatistics;
+use crate::tenants::TenantExecutors;
 use crate::{ExecutorCache, parameters, schema};
 
 /// Tells one registration from every other of the same registry, past ones included.
@@ -48,36 +50,23 @@ pub enum ExecutorSource {
     Eager,
     /// A loader gives it at first use.
     Lazy,
+    /// A loader gives each tenant its own at first use.
+    PerTenant,
 }
 
 pub(crate) enum Source {
     Eager(Arc<dyn NodeExecutor>),
     Lazy(LazyExecutor),
+    PerTenant(Box<TenantExecutors>),
 }
 
-// The cache calls these under its lock, so that a loaded executor comes and goes with its seat.
 impl Source {
-    /// The executor, if it was registered or is being held.
-    pub(crate) fn at_hand(&self) -> Option<Arc<dyn NodeExecutor>> {
+    /// The executor that the cache has in a registration's own seat.
+    pub(crate) fn held(&self, seat: &Seat) -> Option<Arc<dyn NodeExecutor>> {
         match self {
-            Self::Eager(executor) => Some(Arc::clone(executor)),
-            Self::Lazy(lazy) => lazy.held().clone(),
-        }
-    }
-
-    /// Holds an executor that was loaded.
-    pub(crate) fn hold(&self, executor: Arc<dyn NodeExecutor>) {
-        if let Self::Lazy(lazy) = self {
-            *lazy.held() = Some(executor);
-        }
-    }
-
-    /// Holds the executor no longer if it was loaded. It is given back, to be dropped after the
-    /// lock.
-    pub(crate) fn release(&self) -> Option<Arc<dyn NodeExecutor>> {
-        match self {
-            Self::Eager(executor) => Some(Arc::clone(executor)),
-            Self::Lazy(lazy) => lazy.held().take(),
+            Self::Eager(executor) => seat.is_taken().then(|| Arc::clone(executor)),
+            Self::Lazy(lazy) => lazy.held(),
+            Self::PerTenant(_) => None,
         }
     }
 }
@@ -91,16 +80,18 @@ pub struct Registration {
     cache: Arc<ExecutorCache>,
     seat: Seat,
     retired: AtomicBool,
+    trapped: AtomicBool,
     source: Source,
     statistics: Arc<NodeTypeStatistics>,
     id: RegistrationId,
     metadata: StoredMetadata,
+    traps: Traps,
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
 }
 
 const _: () = assert!(
-    offset_of!(Registration, metadata) <= 64,
+    offset_of!(Registration, id) <= 64,
     "what a call looks at fits one cache line"
 );
 
@@ -116,10 +107,12 @@ impl Registration {
             cache,
             seat: Seat::none(),
             retired: AtomicBool::new(false),
+            trapped: AtomicBool::new(false),
             source,
             statistics,
             id,
             metadata,
+            traps: Traps::default(),
             validator: OnceLock::new(),
             digest: OnceLock::new(),
         }
@@ -156,6 +149,7 @@ impl Registration {
         match &self.source {
             Source::Eager(_) => ExecutorSource::Eager,
             Source::Lazy(_) => ExecutorSource::Lazy,
+            Source::PerTenant(_) => ExecutorSource::PerTenant,
         }
     }
 
@@ -175,9 +169,12 @@ impl Registration {
             {
                 write_canonical(&metadata, &mut text);
             }
-            if let Source::Lazy(lazy) = &self.source
-                && let Some(content) = lazy.content_digest()
-            {
+            let content = match &self.source {
+                Source::Eager(_) => None,
+                Source::Lazy(lazy) => lazy.content_digest(),
+                Source::PerTenant(tenants) => tenants.content_digest(),
+            };
+            if let Some(content) = content {
                 text.push('\n');
                 text.push_str(&content);
             }
@@ -191,14 +188,16 @@ impl Registration {
     }
 
     /// Checks parameters against required fields and schema and, when all of them are known and
-    /// right, against the executor's own rules, if the executor is at hand: none is loaded for it.
+    /// right, against the executor's own rules, if the executor is at hand: none is loaded for it,
+    /// and none that is one tenant's own is asked.
     ///
     /// `unknown` holds JSON Pointers of values that an expression will give later; nothing is said
     /// about what depends on them.
     pub fn check(&self, parameters: &Value, unknown: &[String]) -> Vec<ValidationIssue> {
         let executor = match &self.source {
             Source::Eager(executor) => Some(Arc::clone(executor)),
-            Source::Lazy(_) => self.cache.peek(self),
+            Source::Lazy(lazy) => lazy.held(),
+            Source::PerTenant(_) => None,
         };
         parameters::check(self, parameters, unknown, executor.as_deref())
     }
@@ -217,6 +216,16 @@ impl Registration {
 
     pub(crate) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// Whether a call of it trapped and nothing has mended that since. All that a call looks at
+    /// when nothing is wrong.
+    pub(crate) fn trapped(&self) -> &AtomicBool {
+        &self.trapped
+    }
+
+    pub(crate) fn traps(&self) -> &Traps {
+        &self.traps
     }
 
     pub(crate) fn cache(&self) -> &Arc<ExecutorCache> {
@@ -251,6 +260,31 @@ impl Registration {
             Some(schema) => schema::compile(schema).map(drop),
             None => Ok(()),
         })
+    }
+}
+
+impl Holder for Registration {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn lazy(&self) -> Option<&LazyExecutor> {
+        match &self.source {
+            Source::Lazy(lazy) => Some(lazy),
+            Source::Eager(_) | Source::PerTenant(_) => None,
+        }
+    }
+
+    fn registration(self: Arc<Self>) -> Option<Arc<Registration>> {
+        Some(self)
+    }
+
+    fn tenant(&self) -> Option<&TenantId> {
+        None
+    }
+
+    fn is_retired(&self) -> bool {
+        self.is_retired()
     }
 }
 

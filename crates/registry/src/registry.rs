@@ -1,20 +1,23 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jackfield_plugin_api::{NodeExecutor, NodeType};
-use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata};
+use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, TenantId};
 use parking_lot::Mutex;
 use semver::Version;
 
+use crate::cache::Holder;
 use crate::loader::LazyExecutor;
 use crate::metadata::{StoredMetadata, check_size};
 use crate::registration::Source;
 use crate::snapshot::Snapshot;
 use crate::statistics::NodeTypeStatistics;
+use crate::tenants::TenantExecutors;
 use crate::{
     CacheBounds, ExecutorCache, ExecutorLoader, RegisterError, Registration, RegistrationId,
-    RegistryBuilder, schema,
+    RegistryBuilder, TenantExecutorLoader, schema,
 };
 
 /// Who can run what. Cloning gives another handle to the same registry.
@@ -60,6 +63,8 @@ struct Inner {
     /// Held by whoever publishes the next snapshot; the number of the next registration.
     writer: Mutex<u64>,
     cache: Arc<ExecutorCache>,
+    /// So many traps in a row, and an executor is called no more.
+    quarantine_after: Option<NonZeroU32>,
 }
 
 /// What an explicit re-registration did.
@@ -94,12 +99,13 @@ impl Registry {
         RegistryBuilder::default()
     }
 
-    pub(crate) fn with_bounds(bounds: CacheBounds) -> Self {
+    pub(crate) fn with(bounds: CacheBounds, quarantine_after: Option<NonZeroU32>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 snapshot: ArcSwap::from_pointee(Snapshot::empty()),
                 writer: Mutex::new(1),
                 cache: Arc::new(ExecutorCache::new(bounds)),
+                quarantine_after,
             }),
         }
     }
@@ -111,6 +117,10 @@ impl Registry {
     /// The executor cache.
     pub fn cache(&self) -> &ExecutorCache {
         &self.inner.cache
+    }
+
+    pub(crate) fn quarantine_after(&self) -> Option<NonZeroU32> {
+        self.inner.quarantine_after
     }
 
     /// Whether a registration was made by this registry.
@@ -161,6 +171,24 @@ impl Registry {
             .map(|done| done.registration)
     }
 
+    /// Registers a node type of which each tenant has an executor of its own, such as one that
+    /// remembers something between calls. They share the bounds of the cache with all others, and
+    /// what is evicted is made anew at its next use: what must last belongs elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`register_with_metadata`](Self::register_with_metadata).
+    pub fn register_per_tenant(
+        &self,
+        node_type: &str,
+        loader: Arc<dyn TenantExecutorLoader>,
+        metadata: NodeTypeMetadata,
+    ) -> Result<Arc<Registration>, RegisterError> {
+        let source = Source::PerTenant(Box::new(TenantExecutors::new(loader)));
+        let candidate = Candidate::check(node_type, source, metadata)?;
+        self.publish(candidate, Occupied::Refuse)
+            .map(|done| done.registration)
+    }
+
     /// Registers an executor in the place of whatever stands under the same node type and version,
     /// and says what that was. Once this has returned, no call that starts reaches the old
     /// executor; calls under way end with it. Statistics go on.
@@ -189,6 +217,22 @@ impl Registry {
         metadata: NodeTypeMetadata,
     ) -> Result<Replacement, RegisterError> {
         let source = Source::Lazy(LazyExecutor::new(loader));
+        let candidate = Candidate::check(node_type, source, metadata)?;
+        self.publish(candidate, Occupied::Replace)
+    }
+
+    /// Does what [`replace_with_metadata`](Self::replace_with_metadata) does, with an executor for
+    /// each tenant.
+    ///
+    /// # Errors
+    /// [`RegisterError::InvalidMetadata`]; what stood there goes on standing there.
+    pub fn replace_per_tenant(
+        &self,
+        node_type: &str,
+        loader: Arc<dyn TenantExecutorLoader>,
+        metadata: NodeTypeMetadata,
+    ) -> Result<Replacement, RegisterError> {
+        let source = Source::PerTenant(Box::new(TenantExecutors::new(loader)));
         let candidate = Candidate::check(node_type, source, metadata)?;
         self.publish(candidate, Occupied::Replace)
     }
@@ -245,9 +289,24 @@ impl Registry {
     pub fn invalidate(&self, node_type: &str) -> usize {
         let snapshot = self.snapshot();
         let versions = snapshot.versions(node_type).iter();
-        versions
-            .filter(|one| self.inner.cache.invalidate(one))
-            .count()
+        versions.map(|one| self.inner.cache.drop_all(one)).sum()
+    }
+
+    /// Drops the executors that are one tenant's own, such as when the tenant goes or its secrets
+    /// change; says how many there were. Calls under way end with them.
+    pub fn invalidate_tenant(&self, tenant: &TenantId) -> usize {
+        let snapshot = self.snapshot();
+        let parts: Vec<_> = snapshot
+            .sorted()
+            .into_iter()
+            .flat_map(|versions| versions.iter())
+            .filter_map(|one| match one.executor_source() {
+                Source::PerTenant(tenants) => tenants.part(tenant),
+                Source::Eager(_) | Source::Lazy(_) => None,
+            })
+            .collect();
+        let holders = parts.iter().map(|part| &**part as &dyn Holder);
+        self.inner.cache.drop_held(holders)
     }
 
     fn publish(

@@ -4,16 +4,17 @@
 //! its last version is unregistered. A node type that never ran holds a few words.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use jackfield_types::{ErrorCode, NodeTypeId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, Serializer};
 
-use crate::{CacheStatistics, Registry};
+use crate::shards::Shards;
+use crate::{CacheStatistics, Quarantine, Registry};
 
 /// How many error codes are told apart. Plugins make their own codes, so there must be a bound;
 /// beyond it errors count under [`ErrorCode::EXECUTION_ERROR`].
@@ -35,6 +36,8 @@ pub struct RegistryStatistics {
     pub by_node_type: BTreeMap<NodeTypeId, NodeTypeSummary>,
     /// What the executor cache did.
     pub cache: CacheStatistics,
+    /// The executors that are not called any more because they trapped again and again.
+    pub quarantined: Vec<Quarantine>,
 }
 
 /// What a node type did.
@@ -79,9 +82,13 @@ pub struct DurationStatistics {
 #[derive(Default)]
 pub(crate) struct NodeTypeStatistics {
     retries: AtomicU64,
-    /// Made at the first attempt.
-    attempts: Mutex<Option<Box<Attempts>>>,
+    attempts: Counted,
+    /// Where threads count from when two of them met for the first time.
+    shards: OnceLock<Shards<Counted>>,
 }
+
+/// Made at the first attempt.
+type Counted = Mutex<Option<Box<Attempts>>>;
 
 struct Attempts {
     errors: BTreeMap<ErrorCode, u64>,
@@ -150,19 +157,32 @@ impl NodeTypeStatistics {
     }
 
     fn record(&self, took: Duration, error: Option<ErrorCode>) {
-        let mut attempts = self.attempts.lock();
+        let mut attempts = self.mine();
         attempts
             .get_or_insert_with(|| Box::new(Attempts::new()))
             .record(took, error);
     }
 
-    /// What was counted, if the node type ever ran.
-    pub(crate) fn summary(&self) -> Option<NodeTypeSummary> {
-        let retries = self.retries.load(Ordering::Relaxed);
-        self.attempts
-            .lock()
-            .as_ref()
-            .map(|attempts| attempts.summary(retries))
+    /// Where this thread counts: with all others, until that holds it up.
+    fn mine(&self) -> MutexGuard<'_, Option<Box<Attempts>>> {
+        if self.shards.get().is_none()
+            && let Some(attempts) = self.attempts.try_lock()
+        {
+            return attempts;
+        }
+        self.shards.get_or_init(Shards::new).mine().lock()
+    }
+
+    /// What was counted, wherever it was, if the node type ever ran.
+    fn attempts(&self) -> Option<Attempts> {
+        let shards = self.shards.get().into_iter().flat_map(Shards::iter);
+        let mut sum = None;
+        for counted in [&self.attempts].into_iter().chain(shards) {
+            if let Some(attempts) = &*counted.lock() {
+                sum.get_or_insert_with(Attempts::new).add(attempts);
+            }
+        }
+        sum
     }
 }
 
@@ -205,15 +225,16 @@ impl Registry {
         let mut retries = 0_u64;
         let mut registrations = 0;
         let mut by_node_type = BTreeMap::new();
+        let mut quarantined = Vec::new();
         for versions in snapshot.sorted() {
             registrations += versions.len();
+            quarantined.extend(versions.iter().flat_map(|one| one.quarantines()));
             let statistics = versions[0].statistics();
-            if let Some(attempts) = &*statistics.attempts.lock() {
-                total.add(attempts);
-            }
-            if let Some(summary) = statistics.summary() {
-                retries = retries.saturating_add(summary.retries);
-                by_node_type.insert(versions[0].node_type().clone(), summary);
+            if let Some(attempts) = statistics.attempts() {
+                total.add(&attempts);
+                let again = statistics.retries.load(Ordering::Relaxed);
+                retries = retries.saturating_add(again);
+                by_node_type.insert(versions[0].node_type().clone(), attempts.summary(again));
             }
         }
         RegistryStatistics {
@@ -222,6 +243,7 @@ impl Registry {
             total: total.summary(retries),
             by_node_type,
             cache: self.cache().statistics(),
+            quarantined,
         }
     }
 }

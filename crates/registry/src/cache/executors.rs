@@ -1,289 +1,213 @@
-//! The executor cache: bounded by count and by bytes, strictly least recently used.
-//!
-//! A registration knows its own seat in the cache and holds the executor itself; the cache keeps
-//! only the order of the seats. So finding an executor takes no hashing and touches little memory,
-//! however many there are: the registration, and sixteen bytes for each seat whose neighbours
-//! change. As a registration is never changed and its id never used again, a stale executor cannot
-//! be found in the name of a newer registration. Seats are given and taken under the lock, and only
-//! there, and a loaded executor comes and goes with its seat.
-//!
-//! An executor that is dropped from the cache is dropped after the lock is released: whatever its
-//! destructor does, it cannot hold up other calls.
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jackfield_plugin_api::NodeExecutor;
-use jackfield_types::{ByteSize, NodeTypeId};
-use lru_slab::LruSlab;
+use jackfield_types::ByteSize;
 use parking_lot::Mutex;
-use semver::Version;
-use serde::{Serialize, Serializer};
 
+use super::clock::Clock;
+use super::order::Order;
+use super::{CacheBounds, CacheKey, CacheStatistics, Holder, Seat};
+use crate::Registration;
 use crate::registration::Source;
-use crate::{Registration, RegistrationId};
+use crate::shards::Shards;
 
 /// No bound is above this: seats have 32 bits.
 const MOST_ENTRIES: usize = 1 << 31;
 
-/// How much the executor cache may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheBounds {
-    /// At most so many executors.
-    pub entries: usize,
-    /// At most so much memory, as the executors themselves report it.
-    pub memory: ByteSize,
-}
-
-impl Default for CacheBounds {
-    fn default() -> Self {
-        Self {
-            entries: 10_000,
-            memory: ByteSize::mib(256),
-        }
-    }
-}
-
-/// What the executor cache holds under one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CacheKey {
-    /// The registration.
-    pub registration: RegistrationId,
-    /// Its node type.
-    pub node_type: NodeTypeId,
-    /// Its version.
-    pub version: Version,
-    /// The memory that the executor holds.
-    #[serde(serialize_with = "bytes")]
-    pub memory: ByteSize,
-}
-
-/// What the executor cache did so far.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CacheStatistics {
-    /// How many executors it holds.
-    pub entries: usize,
-    /// The memory that they hold.
-    #[serde(serialize_with = "bytes")]
-    pub memory: ByteSize,
-    /// How often an executor was asked for that was there.
-    pub hits: u64,
-    /// How often one was asked for that was not there.
-    pub misses: u64,
-    /// How many were dropped to keep the bounds.
-    pub evictions: u64,
-    /// How many were dropped because they were replaced, unregistered, or on demand.
-    pub invalidations: u64,
-    /// How many were used but not kept, being bigger than the bound.
-    pub oversized: u64,
-    /// How often a loader gave an executor.
-    pub loads: u64,
-    /// How often a loader gave an error.
-    pub load_failures: u64,
-    /// How long all loads took together; milliseconds in JSON.
-    #[serde(serialize_with = "milliseconds")]
-    pub load_time: Duration,
-}
-
-impl CacheStatistics {
-    /// Hits among all that was asked for, from 0 to 1; 0 before anything was.
-    pub fn hit_ratio(&self) -> f64 {
-        let asked = self.hits.saturating_add(self.misses);
-        if asked == 0 {
-            0.0
-        } else {
-            self.hits as f64 / asked as f64
-        }
-    }
-}
-
 /// The executors that are at hand, most recently used first.
-// The lock and what a hit changes share one cache line.
+// What every hit reads, and hardly anybody writes, is apart from what writers meet at.
 #[repr(C, align(64))]
 pub struct ExecutorCache {
-    state: Mutex<State>,
+    clock: Clock,
+    uses: Shards<Uses>,
     bounds: CacheBounds,
+    state: Apart,
 }
 
-#[repr(C)]
+#[repr(align(64))]
+struct Apart(Mutex<State>);
+
+#[derive(Default)]
+struct Uses {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+#[derive(Default)]
 struct State {
-    /// Whose the seats are. A registration that nobody holds any more cannot ask for its executor
-    /// either.
-    order: LruSlab<Weak<Registration>>,
-    hits: u64,
-    misses: u64,
-    memory: u64,
-    /// The memory of each seat's executor; apart from the order, which a hit has to walk.
-    sizes: Vec<u64>,
-    /// But for hits and misses.
+    order: Order,
+    /// But for entries, memory, hits and misses.
     counters: CacheStatistics,
 }
 
-/// The place of a registration in the cache, or none.
-pub(crate) struct Seat(AtomicU32);
-
-impl Seat {
-    const NONE: u32 = u32::MAX;
-
-    pub(crate) fn none() -> Self {
-        Self(AtomicU32::new(Self::NONE))
-    }
-
-    // The lock of the cache orders all of these.
-
-    fn slot(&self) -> Option<u32> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|slot| *slot != Self::NONE)
-    }
-
-    fn take(&self) -> Option<u32> {
-        let slot = self.slot();
-        self.0.store(Self::NONE, Ordering::Relaxed);
-        slot
-    }
-
-    fn give(&self, slot: u32) {
-        self.0.store(slot, Ordering::Relaxed);
-    }
+/// What has to be dropped, after the lock is.
+#[derive(Default)]
+struct Leftovers {
+    executors: Vec<Arc<Arc<dyn NodeExecutor>>>,
+    holders: Vec<Arc<dyn Holder>>,
 }
 
 impl ExecutorCache {
     pub(crate) fn new(bounds: CacheBounds) -> Self {
-        let bounds = CacheBounds {
-            entries: bounds.entries.min(MOST_ENTRIES),
-            ..bounds
-        };
-        let state = State {
-            order: LruSlab::new(),
-            hits: 0,
-            misses: 0,
-            memory: 0,
-            sizes: Vec::new(),
-            counters: CacheStatistics::default(),
-        };
         Self {
-            state: Mutex::new(state),
-            bounds,
+            clock: Clock::default(),
+            uses: Shards::new(),
+            bounds: CacheBounds {
+                entries: bounds.entries.min(MOST_ENTRIES),
+                ..bounds
+            },
+            state: Apart(Mutex::default()),
         }
     }
 
-    /// Looks for the executor of a registration, counts a hit or a miss, and makes it the most
-    /// recently used one.
-    pub(crate) fn find(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
-        let mut state = self.state.lock();
-        let Some(slot) = registration.seat().slot() else {
-            state.misses += 1;
-            return None;
-        };
-        state.hits += 1;
-        state.order.get_mut(slot);
-        match registration.executor_source() {
-            Source::Lazy(lazy) => lazy.held().clone(),
-            Source::Eager(executor) => {
-                // The registration holds it in any case: others need not wait.
-                drop(state);
-                Some(Arc::clone(executor))
-            }
+    /// Looks at what a holder holds, counts a hit or a miss, and makes it the most recently used
+    /// one.
+    pub(crate) fn find(
+        &self,
+        seat: &Seat,
+        held: impl FnOnce() -> Option<Arc<dyn NodeExecutor>>,
+    ) -> Option<Arc<dyn NodeExecutor>> {
+        let found = held();
+        let uses = self.uses.mine();
+        if found.is_some() {
+            seat.touch(self.clock.tick());
+            uses.hits.fetch_add(1, Ordering::Relaxed);
+        } else {
+            uses.misses.fetch_add(1, Ordering::Relaxed);
         }
+        found
     }
 
-    /// Keeps the executor of a registration, unless that was retired, and drops as many of the
-    /// least recently used ones as the bounds ask for.
-    pub(crate) fn keep(&self, registration: &Arc<Registration>, executor: Arc<dyn NodeExecutor>) {
+    /// Counts that an executor was asked for and nobody held one.
+    pub(crate) fn miss(&self) {
+        self.uses.mine().misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Keeps the executor of a holder, unless that was retired, and drops as many of the least
+    /// recently used ones as the bounds ask for.
+    pub(crate) fn keep(&self, holder: &Arc<dyn Holder>, executor: Arc<dyn NodeExecutor>) {
         // Somebody else's code: if it panics, the executor counts as one that holds nothing.
         let memory = catch_unwind(AssertUnwindSafe(|| executor.memory().as_u64())).unwrap_or(0);
+        let mut left = Leftovers::default();
         let mut evicted = Vec::new();
-        let replaced;
-        let mut state = self.state.lock();
+        let mut state = self.state.0.lock();
         // Under the lock: whoever retires a registration sets the flag first and then
         // invalidates, so nothing that is retired can stay.
-        if registration.is_retired() {
+        if holder.is_retired() {
             return;
         }
         if memory > self.bounds.memory.as_u64() || self.bounds.entries == 0 {
             state.counters.oversized += 1;
             return;
         }
-        replaced = state.remove(registration);
-        state.insert(registration, memory);
-        registration.executor_source().hold(executor);
-        while state.len() > self.bounds.entries || state.memory > self.bounds.memory.as_u64() {
-            let Some(slot) = state.order.lru() else {
+        state.remove(&**holder, &mut left);
+        holder.seat().touch(self.clock.leap());
+        state.order.seat(holder, memory);
+        left.executors.extend(holder.hold(executor));
+        while state.order.len() > self.bounds.entries
+            || state.order.memory() > self.bounds.memory.as_u64()
+        {
+            let Some(number) = state.order.least_recent(&mut left.holders) else {
                 break;
             };
             state.counters.evictions += 1;
-            if let Some(owner) = state.vacate(slot).upgrade() {
+            if let Some(owner) = state.order.vacate(number).and_then(|one| one.upgrade()) {
                 owner.seat().take();
-                evicted.push((owner.executor_source().release(), owner));
+                left.executors.extend(owner.release());
+                evicted.push(owner);
             }
         }
         drop(state);
-        drop(replaced);
-        for (_, owner) in &evicted {
-            tracing::debug!(
-                target: "registry",
-                node_type = %owner.node_type(),
-                version = %owner.version(),
-                "executor evicted from the cache"
-            );
+        drop(left);
+        for owner in evicted {
+            if let Some(registration) = owner.registration() {
+                tracing::debug!(
+                    target: "registry",
+                    node_type = %registration.node_type(),
+                    version = %registration.version(),
+                    "executor evicted from the cache"
+                );
+            }
         }
     }
 
-    /// Drops the executor of a registration; says whether there was one.
+    /// Drops the executor of a registration, all tenants' if each has its own; says whether there
+    /// was one.
     pub fn invalidate(&self, registration: &Registration) -> bool {
+        self.drop_all(registration) > 0
+    }
+
+    /// Does what [`invalidate`](Self::invalidate) does, and says how many executors there were.
+    pub(crate) fn drop_all(&self, registration: &Registration) -> usize {
         if !self.serves(registration) {
-            return false;
+            return 0;
         }
-        let mut state = self.state.lock();
-        let removed = state.remove(registration);
-        if removed.is_some() {
-            state.counters.invalidations += 1;
+        match registration.executor_source() {
+            Source::Eager(_) | Source::Lazy(_) => self.drop_held([registration as &dyn Holder]),
+            Source::PerTenant(tenants) => {
+                let parts = tenants.all();
+                self.drop_held(parts.iter().map(|part| &**part as &dyn Holder))
+            }
+        }
+    }
+
+    /// Drops the executors of holders; says how many there were.
+    pub(crate) fn drop_held<'a>(&self, holders: impl IntoIterator<Item = &'a dyn Holder>) -> usize {
+        let mut left = Leftovers::default();
+        let mut dropped = 0;
+        let mut state = self.state.0.lock();
+        for holder in holders {
+            if state.remove(holder, &mut left) {
+                state.counters.invalidations += 1;
+                dropped += 1;
+            }
         }
         drop(state);
-        if removed.is_some() {
-            tracing::debug!(
-                target: "registry",
-                node_type = %registration.node_type(),
-                version = %registration.version(),
-                "executor invalidated in the cache"
-            );
+        drop(left);
+        if dropped > 0 {
+            tracing::debug!(target: "registry", dropped, "executors invalidated in the cache");
         }
-        removed.is_some()
+        dropped
     }
 
     /// Drops all executors; says how many there were. The counters stay.
     pub fn clear(&self) -> usize {
-        let mut state = self.state.lock();
+        let mut left = Leftovers::default();
+        let mut state = self.state.0.lock();
         let order = std::mem::take(&mut state.order);
-        let owners: Vec<_> = order
-            .iter()
-            .filter_map(|(_, owner)| owner.upgrade())
-            .collect();
-        let release = |owner: &Arc<Registration>| {
-            owner.seat().take();
-            owner.executor_source().release()
-        };
-        let dropped: Vec<_> = owners.iter().map(release).collect();
-        state.sizes.clear();
-        state.memory = 0;
-        state.counters.invalidations += u64::from(order.len());
+        for (holder, _) in order.holders() {
+            holder.seat().take();
+            left.executors.extend(holder.release());
+            left.holders.push(holder);
+        }
+        let entries = order.len();
+        state.counters.invalidations += u64::try_from(entries).unwrap_or(u64::MAX);
         drop(state);
-        drop(dropped);
-        tracing::debug!(target: "registry", entries = order.len(), "executor cache cleared");
-        count(order.len())
+        drop(left);
+        tracing::debug!(target: "registry", entries, "executor cache cleared");
+        entries
     }
 
-    /// The executor of a registration, if it is there; changes neither counters nor recency.
+    /// The executor of a registration, if it is there; changes neither counters nor recency. None
+    /// if each tenant has its own: those are nobody else's to look at.
     pub fn peek(&self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
         if !self.serves(registration) {
             return None;
         }
-        let _state = self.state.lock();
-        registration.seat().slot()?;
-        registration.executor_source().at_hand()
+        registration.executor_source().held(registration.seat())
+    }
+
+    /// Whether an executor of a registration is there, whoever's it is.
+    pub(crate) fn holds(&self, registration: &Registration) -> bool {
+        match registration.executor_source() {
+            Source::Eager(_) | Source::Lazy(_) => self.peek(registration).is_some(),
+            Source::PerTenant(tenants) => {
+                self.serves(registration) && tenants.all().iter().any(|one| one.seat().is_taken())
+            }
+        }
     }
 
     /// Whether a registration has its seat here and not in the cache of another registry.
@@ -293,25 +217,27 @@ impl ExecutorCache {
 
     /// What is held, most recently used first.
     pub fn keys(&self) -> Vec<CacheKey> {
-        let state = self.state.lock();
-        let held: Vec<_> = state
-            .order
-            .iter()
-            .filter_map(|(slot, owner)| Some((owner.upgrade()?, state.size(slot))))
-            .collect();
+        let state = self.state.0.lock();
+        let mut held: Vec<_> = state.order.holders().collect();
         drop(state);
-        let key = |(owner, memory): &(Arc<Registration>, u64)| CacheKey {
-            registration: owner.id(),
-            node_type: owner.node_type().clone(),
-            version: owner.version().clone(),
-            memory: ByteSize::bytes(*memory),
+        held.sort_by_cached_key(|(holder, _)| std::cmp::Reverse(holder.seat().used()));
+        let key = |(holder, memory): (Arc<dyn Holder>, u64)| {
+            let tenant = holder.tenant().cloned();
+            let registration = holder.registration()?;
+            Some(CacheKey {
+                registration: registration.id(),
+                node_type: registration.node_type().clone(),
+                version: registration.version().clone(),
+                tenant,
+                memory: ByteSize::bytes(memory),
+            })
         };
-        held.iter().map(key).collect()
+        held.into_iter().filter_map(key).collect()
     }
 
     /// How many executors are held.
     pub fn len(&self) -> usize {
-        self.state.lock().len()
+        self.state.0.lock().order.len()
     }
 
     /// Whether none is held.
@@ -321,7 +247,7 @@ impl ExecutorCache {
 
     /// The memory that the held executors report.
     pub fn memory(&self) -> ByteSize {
-        ByteSize::bytes(self.state.lock().memory)
+        ByteSize::bytes(self.state.0.lock().order.memory())
     }
 
     /// How much may be held.
@@ -331,72 +257,41 @@ impl ExecutorCache {
 
     /// What the cache did so far.
     pub fn statistics(&self) -> CacheStatistics {
-        let state = self.state.lock();
-        CacheStatistics {
-            entries: state.len(),
-            memory: ByteSize::bytes(state.memory),
-            hits: state.hits,
-            misses: state.misses,
+        let state = self.state.0.lock();
+        let mut statistics = CacheStatistics {
+            entries: state.order.len(),
+            memory: ByteSize::bytes(state.order.memory()),
             ..state.counters
+        };
+        drop(state);
+        for uses in self.uses.iter() {
+            statistics.hits += uses.hits.load(Ordering::Relaxed);
+            statistics.misses += uses.misses.load(Ordering::Relaxed);
         }
+        statistics
     }
 
     pub(crate) fn record_load(&self, took: Duration) {
-        let mut state = self.state.lock();
+        let mut state = self.state.0.lock();
         state.counters.loads += 1;
         state.counters.load_time = state.counters.load_time.saturating_add(took);
     }
 
     pub(crate) fn record_load_failure(&self, took: Duration) {
-        let mut state = self.state.lock();
+        let mut state = self.state.0.lock();
         state.counters.load_failures += 1;
         state.counters.load_time = state.counters.load_time.saturating_add(took);
     }
 }
 
 impl State {
-    fn len(&self) -> usize {
-        count(self.order.len())
+    /// Takes a holder's seat away; says whether it had one.
+    fn remove(&mut self, holder: &dyn Holder, left: &mut Leftovers) -> bool {
+        let Some(number) = holder.seat().take() else {
+            return false;
+        };
+        self.order.vacate(number);
+        left.executors.extend(holder.release());
+        true
     }
-
-    fn size(&self, slot: u32) -> u64 {
-        self.sizes.get(count(slot)).copied().unwrap_or(0)
-    }
-
-    /// Gives a registration a seat, the most recently used one.
-    fn insert(&mut self, registration: &Arc<Registration>, memory: u64) {
-        let slot = self.order.insert(Arc::downgrade(registration));
-        if self.sizes.len() <= count(slot) {
-            self.sizes.resize(count(slot) + 1, 0);
-        }
-        if let Some(size) = self.sizes.get_mut(count(slot)) {
-            *size = memory;
-        }
-        self.memory = self.memory.saturating_add(memory);
-        registration.seat().give(slot);
-    }
-
-    /// Takes a registration's seat away. The executor is given back, to be dropped after the lock.
-    fn remove(&mut self, registration: &Registration) -> Option<Arc<dyn NodeExecutor>> {
-        self.vacate(registration.seat().take()?);
-        registration.executor_source().release()
-    }
-
-    /// Makes a seat free; says whose it was.
-    fn vacate(&mut self, slot: u32) -> Weak<Registration> {
-        self.memory = self.memory.saturating_sub(self.size(slot));
-        self.order.remove(slot)
-    }
-}
-
-fn count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn bytes<S: Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(size.as_u64())
-}
-
-fn milliseconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((span.as_secs_f64() * 1e6).round() / 1e3)
 }
