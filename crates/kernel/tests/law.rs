@@ -5,12 +5,15 @@ mod support;
 use std::sync::Arc;
 
 use jackfield_kernel::{
-    Connection, Event, Execution, FailureMode, Graph, GraphError, Law, NodeIndex, NodeSpec, Output,
+    Connection, Event, EventKind, Execution, ExecutionStatus, FailureMode, Graph, GraphError, Law,
+    NodeIndex, NodeSpec, Output,
 };
-use jackfield_types::NodeRole;
+use jackfield_types::{NodeRole, NodeStatus};
 use proptest::prelude::*;
 
-use support::{Choices, World, drive, graph, visible};
+use support::{
+    Choices, FailureModes, Interruption, World, any_graph, drive, drive_through, graph, visible,
+};
 
 fn world() -> impl Strategy<Value = World> {
     (
@@ -23,6 +26,19 @@ fn world() -> impl Strategy<Value = World> {
             failures,
             rounds,
         })
+}
+
+fn interruptions() -> impl Strategy<Value = Vec<Interruption>> {
+    let kind = prop_oneof![
+        Just(EventKind::CancelRequested),
+        Just(EventKind::DeadlinePassed)
+    ];
+    let interruption = (1..60_usize, kind).prop_map(|(after, kind)| Interruption { after, kind });
+    prop::collection::vec(interruption, 0..3)
+}
+
+fn law() -> impl Strategy<Value = Law> {
+    prop_oneof![Just(Law::Settled), Just(Law::DepthFirst)]
 }
 
 fn replay(live: &Execution, journal: &[Event]) -> Execution {
@@ -96,7 +112,7 @@ proptest! {
 
     #[test]
     fn a_broken_off_journal_goes_on_to_the_same_result(
-        graph in graph(Law::Settled), world in world(), choices in any::<u64>(), cut in any::<prop::sample::Index>()
+        graph in law().prop_flat_map(graph), world in world(), choices in any::<u64>(), cut in any::<prop::sample::Index>()
     ) {
         let (live, journal) = drive(&graph, &world, &mut Choices::new(choices));
         let kept = 1 + cut.index(journal.len());
@@ -124,6 +140,32 @@ proptest! {
         let before = replay(&live, &journal[..kept]);
         if state.apply(&journal[stray.index(journal.len())]).is_err() {
             prop_assert_eq!(state, before);
+        }
+    }
+
+    #[test]
+    fn what_is_stopped_ends_replays_and_is_undone_unless_it_was_cancelled(
+        graph in law().prop_flat_map(|law| any_graph(law, FailureModes::All)),
+        world in world(), interruptions in interruptions(), choices in any::<u64>()
+    ) {
+        let (live, journal) = drive_through(&graph, &world, &interruptions, &mut Choices::new(choices));
+        prop_assert_eq!(&live, &replay(&live, &journal));
+        let undone: Vec<_> = live.compensations().map(|one| one.node).collect();
+        let has_completed = graph.compensations().any(|compensation| {
+            let node = graph.compensated(compensation).unwrap();
+            let status = live.result(node);
+            status.runs > 0 && matches!(status.status, NodeStatus::Success | NodeStatus::Partial)
+        });
+        match live.status() {
+            ExecutionStatus::Success | ExecutionStatus::Cancelled => prop_assert!(undone.is_empty()),
+            _ if journal.iter().any(|event| event.kind == EventKind::CancelRequested) => {}
+            _ => {
+                prop_assert_eq!(has_completed && undone.is_empty(), false);
+                for one in live.compensations() {
+                    let status = one.result.status;
+                    prop_assert!(!matches!(status, NodeStatus::Pending | NodeStatus::Blocked), "{:?}", status);
+                }
+            }
         }
     }
 }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::{
-    Command, Connection, Effects, Event, EventKind, Execution, ExecutionStatus, FailureMode, Graph,
-    Law, NodeIndex, NodeSpec, Output, Pass, RecoveryRules,
+    Command, CompensationSpec, Connection, Effects, Event, EventKind, Execution, ExecutionStatus,
+    FailureMode, Graph, Law, NodeIndex, NodeSpec, Output, Pass, RecoveryRules,
 };
 use jackfield_types::{
-    ErrorCode, ExecutionId, FailureClass, Item, Items, NodeFailure, NodeRole, Object, OnError,
-    Outputs, RetryPolicy, Strategy as Recovery, TenantId, VariableAccess, VariableWrite,
+    ErrorCode, ExecutionId, FailureClass, Item, ItemFailure, Items, NodeFailure, NodeResult,
+    NodeRole, Object, OnError, Outputs, RetryPolicy, Strategy as Recovery, TenantId,
+    VariableAccess, VariableWrite,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -64,6 +65,13 @@ pub(crate) struct World {
     pub(crate) rounds: u32,
 }
 
+/// What comes from outside after so many events.
+#[derive(Debug, Clone)]
+pub(crate) struct Interruption {
+    pub(crate) after: usize,
+    pub(crate) kind: EventKind,
+}
+
 impl World {
     fn attempt(
         &self,
@@ -97,11 +105,22 @@ impl World {
                 1 => FailureClass::Permanent,
                 _ => FailureClass::Final,
             };
-            return Err(NodeFailure::new(
-                class,
-                ErrorCode::EXECUTION_ERROR,
-                "as the world wills",
-            ));
+            let mut failure =
+                NodeFailure::new(class, ErrorCode::EXECUTION_ERROR, "as the world wills");
+            if (chance >> 12).is_multiple_of(2) {
+                failure.failed_items = [(chance >> 13) % 4, (chance >> 15) % 2]
+                    .map(|item| ItemFailure {
+                        item: item as u32,
+                        code: ErrorCode::NUMBER_ERROR,
+                        message: format!("item {item}"),
+                        status: None,
+                    })
+                    .to_vec();
+                let other = json!({ "n": node.get(), "given": given, "other": true });
+                let other = Item::from_value(other).unwrap().paired_with(1);
+                failure.partial = Some(Outputs::first(Arc::new(vec![other])));
+            }
+            return Err(failure);
         }
         let item = |port: u64| {
             let value = json!({ "n": node.get(), "given": given, "seen": seen, "port": port });
@@ -183,6 +202,16 @@ pub(crate) fn drive(
     world: &World,
     choices: &mut Choices,
 ) -> (Execution, Vec<Event>) {
+    drive_through(graph, world, &[], choices)
+}
+
+/// The same, with what comes from outside meanwhile.
+pub(crate) fn drive_through(
+    graph: &Arc<Graph>,
+    world: &World,
+    interruptions: &[Interruption],
+    choices: &mut Choices,
+) -> (Execution, Vec<Event>) {
     let mut execution = Execution::new(Arc::clone(graph));
     let started = Event {
         at: Timestamp::UNIX_EPOCH,
@@ -197,7 +226,7 @@ pub(crate) fn drive(
     };
     execution.apply(&started).unwrap();
     let mut journal = vec![started];
-    let finished = run(execution, &mut journal, world, choices);
+    let finished = run(execution, &mut journal, world, interruptions, choices);
     (finished, journal)
 }
 
@@ -220,13 +249,14 @@ pub(crate) fn go_on(
         };
         length
     ];
-    run(execution, &mut journal, world, choices)
+    run(execution, &mut journal, world, &[], choices)
 }
 
 fn run(
     mut execution: Execution,
     journal: &mut Vec<Event>,
     world: &World,
+    interruptions: &[Interruption],
     choices: &mut Choices,
 ) -> Execution {
     let record = |execution: &mut Execution, journal: &mut Vec<Event>, kind| {
@@ -237,6 +267,11 @@ fn run(
     };
     let mut pending = Vec::new();
     for _ in 0..50_000 {
+        for interruption in interruptions {
+            if interruption.after == journal.len() {
+                record(&mut execution, journal, interruption.kind.clone());
+            }
+        }
         // Sometimes something ends before the next order is asked for.
         let asks = pending.is_empty() || choices.below(3) > 0;
         match if asks { execution.next() } else { None } {
@@ -285,7 +320,33 @@ fn run(
             }) => {
                 pending.push(Pending::Timer { node, run, attempt });
             }
-            Some(Command::CancelRunning) => {}
+            Some(Command::CancelRunning) => {
+                // Timers may go off late; attempts all end.
+                let keeps_timers = choices.below(2) == 0;
+                for ended in std::mem::take(&mut pending) {
+                    match ended {
+                        Pending::Attempt {
+                            node, run, attempt, ..
+                        } => {
+                            let failure = NodeFailure::new(
+                                FailureClass::Final,
+                                ErrorCode::CANCELLED,
+                                "broken off",
+                            );
+                            let kind = EventKind::AttemptFailed {
+                                node,
+                                run,
+                                attempt,
+                                failure: Box::new(failure),
+                                passes: Vec::new(),
+                            };
+                            record(&mut execution, journal, kind);
+                        }
+                        timer @ Pending::Timer { .. } if keeps_timers => pending.push(timer),
+                        Pending::Timer { .. } => {}
+                    }
+                }
+            }
             Some(Command::Finish { status }) => {
                 assert!(pending.is_empty() || status != ExecutionStatus::Success);
                 record(
@@ -368,7 +429,7 @@ fn node_spec() -> impl Strategy<Value = NodeSpec> {
                 recovery: RecoveryRules {
                     retry: retries.then(Box::<RetryPolicy>::default),
                     strategy,
-                    allow_partial_output: false,
+                    allow_partial_output: odds > 4,
                 },
                 on_error,
             },
@@ -378,23 +439,56 @@ fn node_spec() -> impl Strategy<Value = NodeSpec> {
 /// Nodes and forward connections, and then loops: `(header, length)` makes a node a loop node
 /// whose body is the nodes after it.
 pub(crate) fn graph(law: Law) -> impl Strategy<Value = Arc<Graph>> {
+    any_graph(law, FailureModes::WithoutTiming)
+}
+
+/// Which failure modes a graph may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum FailureModes {
+    /// Only that under which the result does not depend on timing.
+    WithoutTiming,
+    All,
+}
+
+pub(crate) fn any_graph(law: Law, allowed: FailureModes) -> impl Strategy<Value = Arc<Graph>> {
     let nodes = prop::collection::vec(node_spec(), 1..12);
     let connections = prop::collection::vec(
         (0..12_usize, 0..12_usize, 0..3_u16, 0..3_u16, 0..6_u8),
         0..24,
     );
     let loops = prop::collection::vec((0..12_usize, 1..5_usize), 0..3);
-    (nodes, connections, loops).prop_filter_map("no graph", move |(nodes, connections, loops)| {
-        build(law, nodes, &connections, &loops)
-    })
+    let failure_mode = prop_oneof![
+        3 => Just(FailureMode::FinishBranches),
+        u32::from(allowed == FailureModes::All) => Just(FailureMode::FailFast)
+    ];
+    let compensations = prop::collection::vec((0..12_usize, node_spec()), 0..6);
+    (nodes, connections, loops, compensations, failure_mode).prop_filter_map(
+        "no graph",
+        move |(nodes, connections, loops, compensations, failure_mode)| {
+            let count = nodes.len();
+            let graph = build(law, failure_mode, nodes, &connections, &loops)?;
+            let mut specs: Vec<_> = compensations
+                .into_iter()
+                .filter(|(node, _)| *node < count)
+                .map(|(node, spec)| CompensationSpec {
+                    node: NodeIndex::new(node),
+                    recovery: spec.recovery,
+                })
+                .collect();
+            specs.sort_by_key(|spec| spec.node);
+            specs.dedup_by_key(|spec| spec.node);
+            graph.with_compensations(specs).ok().map(Arc::new)
+        },
+    )
 }
 
 fn build(
     law: Law,
+    failure_mode: FailureMode,
     mut nodes: Vec<NodeSpec>,
     connections: &[(usize, usize, u16, u16, u8)],
     loops: &[(usize, usize)],
-) -> Option<Arc<Graph>> {
+) -> Option<Graph> {
     let count = nodes.len();
     let mut list = Vec::new();
     let connect = |from: usize, to: usize, output: Output, input: u16, conditional: bool| {
@@ -443,9 +537,7 @@ fn build(
         };
         list.push(connect(from, to, output, input, odds == 0));
     }
-    Graph::build(law, FailureMode::FinishBranches, nodes, list)
-        .ok()
-        .map(Arc::new)
+    Graph::build(law, failure_mode, nodes, list).ok()
 }
 
 /// All that a user sees of an execution, but for times.
@@ -454,11 +546,20 @@ pub(crate) fn visible(execution: &Execution) -> Vec<String> {
         format!("{:?} {:?}", execution.status(), execution.failed()),
         serde_json::to_string(execution.variables()).unwrap(),
     ];
-    for place in 0..execution.graph().len() {
-        let mut result = serde_json::to_value(execution.result(NodeIndex::new(place))).unwrap();
+    let without_times = |result: NodeResult| {
+        let mut result = serde_json::to_value(result).unwrap();
         result["timestamp"] = json!(0);
         result["duration"] = json!(0);
+        result
+    };
+    for place in 0..execution.graph().len() {
+        let result = without_times(execution.result(NodeIndex::new(place)));
         seen.push(format!("{place}: {result}"));
+    }
+    for undone in execution.compensations() {
+        let inputs = execution.inputs(undone.compensation).to_vec();
+        let result = without_times(undone.result);
+        seen.push(format!("{:?} undone: {inputs:?} {result}", undone.node));
     }
     seen
 }
