@@ -11,7 +11,12 @@
 
 mod admission;
 mod audit;
+mod isolation;
+pub mod policy;
 mod redaction;
+mod secrets;
+mod tenancy;
+mod tenant;
 mod usage;
 
 pub use admission::{
@@ -24,6 +29,14 @@ pub use audit::{
     AuditReader, AuditRecord, AuditStatistics, AuditVerification, TenantAudit, VerifyOptions,
     audited_tenants, verify_audit,
 };
+pub use isolation::{IsolationContext, TENANT_FIELD, enforce_data_isolation};
+pub use policy::{
+    Decision, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat, PolicyReader, Refusal,
+    TenantPolicy, policy_schema, read_policy,
+};
+pub use secrets::{SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets};
+pub use tenancy::{Tenancy, TenancyBuilder};
+pub use tenant::Tenant;
 pub use usage::{
     Metered, OutputRefused, QuotaExceededInExecution, TooLarge, Usage, check_output, output_size,
 };

@@ -1,0 +1,25 @@
+//! Policies: read, checked, compiled, and asked.
+//!
+//! A document is hostile until it is compiled; what is compiled cannot be wrong any more and never
+//! changes. Nothing here knows which policy is in force: that is [`Tenancy`](crate::Tenancy)'s.
+
+mod check;
+mod compiled;
+mod decision;
+mod finding;
+mod folder;
+mod hosts;
+mod limits;
+mod lists;
+mod memo;
+mod pattern;
+mod read;
+mod schema;
+mod shape;
+mod toml_source;
+
+pub use compiled::TenantPolicy;
+pub use decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, Verdict};
+pub use folder::{LoadedPolicies, PolicyFolder, PolicyFolderError};
+pub use read::{MAX_POLICY_SIZE, PolicyFormat, PolicyReader, read_policy};
+pub use schema::policy_schema;

@@ -1,0 +1,398 @@
+//! The policies in force, and the handles of tenants.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use jackfield_definition::{Diagnostic, Diagnostics};
+use jackfield_types::{DataIsolation, ErrorCode, Policy, Quotas, TenantId};
+use parking_lot::Mutex;
+
+use crate::admission::{Admission, AdmissionLimits, TenantAdmission};
+use crate::audit::{AuditAction, AuditEntry, AuditLog, TenantAudit};
+use crate::policy::{LoadedPolicies, PolicyFolderError, PolicyReader, Refusal, TenantPolicy};
+use crate::secrets::SecretSource;
+use crate::tenant::{Tenant, TenantState};
+
+/// Knows the policies in force and gives the handles of tenants. It is cheap to clone; all clones
+/// are the same.
+#[derive(Clone)]
+pub struct Tenancy(Arc<Shared>);
+
+/// What all tenants share.
+pub(crate) struct Shared {
+    /// What holds for tenants without a policy.
+    without_policy: Result<Arc<str>, Refusal>,
+    open_quotas: Arc<Quotas>,
+    open_isolation: DataIsolation,
+    secrets: Option<Arc<dyn SecretSource>>,
+    admission: Admission,
+    audit: Option<AuditLog>,
+    last_number: AtomicU64,
+    /// Held while policies change, so that the audit trail has the changes in their order.
+    changes: Mutex<()>,
+    /// Never locked while a handle is dropped: the last one of a tenant takes the lock itself.
+    tenants: Mutex<HashMap<TenantId, Entry>>,
+}
+
+/// A tenant that somebody has a handle of, or that has a policy.
+struct Entry {
+    state: Weak<TenantState>,
+    /// Kept as long as it has a policy.
+    kept: Option<Arc<TenantState>>,
+    /// The folder that the policy came from.
+    folder: Option<PathBuf>,
+}
+
+impl Shared {
+    pub(crate) fn decide_without_policy(&self) -> Result<&Arc<str>, Refusal> {
+        self.without_policy.as_ref().map_err(Clone::clone)
+    }
+
+    pub(crate) fn open_quotas(&self) -> &Arc<Quotas> {
+        &self.open_quotas
+    }
+
+    pub(crate) fn open_isolation(&self) -> DataIsolation {
+        self.open_isolation
+    }
+
+    pub(crate) fn secrets(&self) -> Option<&Arc<dyn SecretSource>> {
+        self.secrets.as_ref()
+    }
+
+    pub(crate) fn admission(&self, id: &TenantId) -> TenantAdmission {
+        self.admission.tenant(id, &self.open_quotas)
+    }
+
+    pub(crate) fn audit(&self, id: &TenantId) -> Option<TenantAudit> {
+        self.audit.as_ref().map(|log| log.tenant(id))
+    }
+
+    /// Takes a tenant out that nobody has a handle of any more.
+    pub(crate) fn forget(&self, id: &TenantId) {
+        let mut tenants = self.tenants.lock();
+        if let Some(entry) = tenants.get(id)
+            && entry.state.strong_count() == 0
+        {
+            tenants.remove(id);
+        }
+    }
+
+    fn next_number(&self) -> u64 {
+        self.last_number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// The state of a tenant, made anew when nobody has it.
+fn state(
+    shared: &Arc<Shared>,
+    tenants: &mut HashMap<TenantId, Entry>,
+    id: &TenantId,
+) -> Arc<TenantState> {
+    let fresh = || Arc::new(TenantState::new(id.clone(), Arc::clone(shared)));
+    match tenants.entry(id.clone()) {
+        MapEntry::Occupied(mut entry) => entry.get().state.upgrade().unwrap_or_else(|| {
+            let state = fresh();
+            entry.get_mut().state = Arc::downgrade(&state);
+            state
+        }),
+        MapEntry::Vacant(entry) => {
+            let state = fresh();
+            entry.insert(Entry {
+                state: Arc::downgrade(&state),
+                kept: None,
+                folder: None,
+            });
+            state
+        }
+    }
+}
+
+/// What changed for one tenant. It is to be recorded after the lock is released.
+struct Change {
+    state: Arc<TenantState>,
+    old: Option<Arc<TenantPolicy>>,
+    new: Option<Arc<TenantPolicy>>,
+}
+
+impl Change {
+    /// Records the change, whatever the policies say about recording.
+    fn record(self) -> Option<Arc<TenantPolicy>> {
+        if let Some(audit) = self.state.audit() {
+            let (action, policy) = match (&self.new, &self.old) {
+                (Some(new), _) => (AuditAction::PolicyChanged, Some(new)),
+                (None, old) => (AuditAction::PolicyRemoved, old.as_ref()),
+            };
+            audit.record(AuditEntry {
+                note: policy.map(|policy| Arc::clone(policy.digest())),
+                ..AuditEntry::allowed(action)
+            });
+        }
+        self.old
+    }
+}
+
+/// Puts a policy in force.
+fn put(
+    shared: &Arc<Shared>,
+    tenants: &mut HashMap<TenantId, Entry>,
+    id: &TenantId,
+    policy: Arc<TenantPolicy>,
+    folder: Option<PathBuf>,
+) -> Change {
+    let state = state(shared, tenants, id);
+    let old = state.replace(Some(Arc::clone(&policy)), shared.next_number());
+    if let Some(entry) = tenants.get_mut(id) {
+        entry.kept = Some(Arc::clone(&state));
+        entry.folder = folder;
+    }
+    Change {
+        state,
+        old,
+        new: Some(policy),
+    }
+}
+
+/// Takes a policy out of force. The state is the caller's to drop, after the lock is released.
+fn take(shared: &Shared, tenants: &mut HashMap<TenantId, Entry>, id: &TenantId) -> Option<Change> {
+    let entry = tenants.get_mut(id)?;
+    let state = entry.kept.take()?;
+    entry.folder = None;
+    let old = state.replace(None, shared.next_number());
+    Some(Change {
+        state,
+        old,
+        new: None,
+    })
+}
+
+impl Tenancy {
+    /// Begins a tenancy.
+    pub fn builder() -> TenancyBuilder {
+        TenancyBuilder::default()
+    }
+
+    /// A tenancy without policies, in which everybody may do everything.
+    pub fn open() -> Self {
+        Self::builder().build()
+    }
+
+    /// The handle of a tenant, whether it has a policy or not.
+    pub fn tenant(&self, id: &TenantId) -> Tenant {
+        Tenant(state(&self.0, &mut self.0.tenants.lock(), id))
+    }
+
+    /// Puts a policy in force, at once and for all handles, and gives the one before.
+    ///
+    /// # Errors
+    /// All findings about the policy, when one of them is an error. Nothing has changed then.
+    pub fn set_policy(
+        &self,
+        id: &TenantId,
+        policy: &Policy,
+    ) -> Result<Option<Arc<TenantPolicy>>, Diagnostics> {
+        if let Some(named) = policy.tenant.as_ref().filter(|named| *named != id) {
+            let message = format!("the policy is of tenant `{named}`, not of `{id}`");
+            let finding = Diagnostic::new(ErrorCode::INVALID_POLICY, message)
+                .at("/tenant")
+                .with_hint("leave `tenant` out, or name the tenant whose policy it is");
+            return Err(Diagnostics::collect([finding], None));
+        }
+        let compiled = Arc::new(TenantPolicy::compile(policy)?);
+        let _changes = self.0.changes.lock();
+        let change = put(&self.0, &mut self.0.tenants.lock(), id, compiled, None);
+        Ok(change.record())
+    }
+
+    /// Takes a policy out of force and gives it. From then on the tenant is one without a policy.
+    pub fn remove_policy(&self, id: &TenantId) -> Option<Arc<TenantPolicy>> {
+        let _changes = self.0.changes.lock();
+        let change = take(&self.0, &mut self.0.tenants.lock(), id);
+        change.and_then(Change::record)
+    }
+
+    /// Puts the policies of a folder in force: a document for each tenant, `NAME.json` or
+    /// `NAME.toml`. Policies that came from the same folder before and are not there any more are
+    /// taken out of force; those that were set otherwise stay, unless the folder has another one
+    /// for the tenant.
+    ///
+    /// # Errors
+    /// A [`PolicyFolderError`] with all findings about all documents. Nothing has changed then.
+    pub fn load_folder(&self, folder: &Path) -> Result<LoadedPolicies, PolicyFolderError> {
+        self.load_folder_with(folder, &PolicyReader::new())
+    }
+
+    /// Does what [`Tenancy::load_folder`] does, with a reader that knows more.
+    ///
+    /// # Errors
+    /// A [`PolicyFolderError`] with all findings about all documents. Nothing has changed then.
+    pub fn load_folder_with(
+        &self,
+        folder: &Path,
+        reader: &PolicyReader,
+    ) -> Result<LoadedPolicies, PolicyFolderError> {
+        let read = reader.read_folder(folder)?;
+        let mut loaded = LoadedPolicies {
+            warnings: read.warnings,
+            ..LoadedPolicies::default()
+        };
+        let mut changes = Vec::new();
+        let _changes = self.0.changes.lock();
+        let mut tenants = self.0.tenants.lock();
+        let gone: Vec<TenantId> = tenants
+            .iter()
+            .filter(|(id, entry)| {
+                entry.folder.as_deref() == Some(folder) && !read.policies.contains_key(*id)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in gone {
+            changes.extend(take(&self.0, &mut tenants, &id));
+            loaded.removed.push(id);
+        }
+        for (id, policy) in read.policies {
+            let in_force = tenants.get(&id).and_then(|entry| entry.kept.as_ref());
+            let is_same = in_force
+                .and_then(|state| state.policy())
+                .is_some_and(|old| old.document() == policy.document());
+            if is_same {
+                if let Some(entry) = tenants.get_mut(&id) {
+                    entry.folder = Some(folder.to_owned());
+                }
+                loaded.unchanged.push(id);
+            } else {
+                let folder = Some(folder.to_owned());
+                changes.push(put(&self.0, &mut tenants, &id, Arc::new(policy), folder));
+                loaded.set.push(id);
+            }
+        }
+        drop(tenants);
+        for change in changes {
+            change.record();
+        }
+        loaded.removed.sort();
+        Ok(loaded)
+    }
+
+    /// What all tenants together run and wait for, of what the instance bounds.
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
+    /// The audit trails, if they are kept.
+    pub fn audit(&self) -> Option<&AuditLog> {
+        self.0.audit.as_ref()
+    }
+
+    /// The policies in force, in the order of their tenants.
+    pub fn policies(&self) -> Vec<(TenantId, Arc<TenantPolicy>)> {
+        let tenants = self.0.tenants.lock();
+        let in_force = tenants.iter().filter_map(|(id, entry)| {
+            let policy = entry.kept.as_ref()?.policy()?;
+            Some((id.clone(), policy))
+        });
+        let mut policies: Vec<_> = in_force.collect();
+        drop(tenants);
+        policies.sort_by(|(one, _), (other, _)| one.cmp(other));
+        policies
+    }
+
+    /// How many tenants are kept in memory: those with a policy, and those that somebody has a
+    /// handle of.
+    pub fn tenant_count(&self) -> usize {
+        self.0.tenants.lock().len()
+    }
+}
+
+impl Default for Tenancy {
+    fn default() -> Self {
+        Self::open()
+    }
+}
+
+impl fmt::Debug for Tenancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenancy")
+            .field("tenants", &self.tenant_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts a [`Tenancy`] together.
+#[derive(Default)]
+#[must_use]
+pub struct TenancyBuilder {
+    denies_by_default: bool,
+    open_isolation: DataIsolation,
+    secrets: Option<Arc<dyn SecretSource>>,
+    admission: AdmissionLimits,
+    audit: Option<AuditLog>,
+}
+
+impl TenancyBuilder {
+    /// Refuses everything to tenants without a policy. If this is not said, they may do everything.
+    pub fn deny_by_default(mut self) -> Self {
+        self.denies_by_default = true;
+        self
+    }
+
+    /// Says whether tenants without a policy are added to every data filter; if this is not said,
+    /// they are.
+    pub fn data_isolation(mut self, isolation: DataIsolation) -> Self {
+        self.open_isolation = isolation;
+        self
+    }
+
+    /// Says where the secrets of tenants come from. If this is not said, there are none.
+    pub fn secrets(mut self, source: impl SecretSource) -> Self {
+        self.secrets = Some(Arc::new(source));
+        self
+    }
+
+    /// Says how much the whole instance runs at once. If this is not said, there is no bound.
+    pub fn admission(mut self, limits: AdmissionLimits) -> Self {
+        self.admission = limits;
+        self
+    }
+
+    /// Says where the audit trails are kept. If this is not said, there are none.
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.audit = Some(log);
+        self
+    }
+
+    /// Makes the tenancy.
+    pub fn build(self) -> Tenancy {
+        let without_policy = if self.denies_by_default {
+            Err(Refusal::new(
+                "no policy, and the instance denies by default",
+            ))
+        } else {
+            Ok("no policy, and the instance allows by default".into())
+        };
+        Tenancy(Arc::new(Shared {
+            without_policy,
+            open_quotas: Arc::new(Quotas::default()),
+            open_isolation: self.open_isolation,
+            secrets: self.secrets,
+            admission: Admission::new(self.admission),
+            audit: self.audit,
+            last_number: AtomicU64::new(0),
+            changes: Mutex::new(()),
+            tenants: Mutex::new(HashMap::new()),
+        }))
+    }
+}
+
+impl fmt::Debug for TenancyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenancyBuilder")
+            .field("denies_by_default", &self.denies_by_default)
+            .field("open_isolation", &self.open_isolation)
+            .finish_non_exhaustive()
+    }
+}

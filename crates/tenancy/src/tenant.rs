@@ -1,0 +1,283 @@
+//! The handle of one tenant.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use jackfield_types::{
+    Capability, CircuitBreaker, DataIsolation, NodeTypeId, Quotas, Secret, TenantId, UserId,
+};
+use semver::Version;
+use serde_json::Value;
+
+use crate::admission::TenantAdmission;
+use crate::audit::{AuditDecision, AuditEntry, TenantAudit};
+use crate::isolation::{IsolationContext, enforce_data_isolation};
+use crate::policy::{ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict};
+use crate::secrets::SecretError;
+use crate::tenancy::Shared;
+
+/// A handle through which everything that belongs to one tenant is reached. What it gives is
+/// this tenant's and nobody else's.
+///
+/// It is cheap to clone, and it always speaks for the policy that is in force now.
+#[derive(Clone)]
+pub struct Tenant(pub(crate) Arc<TenantState>);
+
+pub(crate) struct TenantState {
+    id: TenantId,
+    policy: ArcSwapOption<TenantPolicy>,
+    number: AtomicU64,
+    admission: TenantAdmission,
+    audit: Option<TenantAudit>,
+    shared: Arc<Shared>,
+}
+
+impl TenantState {
+    pub(crate) fn new(id: TenantId, shared: Arc<Shared>) -> Self {
+        Self {
+            policy: ArcSwapOption::empty(),
+            number: AtomicU64::new(0),
+            admission: shared.admission(&id),
+            audit: shared.audit(&id),
+            id,
+            shared,
+        }
+    }
+
+    /// Puts a policy in force, or takes it out of force, and gives the one before.
+    pub(crate) fn replace(
+        &self,
+        policy: Option<Arc<TenantPolicy>>,
+        number: u64,
+    ) -> Option<Arc<TenantPolicy>> {
+        let quotas = match &policy {
+            Some(policy) => policy.quotas(),
+            None => self.shared.open_quotas(),
+        };
+        self.admission.set_quotas(quotas);
+        let old = self.policy.swap(policy);
+        // After the policy: whoever sees the new number sees the new policy.
+        self.number.store(number, Ordering::Release);
+        old
+    }
+
+    pub(crate) fn policy(&self) -> Option<Arc<TenantPolicy>> {
+        self.policy.load_full()
+    }
+
+    pub(crate) fn audit(&self) -> Option<&TenantAudit> {
+        self.audit.as_ref()
+    }
+}
+
+impl Drop for TenantState {
+    fn drop(&mut self) {
+        self.shared.forget(&self.id);
+    }
+}
+
+impl Tenant {
+    /// Whose handle it is.
+    pub fn id(&self) -> &TenantId {
+        &self.0.id
+    }
+
+    /// The policy that is in force now, if there is one.
+    pub fn policy(&self) -> Option<Arc<TenantPolicy>> {
+        self.0.policy()
+    }
+
+    /// A number that changes whenever the policy does. A decision that was made after it was read
+    /// holds as long as it stands. It costs one atomic load.
+    pub fn policy_number(&self) -> u64 {
+        self.0.number.load(Ordering::Acquire)
+    }
+
+    /// Asks whether a node type may be used, and gives the rule that allows it.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule. No recovery strategy gets round it.
+    pub fn authorize(
+        &self,
+        node_type: &NodeTypeId,
+        version: &Version,
+        capabilities: &[Capability],
+    ) -> Result<Arc<str>, Refusal> {
+        match &*self.0.policy.load() {
+            Some(policy) => policy
+                .decide(node_type, version, capabilities)
+                .into_result(),
+            None => self.0.shared.decide_without_policy().cloned(),
+        }
+    }
+
+    /// Tells how the decision about a node type comes about.
+    pub fn explain(
+        &self,
+        node_type: &NodeTypeId,
+        version: Option<&Version>,
+        capabilities: &[Capability],
+    ) -> Explanation {
+        if let Some(policy) = &*self.0.policy.load() {
+            return policy.explain(node_type, version, capabilities);
+        }
+        let (verdict, says, rule) = match self.0.shared.decide_without_policy() {
+            Ok(rule) => (Verdict::Allowed, RuleSays::Allows, Arc::clone(rule)),
+            Err(refusal) => (Verdict::Refused, RuleSays::Refuses, refusal.rule),
+        };
+        Explanation {
+            verdict,
+            rule: Arc::clone(&rule),
+            steps: vec![ExplainedRule {
+                rule,
+                says,
+                decides: true,
+            }],
+        }
+    }
+
+    /// Asks whether a user may start something for the tenant.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule.
+    pub fn authorize_user(&self, user: Option<&UserId>) -> Result<(), Refusal> {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.decide_user(user),
+            None => self.0.shared.decide_without_policy().map(drop),
+        }
+    }
+
+    /// Asks whether a host may be reached at a port.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule.
+    pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.decide_host(host, port),
+            None => self.0.shared.decide_without_policy().map(drop),
+        }
+    }
+
+    /// Reads a secret.
+    ///
+    /// # Errors
+    /// [`SecretError::Refused`] when the policy does not grant it, [`SecretError::Missing`] when
+    /// there is none.
+    pub fn secret(&self, name: &str) -> Result<Secret<String>, SecretError> {
+        self.decide_secret(name).map_err(SecretError::Refused)?;
+        let missing = || SecretError::Missing {
+            tenant: self.0.id.clone(),
+            name: name.chars().take(100).collect(),
+        };
+        let source = self.0.shared.secrets().ok_or_else(missing)?;
+        source.secret(&self.0.id, name).ok_or_else(missing)
+    }
+
+    /// The names of the secrets that it may read, in order.
+    pub fn secret_names(&self) -> Vec<String> {
+        let Some(source) = self.0.shared.secrets() else {
+            return Vec::new();
+        };
+        let mut names = source.names(&self.0.id);
+        names.retain(|name| self.decide_secret(name).is_ok());
+        names
+    }
+
+    fn decide_secret(&self, name: &str) -> Result<(), Refusal> {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.decide_secret(name),
+            None => self.0.shared.decide_without_policy().map(drop),
+        }
+    }
+
+    /// Whether expressions may read a name of the environment, of those that the instance grants.
+    pub fn may_read_environment(&self, name: &str) -> bool {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.may_read_environment(name),
+            None => self.0.shared.decide_without_policy().is_ok(),
+        }
+    }
+
+    /// Its part of what the instance runs: whose turn it is, and what is too much.
+    pub fn admission(&self) -> &TenantAdmission {
+        &self.0.admission
+    }
+
+    /// Its audit trail, if one is kept. [`Tenant::record`] asks the policy what is recorded.
+    pub fn audit(&self) -> Option<&TenantAudit> {
+        self.0.audit.as_ref()
+    }
+
+    /// Whether something is recorded in its audit trail: refusals whenever a trail is kept, and
+    /// the rest unless its policy says otherwise.
+    pub fn is_recorded(&self, decision: AuditDecision) -> bool {
+        self.0.audit.is_some()
+            && match decision {
+                AuditDecision::Refused => true,
+                AuditDecision::Allowed => {
+                    let policy = self.0.policy.load();
+                    policy
+                        .as_deref()
+                        .is_none_or(|policy| policy.document().audit_logging)
+                }
+            }
+    }
+
+    /// Records something in its audit trail, if a trail is kept and its policy wants it recorded.
+    pub fn record(&self, entry: AuditEntry) {
+        if let Some(audit) = &self.0.audit
+            && self.is_recorded(entry.decision)
+        {
+            audit.record(entry);
+        }
+    }
+
+    /// How much it may do; without a policy there is no bound.
+    pub fn quotas(&self) -> Arc<Quotas> {
+        match &*self.0.policy.load() {
+            Some(policy) => Arc::clone(policy.quotas()),
+            None => Arc::clone(self.0.shared.open_quotas()),
+        }
+    }
+
+    /// When calls of its node types are left out, if its policy says so.
+    pub fn circuit_breaker(&self) -> Option<CircuitBreaker> {
+        let policy = self.0.policy.load();
+        policy.as_deref()?.document().circuit_breaker
+    }
+
+    /// Whether it is added to every data filter.
+    pub fn data_isolation(&self) -> DataIsolation {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.document().data_isolation,
+            None => self.0.shared.open_isolation(),
+        }
+    }
+
+    /// Makes a new data filter that lets through what `filter` does, but, under strict isolation,
+    /// no row of another tenant.
+    pub fn enforce_data_isolation(&self, filter: &Value) -> Value {
+        let context = IsolationContext {
+            tenant: &self.0.id,
+            isolation: self.data_isolation(),
+        };
+        enforce_data_isolation(&context, filter)
+    }
+}
+
+impl PartialEq for Tenant {
+    /// Two handles are equal when they are of the same tenant of the same [`Tenancy`](crate::Tenancy).
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id && Arc::ptr_eq(&self.0.shared, &other.0.shared)
+    }
+}
+
+impl Eq for Tenant {}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tenant").field(&self.0.id).finish()
+    }
+}
