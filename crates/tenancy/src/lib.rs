@@ -34,6 +34,9 @@ pub use policy::{
     Decision, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat, PolicyReader, Refusal,
     TenantPolicy, policy_schema, read_policy,
 };
+pub use redaction::{
+    MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
+};
 pub use secrets::{SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets};
 pub use tenancy::{Tenancy, TenancyBuilder};
 pub use tenant::Tenant;

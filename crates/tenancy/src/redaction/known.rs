@@ -1,0 +1,115 @@
+//! The secrets that are known, ready to be looked for.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use rustc_hash::FxHashSet;
+use serde_json::Number;
+
+use super::MASK;
+use super::forms::LEAST_PART;
+
+/// What to look for.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// In the midst of texts.
+    parts: Option<AhoCorasick>,
+    /// By itself: what is too short for that.
+    wholes: FxHashSet<Box<str>>,
+    longest_whole: usize,
+    /// Whether one of them could be a number.
+    has_numbers: bool,
+    /// There are more than can be looked for, so nothing may come out.
+    is_overwhelmed: bool,
+}
+
+impl Known {
+    /// Makes ready to look for these texts.
+    pub(super) fn new<'a>(forms: impl Iterator<Item = &'a str>) -> Self {
+        let mut known = Self::default();
+        let mut parts = Vec::new();
+        for form in forms {
+            known.has_numbers |= form
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+            // What is part of the mask itself would be found in everything that is masked.
+            let is_of_mask = MASK.contains(&form.to_ascii_lowercase());
+            if form.len() >= LEAST_PART && !is_of_mask {
+                parts.push(form);
+            } else {
+                known.longest_whole = known.longest_whole.max(form.len());
+                known.wholes.insert(form.into());
+            }
+        }
+        if !parts.is_empty() {
+            // All matches, also those that overlap, so that nothing of a secret stays behind when
+            // another one is masked.
+            let built = AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .ascii_case_insensitive(true)
+                .build(parts);
+            match built {
+                Ok(parts) => known.parts = Some(parts),
+                Err(_) => known.is_overwhelmed = true,
+            }
+        }
+        known
+    }
+
+    /// Lets nothing out.
+    pub(super) fn overwhelmed() -> Self {
+        Self {
+            is_overwhelmed: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_none() && self.wholes.is_empty() && !self.is_overwhelmed
+    }
+
+    /// Whether a text holds a secret.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.is_overwhelmed
+            || (text.len() <= self.longest_whole && self.wholes.contains(text))
+            || self
+                .parts
+                .as_ref()
+                .is_some_and(|parts| parts.is_match(text))
+    }
+
+    /// Whether the text of a number holds a secret.
+    pub(super) fn is_in_number(&self, number: &Number) -> bool {
+        self.is_overwhelmed || (self.has_numbers && self.is_in(&number.to_string()))
+    }
+
+    /// The text with the secrets in it masked.
+    pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.is_in(text) {
+            return Cow::Borrowed(text);
+        }
+        let parts = self.parts.as_ref().filter(|parts| parts.is_match(text));
+        let Some(parts) = parts else {
+            return Cow::Borrowed(MASK);
+        };
+        let mut masked: Vec<Range<usize>> = Vec::new();
+        for found in parts.find_overlapping_iter(text) {
+            let mut range = found.range();
+            // They come by where they end.
+            while let Some(last) = masked.pop_if(|last| last.end >= range.start) {
+                range.start = range.start.min(last.start);
+            }
+            masked.push(range);
+        }
+        let mut redacted = String::with_capacity(text.len());
+        let mut end = 0;
+        for range in masked {
+            redacted.push_str(text.get(end..range.start).unwrap_or_default());
+            redacted.push_str(MASK);
+            end = range.end;
+        }
+        redacted.push_str(text.get(end..).unwrap_or_default());
+        Cow::Owned(redacted)
+    }
+}
