@@ -2,12 +2,14 @@ use std::num::NonZeroU32;
 
 use jackfield_types::ByteSize;
 
+use crate::validate::ResultBounds;
 use crate::{CacheBounds, Registry};
 
 /// Makes a [`Registry`] with other bounds than the default ones.
 #[derive(Debug, Clone)]
 pub struct RegistryBuilder {
     bounds: CacheBounds,
+    results: ResultBounds,
     quarantine_after: Option<NonZeroU32>,
 }
 
@@ -15,6 +17,7 @@ impl Default for RegistryBuilder {
     fn default() -> Self {
         Self {
             bounds: CacheBounds::default(),
+            results: ResultBounds::default(),
             quarantine_after: NonZeroU32::new(5),
         }
     }
@@ -35,6 +38,22 @@ impl RegistryBuilder {
         self
     }
 
+    /// Bounds how many results of [`validate`](Registry::validate) are kept: 1,000 when nothing is
+    /// said.
+    #[must_use]
+    pub fn validation_entries(mut self, entries: usize) -> Self {
+        self.results.entries = entries;
+        self
+    }
+
+    /// Bounds how large the documents are together whose results are kept: 16 MiB when nothing is
+    /// said. A plan takes several times as much memory as its document.
+    #[must_use]
+    pub fn validation_documents(mut self, size: ByteSize) -> Self {
+        self.results.documents = size;
+        self
+    }
+
     /// Sets after how many traps in a row, with no success between them, an executor is called no
     /// more until it is released or registered anew: 5 when nothing is said, `None` for never. A
     /// trap is a panic, or a failure with the code
@@ -47,6 +66,6 @@ impl RegistryBuilder {
 
     /// Makes the registry.
     pub fn build(self) -> Registry {
-        Registry::with(self.bounds, self.quarantine_after)
+        Registry::with(self.bounds, self.results, self.quarantine_after)
     }
 }

@@ -33,6 +33,7 @@ mod shards;
 mod snapshot;
 mod statistics;
 mod tenants;
+mod validate;
 mod wording;
 
 pub use builder::RegistryBuilder;
@@ -46,3 +47,4 @@ pub use registry::{Registry, Replacement};
 pub use search::Query;
 pub use statistics::{DurationStatistics, NodeTypeSummary, RegistryStatistics};
 pub use tenants::TenantExecutorLoader;
+pub use validate::{CatalogView, Document, Validated, ValidationStatistics};

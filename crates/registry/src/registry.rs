@@ -15,6 +15,7 @@ use crate::registration::Source;
 use crate::snapshot::Snapshot;
 use crate::statistics::NodeTypeStatistics;
 use crate::tenants::TenantExecutors;
+use crate::validate::{Kept, ResultBounds};
 use crate::{
     CacheBounds, ExecutorCache, ExecutorLoader, RegisterError, Registration, RegistrationId,
     RegistryBuilder, TenantExecutorLoader, schema,
@@ -63,6 +64,8 @@ struct Inner {
     /// Held by whoever publishes the next snapshot; the number of the next registration.
     writer: Mutex<u64>,
     cache: Arc<ExecutorCache>,
+    /// What came of checks of whole workflows.
+    results: Kept,
     /// So many traps in a row, and an executor is called no more.
     quarantine_after: Option<NonZeroU32>,
 }
@@ -99,12 +102,17 @@ impl Registry {
         RegistryBuilder::default()
     }
 
-    pub(crate) fn with(bounds: CacheBounds, quarantine_after: Option<NonZeroU32>) -> Self {
+    pub(crate) fn with(
+        bounds: CacheBounds,
+        results: ResultBounds,
+        quarantine_after: Option<NonZeroU32>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 snapshot: ArcSwap::from_pointee(Snapshot::empty()),
                 writer: Mutex::new(1),
                 cache: Arc::new(ExecutorCache::new(bounds)),
+                results: Kept::new(results),
                 quarantine_after,
             }),
         }
@@ -117,6 +125,10 @@ impl Registry {
     /// The executor cache.
     pub fn cache(&self) -> &ExecutorCache {
         &self.inner.cache
+    }
+
+    pub(crate) fn results(&self) -> &Kept {
+        &self.inner.results
     }
 
     pub(crate) fn quarantine_after(&self) -> Option<NonZeroU32> {
@@ -253,6 +265,9 @@ impl Registry {
             gone.iter().for_each(|one| one.retire());
         }
         drop(writer);
+        if !gone.is_empty() {
+            self.inner.results.invalidate();
+        }
         for one in &gone {
             self.inner.cache.invalidate(one);
             tracing::debug!(
@@ -276,6 +291,7 @@ impl Registry {
             .collect();
         gone.iter().for_each(|one| one.retire());
         drop(writer);
+        self.inner.results.invalidate();
         gone.iter().for_each(|one| {
             self.inner.cache.invalidate(one);
         });
@@ -344,6 +360,7 @@ impl Registry {
             old.retire();
         }
         drop(writer);
+        self.inner.results.invalidate();
         // Not under the lock: this may be the end of an executor, which may do anything.
         if let Some(old) = &replaced {
             self.inner.cache.invalidate(old);

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, Serializer};
 
 use crate::shards::Shards;
-use crate::{CacheStatistics, Quarantine, Registry};
+use crate::{CacheStatistics, Quarantine, Registry, ValidationStatistics};
 
 /// How many error codes are told apart. Plugins make their own codes, so there must be a bound;
 /// beyond it errors count under [`ErrorCode::EXECUTION_ERROR`].
@@ -36,6 +36,8 @@ pub struct RegistryStatistics {
     pub by_node_type: BTreeMap<NodeTypeId, NodeTypeSummary>,
     /// What the executor cache did.
     pub cache: CacheStatistics,
+    /// What became of checks of whole workflows.
+    pub validations: ValidationStatistics,
     /// The executors that are not called any more because they trapped again and again.
     pub quarantined: Vec<Quarantine>,
 }
@@ -243,6 +245,7 @@ impl Registry {
             total: total.summary(retries),
             by_node_type,
             cache: self.cache().statistics(),
+            validations: self.results().statistics(),
             quarantined,
         }
     }
