@@ -49,6 +49,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// Whether more was counted than there may be. That is no fault of the item at which it shows.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.items > MAX_ITEMS || self.bytes > MAX_BYTES
+    }
+
     /// Counts one more item.
     ///
     /// # Errors

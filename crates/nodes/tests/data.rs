@@ -4,7 +4,7 @@ mod support;
 
 use jackfield_types::ItemSource;
 use serde_json::{Value, json};
-use support::{fail, run, try_run};
+use support::{built_in, fail, run, try_run};
 
 #[tokio::test]
 async fn transform_keeps_removes_renames_and_sets_in_this_order() {
@@ -21,7 +21,7 @@ async fn transform_keeps_removes_renames_and_sets_in_this_order() {
 
 #[tokio::test]
 async fn transform_evaluates_templates_for_each_item_and_leaves_the_input_alone() {
-    let node = support::built_in("transform");
+    let node = built_in("transform");
     let parameters = json!({
         "set": {"n": "{{ $json.n + 1 }}", "list[1].x": true},
         "rename": {"{{ 1 }}": "x"}
@@ -325,4 +325,17 @@ async fn remove_duplicates_tells_types_and_missing_values_apart() {
     let last = run("remove-duplicates", json!({"keep": "last"}), items).await;
     assert_eq!(last[0].as_array().unwrap().len(), 5);
     assert_eq!(last[0][1], json!({"a": 1.0}));
+}
+
+#[test]
+fn keys_that_transform_must_not_write_are_found_before_it_runs() {
+    let parameters = json!({
+        "keep": ["id", "a.__proto__"],
+        "rename": {"a/b": "constructor"},
+        "set": {"x['prototype']": 1, "y": 2},
+        "remove": ["__proto__"]
+    });
+    let issues = built_in("transform").executor.validate(&parameters);
+    let paths: Vec<_> = issues.iter().map(|issue| issue.path.as_str()).collect();
+    assert_eq!(paths, ["/keep/1", "/rename/a~1b", "/set/x['prototype']"]);
 }

@@ -5,6 +5,9 @@
 //! something else (a table of functions, a sandboxed component, a test's script) implement it
 //! themselves, and no host can tell the difference.
 //!
+//! What a node that works item by item does when some of its items fail is decided in one place,
+//! [`ItemResults`]; [`TypedCall::map_items`] is the short way to it.
+//!
 //! An executor reaches nothing but what its [`NodeCall`] hands it: inputs, parameters, the
 //! [`NodeContext`]. It keeps no state between calls that another tenant could see.
 //!

@@ -55,8 +55,7 @@ impl NodeType for Condition {
     }
 
     async fn run(&self, call: TypedCall<'_, Predicate>) -> Result<NodeOutput, NodeError> {
-        let (held, not_held) = part(&call)?;
-        Ok(NodeOutput::ports([held, not_held]))
+        part(&call, Others::LeaveBySecond)
     }
 
     fn check(&self, params: &Predicate) -> Vec<ValidationIssue> {
@@ -64,16 +63,35 @@ impl NodeType for Condition {
     }
 }
 
-/// Parts the items into those for which the predicate holds and the others.
+/// What becomes of the items for which a predicate does not hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    /// They leave by the second output.
+    LeaveBySecond,
+    /// They don't go on.
+    End,
+}
+
+/// Sends the items for which the predicate holds by the first output.
 pub(super) fn part(
     call: &TypedCall<'_, Predicate>,
-) -> Result<(Vec<jackfield_types::Item>, Vec<jackfield_types::Item>), NodeError> {
+    others: Others,
+) -> Result<NodeOutput, NodeError> {
     let items = call.items();
-    let (mut held, mut not_held) = (Vec::with_capacity(items.len()), Vec::new());
-    for index in 0..items.len() {
-        let holds = call.params_for(index)?.holds(call, index)?;
-        let side = if holds { &mut held } else { &mut not_held };
-        side.push(take(items, index));
+    let mut results = call.results();
+    if others == Others::LeaveBySecond {
+        results.open_ports(2);
     }
-    Ok((held, not_held))
+    for index in 0..items.len() {
+        let holds = call
+            .params_for(index)
+            .and_then(|params| params.holds(call, index));
+        match holds {
+            Ok(true) => results.put(take(items, index)),
+            Ok(false) if others == Others::LeaveBySecond => results.put_on(1, take(items, index)),
+            Ok(false) => {}
+            Err(error) => results.fail(index, error)?,
+        }
+    }
+    results.finish()
 }

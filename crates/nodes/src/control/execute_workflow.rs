@@ -2,12 +2,12 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use jackfield_plugin_api::{
     NodeCall, NodeError, NodeOutput, NodeType, Scheduling, SubWorkflow, TypedCall,
     WorkflowReference,
 };
-use jackfield_types::{ErrorCode, Item, Items, NodeTypeMetadata, Object, ValidationIssue};
+use jackfield_types::{ErrorCode, Items, NodeTypeMetadata, Object, ValidationIssue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,7 +78,8 @@ Runs another workflow to its end, for the same tenant, and gives the items of it
 node are what its triggers give.
 
 With `mode: once` it runs once, with all items. With `mode: each` it runs once for each item, `concurrency` of them \
-at the same time; the results come in the order of the items. The first failure fails the node. How deep workflows \
+at the same time; the results come in the order of the items. The first failure fails the node, unless `onError` lets \
+the workflow go on: then the items whose workflow failed are told from the others. How deep workflows \
 may call one another is bounded by the host. Templates inside of a document that is given inline are evaluated by \
 that workflow, not by this node.";
 
@@ -105,13 +106,14 @@ impl NodeType for ExecuteWorkflow {
         &self,
         call: TypedCall<'_, ExecuteWorkflowParams>,
     ) -> Result<NodeOutput, NodeError> {
-        let first = call.params()?;
+        let first = call.any_params()?;
         let issues = self.check(&first);
         if !issues.is_empty() {
             return Err(NodeError::Params(issues));
         }
         match first.mode {
             Mode::Once => {
+                let first = call.params()?;
                 let items = Arc::clone(call.items());
                 let made = run_one(call.untyped(), &first, items).await?;
                 let single = call.items().len() == 1;
@@ -125,7 +127,7 @@ impl NodeType for ExecuteWorkflow {
                         .collect::<Vec<_>>(),
                 ))
             }
-            Mode::Each => each(&call, first.concurrency).await,
+            Mode::Each => self.run_each(&call, first.concurrency).await,
         }
     }
 
@@ -147,27 +149,52 @@ impl NodeType for ExecuteWorkflow {
     }
 }
 
-async fn each(
-    call: &TypedCall<'_, ExecuteWorkflowParams>,
-    concurrency: NonZeroUsize,
-) -> Result<NodeOutput, NodeError> {
-    let runs = (0..call.items().len()).map(|index| async move {
-        let params = call.params_for(index)?;
-        let items = Arc::new(vec![take(call.items(), index)]);
-        run_one(call.untyped(), &params, items)
-            .await
-            .map(|made| (index, made))
-    });
-    let mut runs = stream::iter(runs).buffered(concurrency.get().min(MAX_CONCURRENCY));
-    let mut all: Vec<Item> = Vec::new();
-    while let Some((index, made)) = runs.try_next().await? {
-        if all.len().saturating_add(made.len()) > MAX_ITEMS {
-            let message = format!("the workflows gave more than {MAX_ITEMS} items together");
-            return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
+impl ExecuteWorkflow {
+    /// Runs the other workflow once for each item.
+    async fn run_each(
+        &self,
+        call: &TypedCall<'_, ExecuteWorkflowParams>,
+        concurrency: NonZeroUsize,
+    ) -> Result<NodeOutput, NodeError> {
+        let runs = (0..call.items().len())
+            .map(|index| async move { (index, self.run_item(call, index).await) });
+        let mut runs = stream::iter(runs).buffered(concurrency.get().min(MAX_CONCURRENCY));
+        let mut results = call.results();
+        let mut count = 0_usize;
+        while let Some((index, made)) = runs.next().await {
+            let made = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    results.fail(index, error)?;
+                    continue;
+                }
+            };
+            count = count.saturating_add(made.len());
+            if count > MAX_ITEMS {
+                let message = format!("the workflows gave more than {MAX_ITEMS} items together");
+                let error = NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message);
+                return Err(results.stop(index, error));
+            }
+            for item in made.iter() {
+                results.put(item.clone().paired_with(index));
+            }
         }
-        all.extend(made.iter().map(|item| item.clone().paired_with(index)));
+        results.finish()
     }
-    Ok(NodeOutput::items(all))
+
+    async fn run_item(
+        &self,
+        call: &TypedCall<'_, ExecuteWorkflowParams>,
+        index: usize,
+    ) -> Result<Items, NodeError> {
+        let params = call.params_for(index)?;
+        let issues = self.check(&params);
+        if !issues.is_empty() {
+            return Err(NodeError::Params(issues));
+        }
+        let items = Arc::new(vec![take(call.items(), index)]);
+        run_one(call.untyped(), &params, items).await
+    }
 }
 
 async fn run_one(

@@ -2,7 +2,7 @@ use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, TypedCall};
 use jackfield_types::{NodeTypeMetadata, Ports, ValidationIssue};
 use serde_json::json;
 
-use super::condition::part;
+use super::condition::{Others, part};
 use super::predicate::Predicate;
 use crate::declaration::{declare, example, tags};
 
@@ -36,8 +36,7 @@ impl NodeType for Filter {
     }
 
     async fn run(&self, call: TypedCall<'_, Predicate>) -> Result<NodeOutput, NodeError> {
-        let (kept, _) = part(&call)?;
-        Ok(NodeOutput::items(kept))
+        part(&call, Others::End)
     }
 
     fn check(&self, params: &Predicate) -> Vec<ValidationIssue> {

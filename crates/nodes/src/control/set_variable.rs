@@ -60,11 +60,14 @@ impl NodeType for SetVariable {
     async fn run(&self, call: TypedCall<'_, SetVariableParams>) -> Result<NodeOutput, NodeError> {
         let mut written = Object::new();
         for index in 0..call.items().len().max(1) {
-            let params = call.params_for(index)?;
-            let issues = self.check(&params);
-            if !issues.is_empty() {
-                return Err(NodeError::Params(issues));
-            }
+            // Writes take effect together or not at all: one item that fails fails the node.
+            let params = call
+                .params_for(index)
+                .and_then(|params| match self.check(&params) {
+                    issues if issues.is_empty() => Ok(params),
+                    issues => Err(NodeError::Params(issues)),
+                })
+                .map_err(|error| call.results().stop(index, error))?;
             if let Some(name) = &params.name {
                 written.insert(name.clone(), params.value.clone());
             }

@@ -1,5 +1,5 @@
 use jackfield_plugin_api::{Expr, NodeCall, NodeError, NodeOutput, NodeType, TypedCall};
-use jackfield_types::{DynamicOutputs, Item, NodeTypeMetadata, Ports, ValidationIssue};
+use jackfield_types::{DynamicOutputs, NodeTypeMetadata, Ports, ValidationIssue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -153,31 +153,21 @@ impl NodeType for Switch {
 
     async fn run(&self, call: TypedCall<'_, SwitchParams>) -> Result<NodeOutput, NodeError> {
         let items = call.items();
-        let mut outputs: Vec<Vec<Item>> = Vec::new();
+        let mut results = call.results();
+        let mut ports = Vec::new();
         for index in 0..items.len() {
-            let params = call.params_for(index)?;
-            let otherwise = params.rules.len();
-            if otherwise >= usize::from(MAX_PORTS) {
-                return Err(NodeError::Params(self.check(&params)));
-            }
-            if outputs.len() <= otherwise {
-                outputs.resize_with(otherwise + 1, Vec::new);
-            }
-            let mut met = false;
-            for (port, rule) in params.rules.iter().enumerate() {
-                if rule.holds(&call, index, &params.value)? {
-                    outputs[port].push(take(items, index));
-                    met = true;
-                    if params.mode == Mode::First {
-                        break;
+            ports.clear();
+            match self.route(&call, index, &mut ports) {
+                Ok(outputs) => {
+                    results.open_ports(outputs);
+                    for &port in &ports {
+                        results.put_on(port, take(items, index));
                     }
                 }
-            }
-            if !met {
-                outputs[otherwise].push(take(items, index));
+                Err(error) => results.fail(index, error)?,
             }
         }
-        Ok(NodeOutput::ports(outputs))
+        results.finish()
     }
 
     fn check(&self, params: &SwitchParams) -> Vec<ValidationIssue> {
@@ -198,5 +188,33 @@ impl NodeType for Switch {
             }
         }
         issues
+    }
+}
+
+impl Switch {
+    /// Finds the outputs that an item leaves by, and says how many outputs there are.
+    fn route(
+        &self,
+        call: &TypedCall<'_, SwitchParams>,
+        index: usize,
+        ports: &mut Vec<usize>,
+    ) -> Result<usize, NodeError> {
+        let params = call.params_for(index)?;
+        let otherwise = params.rules.len();
+        if otherwise >= usize::from(MAX_PORTS) {
+            return Err(NodeError::Params(self.check(&params)));
+        }
+        for (port, rule) in params.rules.iter().enumerate() {
+            if rule.holds(call, index, &params.value)? {
+                ports.push(port);
+                if params.mode == Mode::First {
+                    break;
+                }
+            }
+        }
+        if ports.is_empty() {
+            ports.push(otherwise);
+        }
+        Ok(otherwise + 1)
     }
 }

@@ -1,4 +1,5 @@
 use jackfield_plugin_api::NodeError;
+use jackfield_types::ValidationIssue;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::fmt::{rfc2822, temporal};
@@ -27,13 +28,20 @@ pub(super) fn format_date(arguments: &Arguments<'_>) -> Result<Value, NodeError>
     let format = bounded(arguments, "format")?.unwrap_or_default();
     strtime::format(format, &instant)
         .map(Value::from)
-        .map_err(|error| {
-            arguments.wrong_with_hint(
-                "format",
-                format!("no format of a date: {error}"),
-                "it is made of directives such as `%Y-%m-%d %H:%M`",
-            )
-        })
+        .map_err(|error| NodeError::Params(vec![no_format("/format", &error)]))
+}
+
+fn no_format(pointer: &str, error: &jiff::Error) -> ValidationIssue {
+    ValidationIssue::parameter(pointer, format!("no format of a date: {error}"))
+        .with_hint("it is made of directives such as `%Y-%m-%d %H:%M`")
+}
+
+/// The rule that a text is a format in which a date can be written.
+pub(super) fn check_format(pointer: &str, format: &Value) -> Option<ValidationIssue> {
+    let format = format.as_str().filter(|format| format.len() <= LONGEST)?;
+    let any = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    let error = strtime::format(format, &any).err()?;
+    Some(no_format(pointer, &error))
 }
 
 fn bounded<'a>(arguments: &Arguments<'a>, name: &str) -> Result<Option<&'a str>, NodeError> {
@@ -48,19 +56,26 @@ fn bounded<'a>(arguments: &Arguments<'a>, name: &str) -> Result<Option<&'a str>,
 
 fn zone(arguments: &Arguments<'_>) -> Result<TimeZone, NodeError> {
     let name = bounded(arguments, "timezone")?.unwrap_or("UTC");
+    find_zone(name).ok_or_else(|| NodeError::Params(vec![no_zone("/timezone", name)]))
+}
+
+fn find_zone(name: &str) -> Option<TimeZone> {
     if name.eq_ignore_ascii_case("UTC") || name == "Z" {
-        return Ok(TimeZone::UTC);
+        return Some(TimeZone::UTC);
     }
-    temporal::DateTimeParser::new()
-        .parse_time_zone(name)
-        .map_err(|_| {
-            let found = describe(&Value::from(name));
-            arguments.wrong_with_hint(
-                "timezone",
-                format!("{found} is no time zone"),
-                "write a name such as `Europe/Berlin`, an offset such as `+02:00`, or `UTC`",
-            )
-        })
+    temporal::DateTimeParser::new().parse_time_zone(name).ok()
+}
+
+fn no_zone(pointer: &str, name: &str) -> ValidationIssue {
+    let found = describe(&Value::from(name));
+    ValidationIssue::parameter(pointer, format!("{found} is no time zone"))
+        .with_hint("write a name such as `Europe/Berlin`, an offset such as `+02:00`, or `UTC`")
+}
+
+/// The rule that a text is a time zone.
+pub(super) fn check_zone(pointer: &str, name: &Value) -> Option<ValidationIssue> {
+    let name = name.as_str().filter(|name| name.len() <= LONGEST)?;
+    find_zone(name).is_none().then(|| no_zone(pointer, name))
 }
 
 /// The point in time that `value` says; the zone is for texts that name none.

@@ -142,7 +142,9 @@ fn to_structures() -> Vec<Function> {
 }
 
 fn of_dates() -> Vec<Function> {
-    let zone = |description| defaulted("timezone", Kind::Text, "UTC", description);
+    let zone = |description| {
+        defaulted("timezone", Kind::Text, "UTC", description).which(dates::check_zone)
+    };
     let unit = || {
         defaulted(
             "unit",
@@ -166,7 +168,7 @@ fn of_dates() -> Vec<Function> {
             .example("An e-mail's date", json!({"value": "Sat, 01 Mar 2025 09:30:00 +0200"}), json!("2025-03-01T07:30:00Z")),
         Function::new("formatDate", "Writes a date in a format and a time zone.", dates::format_date)
             .takes(value(Kind::Time))
-            .takes(defaulted("format", Kind::Text, "%Y-%m-%dT%H:%M:%S%:z", "How it is written, with the directives of `strftime`."))
+            .takes(defaulted("format", Kind::Text, "%Y-%m-%dT%H:%M:%S%:z", "How it is written, with the directives of `strftime`.").which(dates::check_format))
             .takes(zone("The time zone in which it is written; also that of a text that names none."))
             .takes(unit())
             .tagged(&["date", "time", "strftime"])

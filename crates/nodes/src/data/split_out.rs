@@ -79,22 +79,24 @@ impl NodeType for SplitOut {
 
     async fn run(&self, call: TypedCall<'_, SplitOutParams>) -> Result<NodeOutput, NodeError> {
         let mut budget = Budget::default();
+        let mut results = call.results();
         let mut made = Vec::new();
         for (index, item) in call.items().iter().enumerate() {
-            let params = call.params_for(index)?;
-            let elements = match params.field.get(item.json()) {
-                None | Some(Value::Null) => continue,
-                Some(Value::Array(list)) => list.as_slice(),
-                Some(other) => std::slice::from_ref(other),
-            };
-            let base = params.base(item)?;
-            for element in elements {
-                let object = params.make(&base, element)?;
-                budget.spend(&object)?;
-                made.push(Item::new(object).paired_with(index));
+            made.clear();
+            let split = call
+                .params_for(index)
+                .and_then(|params| params.split(item, &mut budget, &mut made));
+            match split {
+                Ok(()) => {
+                    for object in made.drain(..) {
+                        results.put(Item::new(object).paired_with(index));
+                    }
+                }
+                Err(error) if budget.is_spent() => return Err(results.stop(index, error)),
+                Err(error) => results.fail(index, error)?,
             }
         }
-        Ok(NodeOutput::items(made))
+        results.finish()
     }
 
     fn check(&self, params: &SplitOutParams) -> Vec<ValidationIssue> {
@@ -109,6 +111,27 @@ impl NodeType for SplitOut {
 }
 
 impl SplitOutParams {
+    /// Makes the objects of one item.
+    fn split(
+        &self,
+        item: &Item,
+        budget: &mut Budget,
+        made: &mut Vec<Object>,
+    ) -> Result<(), NodeError> {
+        let elements = match self.field.get(item.json()) {
+            None | Some(Value::Null) => return Ok(()),
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(other) => std::slice::from_ref(other),
+        };
+        let base = self.base(item)?;
+        for element in elements {
+            let object = self.make(&base, element)?;
+            budget.spend(&object)?;
+            made.push(object);
+        }
+        Ok(())
+    }
+
     /// What goes along with each element.
     fn base(&self, item: &Item) -> Result<Object, NodeError> {
         match self.include {

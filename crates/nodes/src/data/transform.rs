@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, TypedCall};
-use jackfield_types::{Item, NodeTypeMetadata, Object};
+use jackfield_types::{Item, NodeTypeMetadata, Object, ValidationIssue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,38 +78,79 @@ impl NodeType for Transform {
     }
 
     async fn run(&self, call: TypedCall<'_, TransformParams>) -> Result<NodeOutput, NodeError> {
-        let items = call.items();
-        let params = call.params()?;
         let mut budget = Budget::default();
-        if call.parameters.is_static() {
-            return call.map_items(|params, item| {
-                let set = params.set.iter().map(|(path, value)| (path, value.clone()));
-                let object = params.apply(item, set)?;
-                budget.spend(&object)?;
-                Ok(object)
-            });
+        let mut results = call.results();
+        let mut shape = None;
+        for index in 0..call.items().len() {
+            let made = make(&call, index, &mut shape)
+                .and_then(|object| budget.spend(&object).map(|()| object));
+            match made {
+                Ok(object) => results.put(Item::new(object).paired_with(index)),
+                Err(error) if budget.is_spent() => return Err(results.stop(index, error)),
+                Err(error) => results.fail(index, error)?,
+            }
         }
-        // Templates are mostly in the values of `set`: the rest is read once, and not for each item.
-        let shape = Shape::of(&params, &*call.parameters.resolve(0)?);
-        let mut made = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let mut resolved = call.parameters.resolve(index)?.into_owned();
-            let object = match shape.take_values(&mut resolved) {
-                Some(values) => params.apply(item, params.set.keys().zip(values))?,
-                None => {
-                    let params = call.params_for(index)?;
-                    let set = params.set.iter().map(|(path, value)| (path, value.clone()));
-                    params.apply(item, set)?
-                }
-            };
-            budget.spend(&object)?;
-            made.push(Item::new(object).paired_with(index));
-        }
-        Ok(NodeOutput::items(made))
+        results.finish()
+    }
+
+    fn check(&self, params: &TransformParams) -> Vec<ValidationIssue> {
+        params.check()
     }
 }
 
+/// Makes the object of one item.
+fn make(
+    call: &TypedCall<'_, TransformParams>,
+    index: usize,
+    shape: &mut Option<Shape>,
+) -> Result<Object, NodeError> {
+    let item = &call.items()[index];
+    if call.parameters.is_static() {
+        return call.params_for(index)?.apply_to(item);
+    }
+    // Templates are mostly in the values of `set`: the rest is read once, and not for each item.
+    let mut resolved = call.parameters.resolve(index)?.into_owned();
+    if let Some(shape) = shape {
+        let Some(values) = shape.take_values(&mut resolved) else {
+            return call.params_for(index)?.apply_to(item);
+        };
+        let params = &shape.params;
+        return params.apply(item, params.set.keys().zip(values));
+    }
+    let params = call.params_for(index)?;
+    let object = params.apply_to(item)?;
+    *shape = Some(Shape::of(params, &resolved));
+    Ok(object)
+}
+
 impl TransformParams {
+    /// What can be told to go wrong with each item.
+    fn check(&self) -> Vec<ValidationIssue> {
+        let kept = self.keep.iter().flatten().enumerate();
+        let kept = kept.map(|(place, path)| (format!("/keep/{place}"), path));
+        let renamed = self
+            .rename
+            .iter()
+            .map(|(from, to)| (format!("/rename/{}", step(from)), to));
+        let set = self
+            .set
+            .keys()
+            .map(|path| (format!("/set/{}", step(path)), path));
+        kept.chain(renamed)
+            .chain(set)
+            .filter_map(|(place, path)| {
+                let error = path.check_keys().err()?;
+                Some(ValidationIssue::parameter(place, error.to_string()))
+            })
+            .collect()
+    }
+
+    /// Makes the object of an item, with the values of `set` as they are.
+    fn apply_to(&self, item: &Item) -> Result<Object, NodeError> {
+        let set = self.set.iter().map(|(path, value)| (path, value.clone()));
+        self.apply(item, set)
+    }
+
     fn apply<'p>(
         &self,
         item: &Item,
@@ -140,23 +183,28 @@ impl TransformParams {
     }
 }
 
+/// A path as a step of a JSON Pointer.
+fn step(path: &Path) -> String {
+    path.as_str().replace('~', "~0").replace('/', "~1")
+}
+
 /// What stays the same from item to item, so that it need not be parsed again.
 struct Shape {
+    params: Arc<TransformParams>,
     fixed: [Option<Value>; 3],
-    set_keys: usize,
 }
 
 impl Shape {
     const FIXED: [&str; 3] = ["keep", "remove", "rename"];
 
-    fn of(params: &TransformParams, resolved: &Value) -> Self {
+    fn of(params: Arc<TransformParams>, resolved: &Value) -> Self {
         Self {
+            params,
             fixed: Self::FIXED.map(|name| resolved.get(name).cloned()),
-            set_keys: params.set.len(),
         }
     }
 
-    /// The values of `set`, if everything else is as it was for the first item.
+    /// The values of `set`, if everything else is as it was for the item that gave the shape.
     fn take_values(&self, resolved: &mut Value) -> Option<impl Iterator<Item = Value> + use<>> {
         let is_same = Self::FIXED
             .iter()
@@ -168,6 +216,7 @@ impl Shape {
             Some(_) => return None,
         };
         // The keys of an object are no templates, so that they stay the same and in order.
-        (is_same && set.len() == self.set_keys).then(|| set.into_iter().map(|(_, value)| value))
+        (is_same && set.len() == self.params.set.len())
+            .then(|| set.into_iter().map(|(_, value)| value))
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jackfield_plugin_api::NodeError;
-use jackfield_types::{Example, Object, VariableAccess};
+use jackfield_types::{Capability, Example, Object, VariableAccess};
 use serde_json::{Value, json};
 
 use super::node::FunctionNode;
@@ -33,6 +33,7 @@ pub(crate) struct Function {
     examples: Vec<Example>,
     pub(super) code: Code,
     pub(super) constancy: Constancy,
+    capabilities: &'static [Capability],
 }
 
 /// The code of a function, by what it gives and what it sees.
@@ -67,6 +68,7 @@ impl Function {
             examples: Vec::new(),
             code,
             constancy: Constancy::Same,
+            capabilities: &[],
         }
     }
 
@@ -133,6 +135,12 @@ impl Function {
     /// Says that it gives something else each time.
     pub(crate) fn differing(mut self) -> Self {
         self.constancy = Constancy::Different;
+        self
+    }
+
+    /// Says what it reaches outside itself.
+    pub(crate) fn reaching(mut self, capabilities: &'static [Capability]) -> Self {
+        self.capabilities = capabilities;
         self
     }
 
@@ -229,6 +237,7 @@ impl Family {
                 Code::Reads(_) => VariableAccess::Reads,
                 Code::Writes(_) => VariableAccess::Writes,
             };
+            metadata.capabilities = function.capabilities.to_vec();
             metadata.examples.clone_from(&function.examples);
             BuiltIn {
                 metadata,

@@ -69,7 +69,12 @@ fn add(value: &Value, total: &mut usize, depth: usize) -> Result<(), NodeError> 
             add(value, total, below)
         })?,
     }
-    if *total > MAX_CALL {
+    check_call(*total)
+}
+
+/// Says whether the results of one call may take so many bytes together.
+pub(crate) fn check_call(bytes: usize) -> Result<(), NodeError> {
+    if bytes > MAX_CALL {
         return Err(exceeded(format!(
             "the results would take more than {} of memory; give the node fewer items at a time",
             size(MAX_CALL)

@@ -22,7 +22,8 @@ pub(crate) use arguments::Arguments;
 pub(crate) use function::{Family, Function};
 pub(crate) use keys::{check_key, path_error};
 pub(crate) use limits::{
-    BoundedText, MAX_DEPTH, MAX_LIST, MAX_TEXT, check_list, check_text, exceeded, measure,
+    BoundedText, MAX_DEPTH, MAX_LIST, MAX_TEXT, check_call, check_list, check_text, exceeded,
+    measure,
 };
 pub(crate) use number::{Number, number_error};
 pub(crate) use parameter::{Kind, Parameter, defaulted, optional, required};

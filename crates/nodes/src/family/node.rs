@@ -1,12 +1,14 @@
 use std::borrow::Cow;
 
-use jackfield_plugin_api::{BoxFuture, NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling};
+use jackfield_plugin_api::{
+    BoxFuture, ItemResults, NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling,
+};
 use jackfield_types::{ByteSize, Item, Object, ValidationIssue};
 use serde_json::Value;
 
 use super::function::{Code, Function};
 use super::parameter::{Forms, Parameter, check_all};
-use super::{Arguments, Variables, describe, measure};
+use super::{Arguments, Variables, check_call, describe, measure};
 
 /// The executor of every function of every family.
 pub(super) struct FunctionNode {
@@ -29,38 +31,45 @@ impl FunctionNode {
     }
 
     fn run(&self, call: NodeCall<'_>) -> Result<NodeOutput, NodeError> {
-        let count = call.inputs.first().map_or(0, |items| items.len());
         let mut variables = Variables::new(call.context.variables);
-        let mut made: Vec<Item> = Vec::with_capacity(count);
+        let mut results = ItemResults::of(&call);
         let mut fixed = None;
+        let mut constant: Option<Item> = None;
         let mut bytes = 0;
-        for index in 0..count {
-            let result = match made.first() {
-                Some(first) if self.is_constant && fixed.is_some() => Ok(first.clone()),
-                _ => self.run_item(call, index, &mut fixed, &mut variables, &mut bytes),
-            };
-            match result {
-                Ok(item) => made.push(item.paired_with(index)),
-                // What is wrong with fixed parameters has nothing to do with an item.
-                Err(error @ NodeError::Params(_)) if count == 1 || call.parameters.is_static() => {
-                    return Err(error);
+        for index in 0..call.items().len() {
+            if let Some(item) = &constant {
+                results.put(item.clone().paired_with(index));
+                continue;
+            }
+            match self.run_item(call, index, &mut fixed, &mut variables) {
+                Ok((item, size)) => {
+                    // The bound on the whole call is no fault of the item at which it is passed.
+                    bytes += size;
+                    check_call(bytes).map_err(|error| results.stop(index, error))?;
+                    if self.is_constant && fixed.is_some() {
+                        constant = Some(item.clone());
+                    }
+                    results.put(item.paired_with(index));
                 }
-                Err(error) => return Err(at_item(error, index, made)),
+                // Writes take effect together or not at all: one item that fails fails the node.
+                Err(error) if matches!(self.code, Code::Writes(_)) => {
+                    return Err(results.stop(index, error));
+                }
+                Err(error) => results.fail(index, error)?,
             }
         }
-        Ok(NodeOutput::items(made).with_variables(variables.into_writes()))
+        Ok(results.finish()?.with_variables(variables.into_writes()))
     }
 
-    /// Calls the function for one item. `fixed` keeps the parameters when they are the same for
-    /// all items.
+    /// Calls the function for one item, and says roughly how many bytes the item takes. `fixed`
+    /// keeps the parameters when they are the same for all items.
     fn run_item<'a>(
         &self,
         call: NodeCall<'a>,
         index: usize,
         fixed: &mut Option<Cow<'a, Value>>,
         variables: &mut Variables<'_>,
-        bytes: &mut usize,
-    ) -> Result<Item, NodeError> {
+    ) -> Result<(Item, usize), NodeError> {
         let resolved;
         let given = match fixed {
             Some(given) => &**given,
@@ -79,6 +88,7 @@ impl FunctionNode {
         let given = given.as_object().unwrap_or(&none);
         let arguments = Arguments::new(&self.parameters, given, call, index);
         arguments.check_cancelled()?;
+        let mut bytes = 0;
         let result = match self.code {
             Code::Result(code) => code(&arguments)?,
             Code::Reads(code) => code(&arguments, variables)?,
@@ -87,12 +97,12 @@ impl FunctionNode {
                 let fields = code(&arguments)?;
                 fields
                     .values()
-                    .try_for_each(|value| measure(value, bytes))?;
-                return Ok(Item::new(fields));
+                    .try_for_each(|value| measure(value, &mut bytes))?;
+                return Ok((Item::new(fields), bytes));
             }
         };
-        measure(&result, bytes)?;
-        Ok(NodeOutput::result_item(result, index))
+        measure(&result, &mut bytes)?;
+        Ok((NodeOutput::result_item(result, index), bytes))
     }
 
     fn check(&self, parameters: &Value) -> Result<(), NodeError> {
@@ -114,27 +124,6 @@ impl FunctionNode {
             }
         }
     }
-}
-
-/// Says at which item it went wrong, and keeps what was made of the items before it.
-fn at_item(error: NodeError, index: usize, made: Vec<Item>) -> NodeError {
-    if let NodeError::Params(mut issues) = error {
-        for issue in &mut issues {
-            issue.message.push_str(&format!(", for item {index}"));
-        }
-        return NodeError::Params(issues);
-    }
-    error.with(|failure| {
-        if index > 0 {
-            failure.message.push_str(&format!(", for item {index}"));
-        }
-        failure
-            .details
-            .get_or_insert_with(|| serde_json::json!({ "item": index }));
-        if !made.is_empty() {
-            failure.partial = Some(NodeOutput::items(made));
-        }
-    })
 }
 
 impl NodeExecutor for FunctionNode {

@@ -12,7 +12,11 @@ pub(crate) struct Parameter {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
     pub(super) description: &'static str,
+    rule: Option<Rule>,
 }
+
+/// What is wrong with a value of the right kind, at this place.
+pub(crate) type Rule = fn(&str, &Value) -> Option<ValidationIssue>;
 
 /// Which optional parameters belong together: those of one form are given, and of no other.
 pub(super) type Forms = &'static [&'static [&'static str]];
@@ -76,6 +80,7 @@ pub(crate) fn required(name: &'static str, kind: Kind, description: &'static str
         kind,
         presence: Presence::Required,
         description,
+        rule: None,
     }
 }
 
@@ -86,6 +91,7 @@ pub(crate) fn optional(name: &'static str, kind: Kind, description: &'static str
         kind,
         presence: Presence::Optional,
         description,
+        rule: None,
     }
 }
 
@@ -101,10 +107,17 @@ pub(crate) fn defaulted(
         kind,
         presence: Presence::Defaulted(default.into()),
         description,
+        rule: None,
     }
 }
 
 impl Parameter {
+    /// Adds what has to hold of it beyond its kind, so that it is known when a workflow is planned.
+    pub(crate) fn which(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
     pub(super) fn is_required(&self) -> bool {
         matches!(self.presence, Presence::Required)
     }
@@ -194,7 +207,16 @@ impl Parameter {
                 ));
             }
             None => {}
-            Some(value) => self.kind.check(&format!("/{}", self.name), value, issues),
+            Some(value) => {
+                let (pointer, known) = (format!("/{}", self.name), issues.len());
+                self.kind.check(&pointer, value, issues);
+                if let Some(rule) = self.rule
+                    && issues.len() == known
+                    && given.contains_key(self.name)
+                {
+                    issues.extend(rule(&pointer, value));
+                }
+            }
         }
     }
 }

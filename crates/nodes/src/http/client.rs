@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use jackfield_plugin_api::NodeError;
+use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_types::ErrorCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
@@ -55,32 +55,38 @@ impl Client {
     /// Sends a request, follows redirects, and reads the answer.
     ///
     /// # Errors
-    /// [`NodeError::Refused`] when a hop leads where it may not, [`NodeError::Retryable`] when the
+    /// [`NodeError::Refused`] when a hop leads where the instance or the tenant may not reach, [`NodeError::Retryable`] when the
     /// network failed or time ran out, [`NodeError::Permanent`] when a bound was passed.
     pub(super) async fn exchange(
         &self,
         outgoing: Outgoing,
         bounds: Bounds,
+        grants: &dyn Grants,
     ) -> Result<Answer, NodeError> {
         let origin = origin(&outgoing.url);
-        tokio::time::timeout(bounds.timeout, self.exchange_untimed(outgoing, bounds))
-            .await
-            .unwrap_or_else(|_| {
-                let timeout = jackfield_types::format_duration(bounds.timeout);
-                let message = format!("`{origin}` did not answer within {timeout}");
-                Err(NodeError::retryable(ErrorCode::TIMEOUT, message))
-            })
+        tokio::time::timeout(
+            bounds.timeout,
+            self.exchange_untimed(outgoing, bounds, grants),
+        )
+        .await
+        .unwrap_or_else(|_| {
+            let timeout = jackfield_types::format_duration(bounds.timeout);
+            let message = format!("`{origin}` did not answer within {timeout}");
+            Err(NodeError::retryable(ErrorCode::TIMEOUT, message))
+        })
     }
 
     async fn exchange_untimed(
         &self,
         mut outgoing: Outgoing,
         bounds: Bounds,
+        grants: &dyn Grants,
     ) -> Result<Answer, NodeError> {
         let pool = self.pool()?;
         let mut hops = 0;
         loop {
             self.guard.check(&outgoing.url)?;
+            check_granted(&outgoing.url, grants)?;
             let mut request = pool
                 .request(outgoing.method.clone(), outgoing.url.clone())
                 .headers(outgoing.headers.clone());
@@ -106,6 +112,14 @@ impl Client {
         }
     }
 
+    /// Checks where a URL leads as [`Guard::check`] does.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] when it may not be reached.
+    pub(super) fn check(&self, url: &Url) -> Result<(), NodeError> {
+        self.guard.check(url)
+    }
+
     fn pool(&self) -> Result<&reqwest::Client, NodeError> {
         let pool = self.pool.get_or_init(|| {
             reqwest::Client::builder()
@@ -126,6 +140,15 @@ impl Client {
             )
         })
     }
+}
+
+/// Asks whether the tenant may reach the host of a URL. A final dot names the same host, and the
+/// brackets around an address are none of it.
+fn check_granted(url: &Url, grants: &dyn Grants) -> Result<(), NodeError> {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_or_known_default().unwrap_or_default();
+    grants.check_host(host.trim_end_matches('.'), port)
 }
 
 /// Where an answer redirects to, if it does and that is followed.

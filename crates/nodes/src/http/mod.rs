@@ -2,9 +2,11 @@
 //!
 //! Requests reach public addresses only, unless the operator allows others: every URL, every hop
 //! of a redirect and every address that a name resolves to is checked by one [`guard`], at the
-//! moment of connecting. Nothing of a request that could be secret appears in an error.
+//! moment of connecting. What the tenant may reach is asked of its grants before that, hop by hop.
+//! Nothing of a request that could be secret appears in an error.
 
 mod address;
+mod auth;
 mod body;
 mod client;
 mod failure;

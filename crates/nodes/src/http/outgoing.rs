@@ -9,7 +9,8 @@ use reqwest::header::{
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::params::{Auth, Body, HttpParams};
+use super::auth::Proof;
+use super::params::{Body, HttpParams};
 use crate::value::kind;
 
 /// A request, ready to be sent.
@@ -39,11 +40,12 @@ const NOT_TO_BE_SET: [&str; 9] = [
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Outgoing {
-    /// Makes the request that parameters describe. `key` tells a repeated request from a new one.
+    /// Makes the request that parameters describe, with the proof of whose it is. `key` tells a
+    /// repeated request from a new one.
     ///
     /// # Errors
     /// [`NodeError::Params`] with the parameter that is wrong.
-    pub(super) fn of(params: &HttpParams, key: &str) -> Result<Self, NodeError> {
+    pub(super) fn of(params: &HttpParams, proof: &Proof, key: &str) -> Result<Self, NodeError> {
         let mut url = parse_url(&params.url)?;
         append_query(&mut url, &params.query)?;
         let mut headers = HeaderMap::new();
@@ -51,7 +53,7 @@ impl Outgoing {
         for (name, value) in &params.headers {
             put_header(&mut headers, name, value)?;
         }
-        put_auth(&mut headers, &params.auth)?;
+        put_proof(&mut headers, proof)?;
         let needs_key = !params.method.is_safe() && !headers.contains_key(IDEMPOTENCY_KEY);
         let key = needs_key.then(|| key.to_owned());
         let mut outgoing = Self {
@@ -237,21 +239,21 @@ fn header_value(text: &str, path: &str) -> Result<HeaderValue, NodeError> {
     })
 }
 
-fn put_auth(headers: &mut HeaderMap, auth: &Auth) -> Result<(), NodeError> {
-    let (name, text) = match auth {
-        Auth::None => return Ok(()),
-        Auth::Basic { user, .. } if user.contains(':') => {
+fn put_proof(headers: &mut HeaderMap, proof: &Proof) -> Result<(), NodeError> {
+    let (name, text) = match proof {
+        Proof::None => return Ok(()),
+        Proof::Basic { user, .. } if user.contains(':') => {
             return Err(NodeError::parameter(
                 "/auth/user",
                 "a user's name must not have a colon",
             ));
         }
-        Auth::Basic { user, password } => {
+        Proof::Basic { user, password } => {
             let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
             (AUTHORIZATION, format!("Basic {pair}"))
         }
-        Auth::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.expose())),
-        Auth::Header { name, value } => (header_name(name, "/auth/name")?, value.expose().clone()),
+        Proof::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.expose())),
+        Proof::Header { name, value } => (header_name(name, "/auth/name")?, value.expose().clone()),
     };
     let mut value = header_value(&text, "/auth")?;
     value.set_sensitive(true);

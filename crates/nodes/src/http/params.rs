@@ -1,14 +1,13 @@
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jackfield_plugin_api::Expr;
-use jackfield_types::{ByteSize, Object, Secret, Span, ValidationIssue};
+use jackfield_types::{ByteSize, Object, Span, ValidationIssue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::auth::Auth;
 use crate::path::Path;
 
 pub(super) const MAX_CONCURRENCY: usize = 64;
@@ -144,34 +143,6 @@ pub(crate) enum Body {
         data: String,
         /// Their media type; `application/octet-stream` if not given.
         content_type: Option<String>,
-    },
-}
-
-/// How a request proves whose it is.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// By user and password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret<String>,
-    },
-    /// By a header.
-    Header {
-        /// The header's name.
-        name: String,
-        /// The header's value.
-        value: Secret<String>,
-    },
-    /// By a token.
-    Bearer {
-        /// The token.
-        token: Secret<String>,
     },
 }
 
@@ -336,29 +307,16 @@ impl HttpParams {
         if self.max_response_size.0 > LARGEST_RESPONSE {
             issue("/maxResponseSize", format!("at most {LARGEST_RESPONSE}"));
         }
+        issues.extend(self.auth.check());
         issues
     }
 }
 
 impl HttpParams {
-    /// The texts that must not be shown when the other side repeats them.
-    pub(super) fn secrets(&self) -> Vec<String> {
-        let mut secrets = match &self.auth {
-            Auth::None => Vec::new(),
-            Auth::Basic { user, password } => {
-                let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
-                vec![pair, password.expose().clone()]
-            }
-            Auth::Header { value, .. } => vec![value.expose().clone()],
-            Auth::Bearer { token } => vec![token.expose().clone()],
-        };
+    /// The headers that must not be shown when the other side repeats them.
+    pub(super) fn secret_headers(&self) -> impl Iterator<Item = &str> {
         let hinted = self.headers.iter().filter(|(name, _)| is_secret_name(name));
-        secrets.extend(
-            hinted
-                .filter_map(|(_, value)| value.as_str())
-                .map(str::to_owned),
-        );
-        secrets
+        hinted.filter_map(|(_, value)| value.as_str())
     }
 }
 

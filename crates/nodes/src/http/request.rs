@@ -1,8 +1,11 @@
 use futures_util::{StreamExt, stream};
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
-use jackfield_types::{ErrorCode, Item, NodeTypeMetadata, Object, ValidationIssue};
+use jackfield_types::{
+    Capability, ErrorCode, Item, NodeTypeMetadata, Object, Severity, ValidationIssue,
+};
 use serde_json::{Value, json};
 
+use super::auth::Proof;
 use super::body::{headers_object, objects, read_body};
 use super::client::{Answer, Bounds, Client};
 use super::failure::bad_status;
@@ -42,8 +45,11 @@ same for each attempt, unless `headers` has one. Errors show neither path and qu
 
 **Where requests go.** To public addresses only: private, loopback, link-local and other special addresses are refused \
 (`NETWORK_FORBIDDEN`) unless the operator allows them. This is checked for the URL, for every redirect and for every \
-address that a name resolves to. Proxies of the environment are not used. A redirect to another origin takes `Accept`, \
+address that a name resolves to. The tenant's policy may narrow the hosts further (`allowedHosts`). Proxies of the environment are not used. A redirect to another origin takes `Accept`, \
 `Accept-Language`, `Content-Type` and `User-Agent` along, and no other header.
+
+**Secrets.** `auth` takes what is secret in place, or as `secret`, the name under which the tenant keeps it; the name is \
+written out, without templates.
 
 **Pages.** With `pagination.mode: nextUrl` the expression `next` gives the next URL (of the same origin), with `cursor` the \
 value of a query parameter, with `page` a query parameter counts up until a page has no items. `until` holds for the last \
@@ -65,7 +71,7 @@ impl NodeType for HttpRequest {
                     json!({
                         "url": "https://api.example.com/orders/{{ $json.id }}",
                         "query": {"expand": ["lines", "customer"]},
-                        "auth": {"type": "bearer", "token": "{{ $vars.token }}"}
+                        "auth": {"type": "bearer", "secret": "orders-api"}
                     }),
                 ),
                 example_without_output(
@@ -86,6 +92,7 @@ impl NodeType for HttpRequest {
                     }),
                 ),
             ],
+            capabilities: vec![Capability::Http],
             ..declare("http-request", super::CATEGORY, "Asks a server over HTTP.")
         }
     }
@@ -95,42 +102,46 @@ impl NodeType for HttpRequest {
         if count == 0 {
             return Ok(NodeOutput::items(Vec::new()));
         }
-        let concurrency = call.params()?.concurrency.get().min(MAX_CONCURRENCY);
+        let concurrency = call.any_params()?.concurrency.get().min(MAX_CONCURRENCY);
         let call = &call;
-        let requests = (0..count).map(|index| self.fetch(call, index));
+        let requests =
+            (0..count).map(|index| async move { (index, self.fetch(call, index).await) });
         let mut answers = stream::iter(requests).buffered(concurrency);
         let mut budget = Budget::default();
-        let mut made: Vec<Item> = Vec::new();
-        while let Some(answer) = answers.next().await {
-            let paid = answer.and_then(|(index, objects)| {
-                objects.iter().try_for_each(|object| budget.spend(object))?;
-                Ok((index, objects))
-            });
-            let error = match paid {
-                Ok((index, objects)) => {
-                    made.extend(
-                        objects
-                            .into_iter()
-                            .map(|object| Item::new(object).paired_with(index)),
-                    );
+        let mut results = call.results();
+        while let Some((index, answer)) = answers.next().await {
+            let objects = match answer {
+                Ok(objects) => objects,
+                Err(error) => {
+                    results.fail(index, error)?;
                     continue;
                 }
-                Err(error) => error,
             };
-            return Err(error.with(|failure| {
-                failure.partial = Some(made)
-                    .filter(|made| !made.is_empty())
-                    .map(NodeOutput::items);
-            }));
+            for object in objects {
+                // What all answers take together is no fault of one of them.
+                budget
+                    .spend(&object)
+                    .map_err(|error| results.stop(index, error))?;
+                results.put(Item::new(object).paired_with(index));
+            }
         }
-        Ok(NodeOutput::items(made))
+        results.finish()
     }
 
     fn check(&self, params: &HttpParams) -> Vec<ValidationIssue> {
         let mut issues = params.check();
+        if !issues.is_empty() {
+            return issues;
+        }
         // What is wrong with URL, headers and body shows when the request is made.
-        if let Err(NodeError::Params(found)) = Outgoing::of(params, "") {
-            issues.extend(found);
+        let outgoing = params
+            .auth
+            .sample()
+            .and_then(|proof| Outgoing::of(params, &proof, ""));
+        match outgoing {
+            Ok(outgoing) => issues.extend(self.unreachable(&outgoing)),
+            Err(NodeError::Params(found)) => issues.extend(found),
+            Err(other) => issues.push(ValidationIssue::parameter("", other.to_string())),
         }
         issues
     }
@@ -141,19 +152,31 @@ impl NodeType for HttpRequest {
 }
 
 impl HttpRequest {
+    /// The warning that a host written out is one that this instance does not reach.
+    fn unreachable(&self, outgoing: &Outgoing) -> Option<ValidationIssue> {
+        let error = self.client.check(&outgoing.url).err()?;
+        Some(ValidationIssue {
+            code: error.code(),
+            severity: Severity::Warning,
+            ..ValidationIssue::parameter("/url", error.to_string())
+        })
+    }
+
     /// Sends the request of one item, and those for further pages.
     async fn fetch(
         &self,
         call: &TypedCall<'_, HttpParams>,
         index: usize,
-    ) -> Result<(usize, Vec<Object>), NodeError> {
+    ) -> Result<Vec<Object>, NodeError> {
         let params = call.params_for(index)?;
         let issues = params.check();
         if !issues.is_empty() {
             return Err(NodeError::Params(issues));
         }
         let key = format!("{}-{index}", call.context.idempotency_key());
-        let mut outgoing = Outgoing::of(&params, &key)?;
+        let grants = call.context.grants;
+        let proof = params.auth.proof(call.parameters.source(), grants)?;
+        let mut outgoing = Outgoing::of(&params, &proof, &key)?;
         let mut pages = Pages::new(call.untyped(), index, &params.pagination);
         pages.begin(&mut outgoing);
         let bounds = Bounds {
@@ -164,16 +187,19 @@ impl HttpRequest {
         let mut made = Vec::new();
         let mut bytes = 0_usize;
         loop {
-            let answer = self.client.exchange(outgoing.clone(), bounds).await?;
+            let answer = self
+                .client
+                .exchange(outgoing.clone(), bounds, grants)
+                .await?;
             bytes = bytes.saturating_add(answer.body.len());
             if pages.fetched() > 0 && bytes > ALL_PAGES {
                 let message = format!("the pages have more than {} MiB together", ALL_PAGES >> 20);
                 return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
             }
-            check_status(&answer, &params, &outgoing)?;
+            check_status(&answer, &params, &proof, &outgoing)?;
             let (kind, body) = read_body(&answer, params.response)?;
             if !pages.are_wanted() && !params.full_response {
-                return Ok((index, objects(kind, body, params.items_field.as_ref())));
+                return Ok(objects(kind, body, params.items_field.as_ref()));
             }
             let response = full_response(&answer, body);
             let body = response.get("body").cloned().unwrap_or_default();
@@ -193,7 +219,7 @@ impl HttpRequest {
                 return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
             }
             if !goes_on {
-                return Ok((index, made));
+                return Ok(made);
             }
         }
     }
@@ -202,13 +228,18 @@ impl HttpRequest {
 fn check_status(
     answer: &Answer,
     params: &HttpParams,
+    proof: &Proof,
     outgoing: &Outgoing,
 ) -> Result<(), NodeError> {
     if answer.status.as_u16() < 400 || params.never_error {
         return Ok(());
     }
-    let secrets = params.secrets();
-    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let secrets = proof.secrets();
+    let secrets: Vec<&str> = secrets
+        .iter()
+        .map(String::as_str)
+        .chain(params.secret_headers())
+        .collect();
     Err(bad_status(
         answer.status,
         &answer.headers,

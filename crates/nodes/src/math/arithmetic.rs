@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 
 use jackfield_plugin_api::NodeError;
+use jackfield_types::ValidationIssue;
 use serde_json::Value;
 
 use crate::family::{Arguments, Number, number_error};
@@ -115,8 +116,16 @@ fn extreme(arguments: &Arguments<'_>, wanted: Ordering) -> Result<Value, NodeErr
     best.cloned().ok_or_else(|| no_numbers(arguments))
 }
 
+const NO_NUMBERS: &str = "expected at least one number, got an empty list";
+
 fn no_numbers(arguments: &Arguments<'_>) -> NodeError {
-    arguments.wrong("values", "expected at least one number, got an empty list")
+    arguments.wrong("values", NO_NUMBERS)
+}
+
+/// The rule that there is at least one number.
+pub(super) fn check_some(pointer: &str, values: &Value) -> Option<ValidationIssue> {
+    let is_empty = values.as_array().is_some_and(Vec::is_empty);
+    is_empty.then(|| ValidationIssue::parameter(pointer, NO_NUMBERS))
 }
 
 fn total(numbers: &[Number]) -> Result<Number, NodeError> {

@@ -1,3 +1,4 @@
+use jackfield_types::Capability;
 use serde_json::json;
 
 use super::{arithmetic, random, rounding};
@@ -34,6 +35,10 @@ fn value() -> Parameter {
 
 fn values() -> Parameter {
     required("values", Kind::Numbers, "The numbers.")
+}
+
+fn some_values() -> Parameter {
+    required("values", Kind::Numbers, "The numbers; at least one.").which(arithmetic::check_some)
 }
 
 fn operators() -> Vec<Function> {
@@ -143,6 +148,7 @@ fn operators() -> Vec<Function> {
                  `min` and less than `max`. Not for secrets.",
             )
             .differing()
+            .reaching(&[Capability::Random])
             .open_example("Throws a die", json!({"min": 1, "max": 6, "integer": true}))
             .example(
                 "There is only one such number",
@@ -215,7 +221,7 @@ fn of_one_number() -> Vec<Function> {
 fn of_many_numbers() -> Vec<Function> {
     vec![
         Function::new("min", "Finds the least of some numbers.", arithmetic::min)
-            .takes(values())
+            .takes(some_values())
             .tagged(&["least", "smallest"])
             .example("The least price", json!({"values": [9.5, 3, 12]}), json!(3)),
         Function::new(
@@ -223,7 +229,7 @@ fn of_many_numbers() -> Vec<Function> {
             "Finds the greatest of some numbers.",
             arithmetic::max,
         )
-        .takes(values())
+        .takes(some_values())
         .tagged(&["greatest", "largest"])
         .example(
             "The greatest price",
@@ -240,7 +246,7 @@ fn of_many_numbers() -> Vec<Function> {
             "Takes the mean of some numbers.",
             arithmetic::average,
         )
-        .takes(values())
+        .takes(some_values())
         .tagged(&["mean"])
         .documented("Integers give an integer when nothing is left over.")
         .example(

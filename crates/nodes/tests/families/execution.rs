@@ -152,7 +152,7 @@ fn a_wrong_type_in_one_of_many_items_names_the_item() {
         .with_parameters(parameters)
         .run()
         .unwrap_err();
-    let message = "invalid parameters: `/b`: expected a number, got the text `2`, for item 1";
+    let message = "invalid parameters: `/b`: item 1: expected a number, got the text `2`";
     assert_eq!(error.to_string(), message);
 }
 
@@ -217,4 +217,41 @@ fn results_of_one_call_are_bounded_together() {
     let parameters = vec![json!({"values": [text, null]}); 80];
     let call = Call::new("string.concat", json!({})).with_parameters(parameters);
     assert_eq!(call.run().unwrap_err().code(), ErrorCode::LIMIT_EXCEEDED);
+}
+
+#[test]
+fn what_is_wrong_with_fixed_values_is_known_before_anything_runs() {
+    let issues = |name: &str, parameters| function(name).executor.validate(&parameters);
+    for name in ["math.min", "math.max", "math.average"] {
+        let found = issues(name, json!({"values": []}));
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0].path, "/values", "{name}");
+        assert_eq!(
+            found[0].message,
+            "expected at least one number, got an empty list"
+        );
+    }
+    assert_eq!(issues("math.sum", json!({"values": []})), []);
+    for (name, parameters, path) in [
+        (
+            "convert.formatDate",
+            json!({"value": 0, "timezone": "Mars/Olympus"}),
+            "/timezone",
+        ),
+        (
+            "convert.parseDate",
+            json!({"value": 0, "timezone": "Mars/Olympus"}),
+            "/timezone",
+        ),
+        (
+            "convert.formatDate",
+            json!({"value": 0, "format": "%"}),
+            "/format",
+        ),
+    ] {
+        let found = issues(name, parameters);
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0].path, path, "{name}");
+        assert!(found[0].hint.is_some(), "{name}");
+    }
 }

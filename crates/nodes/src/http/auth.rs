@@ -1,0 +1,198 @@
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jackfield_plugin_api::{Grants, NodeError};
+use jackfield_types::{Secret, ValidationIssue};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The longest name of a secret, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// How a request proves whose it is. What is secret is given in place, or by the name under which
+/// the tenant keeps it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum Auth {
+    /// Not at all.
+    #[default]
+    None,
+    /// By user and password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password; or give `secret`.
+        password: Option<Secret<String>>,
+        /// The name of the secret that is the password.
+        secret: Option<SecretName>,
+    },
+    /// By a header.
+    Header {
+        /// The header's name.
+        name: String,
+        /// The header's value; or give `secret`.
+        value: Option<Secret<String>>,
+        /// The name of the secret that is the header's value.
+        secret: Option<SecretName>,
+    },
+    /// By a token.
+    Bearer {
+        /// The token; or give `secret`.
+        token: Option<Secret<String>>,
+        /// The name of the secret that is the token.
+        secret: Option<SecretName>,
+    },
+}
+
+/// The name of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SecretName(String);
+
+impl JsonSchema for SecretName {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // The format tells hosts what the text is the name of.
+        json_schema!({
+            "type": "string",
+            "format": "secret",
+            "minLength": 1,
+            "maxLength": LONGEST_NAME
+        })
+    }
+}
+
+/// What a request proves by whose it is, with nothing left to look up.
+pub(super) enum Proof {
+    /// Nothing.
+    None,
+    /// User and password.
+    Basic {
+        user: String,
+        password: Secret<String>,
+    },
+    /// A header.
+    Header { name: String, value: Secret<String> },
+    /// A token.
+    Bearer { token: Secret<String> },
+}
+
+/// The place of the name of a secret in the parameters.
+const SECRET: &str = "/auth/secret";
+
+impl Auth {
+    /// What is wrong beyond the types.
+    pub(super) fn check(&self) -> Vec<ValidationIssue> {
+        let (field, given, secret) = match self {
+            Self::None => return Vec::new(),
+            Self::Basic {
+                password, secret, ..
+            } => ("password", password, secret),
+            Self::Header { value, secret, .. } => ("value", value, secret),
+            Self::Bearer { token, secret } => ("token", token, secret),
+        };
+        let mut issues = Vec::new();
+        if given.is_some() == secret.is_some() {
+            let message = format!("give either `{field}` or `secret`, the name of a secret");
+            issues.push(ValidationIssue::parameter(
+                format!("/auth/{field}"),
+                message,
+            ));
+        }
+        if secret
+            .as_ref()
+            .is_some_and(|name| name.0.is_empty() || name.0.len() > LONGEST_NAME)
+        {
+            let message = format!("the name of a secret has 1 to {LONGEST_NAME} bytes");
+            issues.push(ValidationIssue::parameter(SECRET, message));
+        }
+        issues
+    }
+
+    fn secret(&self) -> Option<&SecretName> {
+        match self {
+            Self::None => None,
+            Self::Basic { secret, .. }
+            | Self::Header { secret, .. }
+            | Self::Bearer { secret, .. } => secret.as_ref(),
+        }
+    }
+
+    /// Looks up what is given by its name. `source` is the parameters as they are written.
+    ///
+    /// # Errors
+    /// Those of [`Grants::secret`], and [`NodeError::Params`] when the name is not written out:
+    /// what a node was sent must not decide which secret goes to another host.
+    pub(super) fn proof(&self, source: &Value, grants: &dyn Grants) -> Result<Proof, NodeError> {
+        if let Some(name) = self.secret()
+            && source.pointer(SECRET).and_then(Value::as_str) != Some(&name.0)
+        {
+            let message = "the name of a secret must be written out, without templates";
+            return Err(NodeError::parameter(SECRET, message));
+        }
+        self.proof_with(|name| grants.secret(name))
+    }
+
+    /// What it would prove, with texts in place of secrets: for checks.
+    pub(super) fn sample(&self) -> Result<Proof, NodeError> {
+        self.proof_with(|_| Ok(Secret::new(String::new())))
+    }
+
+    fn proof_with(
+        &self,
+        read: impl Fn(&str) -> Result<Secret<String>, NodeError>,
+    ) -> Result<Proof, NodeError> {
+        let reveal =
+            |given: &Option<Secret<String>>, secret: &Option<SecretName>| match (given, secret) {
+                (Some(given), None) => Ok(given.clone()),
+                (None, Some(name)) => read(&name.0),
+                _ => Err(NodeError::Params(self.check())),
+            };
+        Ok(match self {
+            Self::None => Proof::None,
+            Self::Basic {
+                user,
+                password,
+                secret,
+            } => Proof::Basic {
+                user: user.clone(),
+                password: reveal(password, secret)?,
+            },
+            Self::Header {
+                name,
+                value,
+                secret,
+            } => Proof::Header {
+                name: name.clone(),
+                value: reveal(value, secret)?,
+            },
+            Self::Bearer { token, secret } => Proof::Bearer {
+                token: reveal(token, secret)?,
+            },
+        })
+    }
+}
+
+impl Proof {
+    /// The texts that must not be shown when the other side repeats them.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Basic { user, password } => {
+                let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+                vec![pair, password.expose().clone()]
+            }
+            Self::Header { value, .. } => vec![value.expose().clone()],
+            Self::Bearer { token } => vec![token.expose().clone()],
+        }
+    }
+}
