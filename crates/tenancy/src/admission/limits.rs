@@ -6,8 +6,8 @@ use jackfield_types::{Quotas, WhenExceeded};
 use super::bucket::Rate;
 use super::exceeded::{Quota, QuotaLimit};
 
-/// The longest that anybody waits, whatever a policy says.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest that anybody waits, or is told to wait, whatever a policy says.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What a gate counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

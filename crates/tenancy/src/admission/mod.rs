@@ -24,10 +24,12 @@
 mod bucket;
 mod exceeded;
 mod fair_queue;
+mod flow;
 mod gate;
 mod instance;
 mod limits;
 mod permit;
+mod places;
 mod state;
 mod tenant;
 mod waiting;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -5,10 +6,12 @@ use jackfield_types::{Quotas, TenantId};
 
 use super::exceeded::QuotaExceeded;
 use super::fair_queue::FlowId;
-use super::gate::{Entry, Gate, Patience, Switch};
+use super::flow::Switch;
+use super::gate::Gate;
 use super::instance::Instance;
 use super::limits::{Limits, Resource};
 use super::permit::{CallPermit, ExecutionPermit, Hold};
+use super::places::{Entry, Patience};
 use super::state::AdmissionState;
 use super::waiting::wait;
 
@@ -17,7 +20,6 @@ use super::waiting::wait;
 pub struct TenantAdmission(Arc<Admitted>);
 
 /// One tenant's part of the instance.
-#[derive(Debug)]
 pub(super) struct Admitted {
     id: TenantId,
     instance: Arc<Instance>,
@@ -26,7 +28,6 @@ pub(super) struct Admitted {
 }
 
 /// One tenant's part of one resource.
-#[derive(Debug)]
 pub(super) struct Lane {
     pub(super) gate: Arc<Gate>,
     pub(super) flow: FlowId,
@@ -198,6 +199,14 @@ impl Admitted {
             Resource::Executions => &self.executions,
             Resource::Calls => &self.calls,
         }
+    }
+}
+
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

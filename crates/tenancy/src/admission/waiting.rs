@@ -4,7 +4,7 @@ use tokio::time::sleep_until;
 
 use super::bucket::Moment;
 use super::exceeded::QuotaExceeded;
-use super::gate::{Queued, Standing};
+use super::places::{Queued, Standing};
 use super::tenant::Lane;
 
 /// Somebody in the queue, who leaves it when this is dropped before it is settled.

@@ -123,3 +123,24 @@ impl Write for Counter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn counting_stops_where_the_answer_is_known() {
+        struct Endless<'a>(&'a Cell<u32>);
+        impl Serialize for Endless<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq((0..u32::MAX).inspect(|number| self.0.set(*number)))
+            }
+        }
+        let reached = Cell::new(0);
+        assert_eq!(counted(&Endless(&reached), 20), None);
+        // `[0,1,2,3,4,5,6,7,8,9` are the 20 bytes.
+        assert_eq!(reached.get(), 10);
+    }
+}
