@@ -4,8 +4,9 @@ use jackfield_plugin_api::NodeError;
 use jackfield_types::{Capability, Example, Object, VariableAccess};
 use serde_json::{Value, json};
 
+use super::checks::Forms;
 use super::node::FunctionNode;
-use super::parameter::{Forms, Kind, Parameter};
+use super::parameter::{Kind, Parameter};
 use super::{Arguments, Variables};
 use crate::BuiltIn;
 use crate::declaration::{declare, example_without_output as example, tags as words};

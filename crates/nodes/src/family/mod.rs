@@ -9,6 +9,7 @@
 //! Functions are strict: a value of the wrong type is an error that says how to convert it.
 
 mod arguments;
+mod checks;
 mod function;
 mod keys;
 mod limits;

@@ -6,8 +6,9 @@ use jackfield_plugin_api::{
 use jackfield_types::{ByteSize, Item, Object, ValidationIssue};
 use serde_json::Value;
 
+use super::checks::{Forms, check_all};
 use super::function::{Code, Function};
-use super::parameter::{Forms, Parameter, check_all};
+use super::parameter::Parameter;
 use super::{Arguments, Variables, check_call, describe, measure};
 
 /// The executor of every function of every family.

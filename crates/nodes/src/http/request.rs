@@ -43,6 +43,10 @@ an item. With `fullResponse` an item has `status`, `headers` and `body`.
 (`TIMEOUT`) may be tried again too. Methods other than `GET`, `HEAD` and `OPTIONS` carry an `Idempotency-Key` that is the \
 same for each attempt, unless `headers` has one. Errors show neither path and query nor anything secret of the request.
 
+**Several items.** The first item whose request fails fails the node. If `onError` lets the workflow go on, the requests of \
+the other items are sent all the same, and the items that failed are told from the others. An attempt that is tried again \
+sends the requests of all items again.
+
 **Where requests go.** To public addresses only: private, loopback, link-local and other special addresses are refused \
 (`NETWORK_FORBIDDEN`) unless the operator allows them. This is checked for the URL, for every redirect and for every \
 address that a name resolves to. The tenant's policy may narrow the hosts further (`allowedHosts`). Proxies of the environment are not used. A redirect to another origin takes `Accept`, \
