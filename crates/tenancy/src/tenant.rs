@@ -15,6 +15,7 @@ use crate::admission::TenantAdmission;
 use crate::audit::{AuditDecision, AuditEntry, TenantAudit};
 use crate::isolation::{IsolationContext, enforce_data_isolation};
 use crate::policy::{ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict};
+use crate::redaction::RedactionRules;
 use crate::secrets::SecretError;
 use crate::tenancy::Shared;
 
@@ -240,6 +241,13 @@ impl Tenant {
             Some(policy) => Arc::clone(policy.quotas()),
             None => Arc::clone(self.0.shared.open_quotas()),
         }
+    }
+
+    /// What is taken out of, or masked in, what comes out; nothing when there is nothing to do.
+    pub fn redaction(&self) -> Option<Arc<RedactionRules>> {
+        let policy = self.0.policy.load();
+        let rules = policy.as_deref()?.redaction();
+        (!rules.is_empty()).then(|| Arc::clone(rules))
     }
 
     /// When calls of its node types are left out, if its policy says so.

@@ -1,9 +1,11 @@
 //! What the fields of a policy say, one by one and together. Every mistake is found in one go,
 //! with the place as a JSON Pointer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use jackfield_types::{FilterAction, OutputFilter, Policy};
+use jackfield_types::Policy;
+
+use crate::redaction::RedactionRules;
 
 use super::finding::Finding;
 use super::hosts::HostPattern;
@@ -21,8 +23,7 @@ pub(super) fn check(policy: &Policy, known: Option<&BTreeSet<String>>) -> Vec<Fi
     let mut findings = Vec::new();
     lists::check_node_types(policy, known, &mut findings);
     lists::check_users(policy, &mut findings);
-    check_filters(&policy.output_filters, &mut findings);
-    check_field_patterns(&policy.sensitive_field_patterns, &mut findings);
+    check_redaction(policy, &mut findings);
     check_hosts(policy, &mut findings);
     let named = [
         ("environment", NameKind::ENVIRONMENT, &policy.environment),
@@ -94,62 +95,33 @@ fn check_capabilities(policy: &Policy, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_filters(filters: &[OutputFilter], findings: &mut Vec<Finding>) {
-    if filters.len() > MOST_ENTRIES {
-        let message = format!(
-            "`outputFilters` has {} entries; at most {MOST_ENTRIES} are read",
-            filters.len()
-        );
-        findings.push(Finding::error("/outputFilters", message));
+fn check_redaction(policy: &Policy, findings: &mut Vec<Finding>) {
+    let filters = &policy.output_filters;
+    let patterns = &policy.sensitive_field_patterns;
+    if !check_list("sensitiveFieldPatterns", patterns, findings) {
         return;
     }
-    let mut seen: HashMap<(&str, &[String]), FilterAction> = HashMap::new();
+    if let Err(error) = RedactionRules::compile(filters, patterns) {
+        let problems = error.problems.into_iter();
+        findings.extend(problems.map(|problem| {
+            Finding::error(problem.place.to_string(), problem.message).with_hint(problem.hint)
+        }));
+    }
+    let mut seen: HashSet<(&str, &[String])> = HashSet::new();
     for (place, filter) in filters.iter().enumerate() {
+        let is_new = seen.insert((&filter.path, &filter.node_types));
         let pointer = index("/outputFilters", place);
-        check_path(&filter.path, &format!("{pointer}/path"), findings);
-        for (number, entry) in filter.node_types.iter().enumerate() {
-            let pointer = format!("{pointer}/nodeTypes/{number}");
-            lists::check_node_pattern(entry, &pointer, findings);
-        }
-        let same = seen.insert((&filter.path, &filter.node_types), filter.action);
-        if same.is_some() && !filter.path.is_empty() {
+        if !is_new && !filter.path.is_empty() {
             let message = format!("`{}` is filtered twice", filter.path);
             findings.push(Finding::warning(pointer, message).with_hint("take one of them out"));
+        } else if filter.path.split('.').all(|step| matches!(step, "*" | "**")) {
+            let message = format!("`{}` means every field there is", filter.path);
+            findings.push(
+                Finding::warning(format!("{pointer}/path"), message)
+                    .with_hint("name the field that is meant"),
+            );
         }
     }
-}
-
-fn check_path(path: &str, pointer: &str, findings: &mut Vec<Finding>) {
-    const EXPECTED: &str =
-        "field names with dots between them, such as `customer.email` or `orders.*.card`";
-    const LONGEST: usize = 1_024;
-    let message = if path.is_empty() {
-        "an empty path leads nowhere".to_owned()
-    } else if path.len() > LONGEST {
-        format!(
-            "a path has at most {LONGEST} bytes, this one has {}",
-            path.len()
-        )
-    } else if path.split('.').any(|step| step.trim().is_empty()) {
-        format!("`{path}` has a step without a name")
-    } else if path.split('.').all(|step| matches!(step, "*" | "**")) {
-        let message = format!("`{path}` means every field there is");
-        findings.push(Finding::warning(pointer, message).with_hint("name the field that is meant"));
-        return;
-    } else {
-        return;
-    };
-    findings.push(Finding::error(pointer, message).with_expected(EXPECTED));
-}
-
-fn check_field_patterns(patterns: &[String], findings: &mut Vec<Finding>) {
-    const FIELD: NameKind = NameKind {
-        what: "field",
-        allows: |c| !c.is_control(),
-        is_case_insensitive: true,
-    };
-    const FIELD_NAME: &str = "sensitiveFieldPatterns";
-    lists::check_names(FIELD_NAME, FIELD, patterns, findings);
     for (place, pattern) in patterns.iter().enumerate() {
         if !pattern.is_empty() && pattern.chars().all(|c| c == '*') {
             let pointer = index("/sensitiveFieldPatterns", place);

@@ -8,6 +8,8 @@ use jackfield_types::{Capability, ErrorCode, NodeTypeId, Policy, Quotas, UserId}
 use semver::Version;
 use sha2::{Digest, Sha256};
 
+use crate::redaction::{RedactionError, RedactionRules};
+
 use super::decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, Verdict};
 use super::finding::Finding;
 use super::hosts::{HostPattern, may_reach};
@@ -27,9 +29,21 @@ pub struct TenantPolicy {
     secrets: Option<NameSet>,
     /// The capabilities that are granted, one bit each.
     ceiling: Option<u16>,
+    redaction: Arc<RedactionRules>,
     rules: Rules,
     digest: Arc<str>,
     memo: Memo,
+}
+
+/// Why a policy could not be compiled although nothing was found wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    /// A list of names and globs.
+    #[error("{0}")]
+    Patterns(#[from] PatternSetError),
+    /// What is to be taken out.
+    #[error("{0}")]
+    Redaction(#[from] RedactionError),
 }
 
 /// The rules that are no entries of a list.
@@ -57,7 +71,7 @@ impl TenantPolicy {
     }
 
     /// Compiles what nothing is known to be wrong with.
-    pub(crate) fn compile_checked(policy: &Policy) -> Result<Self, PatternSetError> {
+    pub(crate) fn compile_checked(policy: &Policy) -> Result<Self, CompileError> {
         let names = |kind, field, entries: &Option<Vec<String>>| {
             let entries = entries.as_deref();
             entries
@@ -92,6 +106,10 @@ impl TenantPolicy {
             environment: names(NameKind::ENVIRONMENT, "environment", &policy.environment)?,
             secrets: names(NameKind::SECRET, "secrets", &policy.secrets)?,
             ceiling: policy.capabilities.as_deref().map(bits),
+            redaction: Arc::new(RedactionRules::compile(
+                &policy.output_filters,
+                &policy.sensitive_field_patterns,
+            )?),
             rules: Rules {
                 all_node_types: "allowedNodeTypes is empty: all node types".into(),
                 not_allowed: "not in allowedNodeTypes".into(),
@@ -115,6 +133,11 @@ impl TenantPolicy {
     /// How much may be done.
     pub fn quotas(&self) -> &Arc<Quotas> {
         &self.quotas
+    }
+
+    /// What is taken out of, or masked in, what comes out.
+    pub fn redaction(&self) -> &Arc<RedactionRules> {
+        &self.redaction
     }
 
     /// Decides about a node type: the capabilities that it asks for first, then the allow list,

@@ -18,13 +18,6 @@ fn report(error: &PatternError, pointer: &str, findings: &mut Vec<Finding>) {
     findings.push(Finding::error(pointer, error.to_string()).with_hint_if(error.hint()));
 }
 
-/// Finds what is wrong with one entry of a list of node types.
-pub(super) fn check_node_pattern(entry: &str, pointer: &str, findings: &mut Vec<Finding>) {
-    if let Err(error) = NodePattern::parse(entry) {
-        report(&error, pointer, findings);
-    }
-}
-
 /// Finds what is wrong with a list of names and globs.
 pub(super) fn check_names(
     field: &str,
