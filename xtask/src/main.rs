@@ -1,4 +1,5 @@
-//! The chores of the workspace: `cargo xtask test`, `ci`, `layers`, `licences`, `bench`.
+//! The chores of the workspace: `cargo xtask test`, `ci`, `layers`, `licences`, `bench`,
+//! `recovery-table`.
 //!
 //! Each chore does its own set-up and says what it did. Chores run the tools that a person would
 //! run by hand; what no tool does (layering, licences, the table of measurements) is done here.
@@ -14,6 +15,7 @@ mod ci;
 mod layers;
 mod licences;
 mod prerequisites;
+mod recovery_table;
 mod step;
 mod test;
 mod workspace;
@@ -45,6 +47,8 @@ enum Chore {
     Licences,
     /// Runs the benches and prints what was measured beside what was asked for.
     Bench(bench::Arguments),
+    /// Writes the page about recovery, `docs/recovery.md`, as the kernel has it.
+    RecoveryTable,
 }
 
 fn main() -> ExitCode {
@@ -65,5 +69,6 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Layers => layers::run(&workspace),
         Chore::Licences => licences::run(&workspace),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::RecoveryTable => recovery_table::run(&workspace),
     }
 }
