@@ -1,4 +1,5 @@
 use jackfield_plugin_api::NodeError;
+use jackfield_types::ValidationIssue;
 use serde_json::Value;
 
 use crate::family::{
@@ -11,6 +12,12 @@ pub(super) fn name<'a>(arguments: &Arguments<'a>) -> Result<&'a str, NodeError> 
     let name = arguments.text("name")?;
     check_variable_name(name).map_err(|reason| arguments.wrong("name", reason))?;
     Ok(name)
+}
+
+/// The rule that a variable may have this name.
+pub(super) fn check_name(pointer: &str, name: &Value) -> Option<ValidationIssue> {
+    let reason = check_variable_name(name.as_str()?).err()?;
+    Some(ValidationIssue::parameter(pointer, reason))
 }
 
 pub(super) fn get(

@@ -12,14 +12,15 @@ pub(crate) fn node_types() -> Vec<BuiltIn> {
         tags: &["variable", "state"],
         documentation: "Variables belong to the execution. Later nodes see what was written, in \
             `var.get` as in `{{ $vars.name }}`; within this node each item sees what the items \
-            before it wrote, but its templates see the variables as they were before the node. The names `__proto__`, `constructor` and `prototype` are refused.",
+            before it wrote, but its templates see the variables as they were before the node. What a node writes takes effect together or not at all: \
+            one item that fails fails the node as a whole. The names `__proto__`, `constructor` and `prototype` are refused.",
         functions,
     };
     family.node_types()
 }
 
 fn name() -> Parameter {
-    required("name", Kind::NonEmptyText, "The name of the variable.")
+    required("name", Kind::NonEmptyText, "The name of the variable.").which(one::check_name)
 }
 
 fn of_one() -> Vec<Function> {
