@@ -7,6 +7,7 @@ use jackfield_types::TenantId;
 use super::AuditError;
 
 const TRAIL: &str = ".ndjson";
+const HEAD: &str = ".head";
 
 /// The tenant's trail. A tenant's name is safe as the name of a file, and no suffix of ours is the
 /// end of another, so that no two tenants share a file whatever they are called.
@@ -16,12 +17,12 @@ pub(super) fn trail_path(folder: &Path, tenant: &TenantId) -> PathBuf {
 
 /// Where the trail ends.
 pub(super) fn head_path(folder: &Path, tenant: &TenantId) -> PathBuf {
-    folder.join(format!("{tenant}.head"))
+    folder.join(format!("{tenant}{HEAD}"))
 }
 
 /// The next head, until it takes the place of the one before.
 pub(super) fn next_head_path(folder: &Path, tenant: &TenantId) -> PathBuf {
-    folder.join(format!("{tenant}.head.next"))
+    folder.join(format!("{tenant}{HEAD}.next"))
 }
 
 /// What the writing process locks.
@@ -29,7 +30,8 @@ pub(super) fn lock_path(folder: &Path) -> PathBuf {
     folder.join("audit.lock")
 }
 
-/// The tenants that have an audit trail in a folder, in alphabetical order.
+/// The tenants that have an audit trail in a folder, in alphabetical order. Where only the head is
+/// left, a trail was removed.
 ///
 /// # Errors
 /// [`AuditError::File`] when the folder cannot be read.
@@ -40,11 +42,12 @@ pub fn audited_tenants(folder: &Path) -> Result<Vec<TenantId>, AuditError> {
             let name = entry?.file_name();
             let tenant = name
                 .to_str()
-                .and_then(|name| name.strip_suffix(TRAIL))
+                .and_then(|name| name.strip_suffix(TRAIL).or(name.strip_suffix(HEAD)))
                 .and_then(|name| TenantId::parse(name).ok());
             tenants.extend(tenant);
         }
         tenants.sort_unstable();
+        tenants.dedup();
         Ok(tenants)
     };
     read().map_err(|error| AuditError::file(folder, error))

@@ -57,7 +57,7 @@ impl AuditLog {
     /// [`AuditError::KeyMissing`], [`AuditError::OtherKey`], [`AuditError::NotKeyed`] or
     /// [`AuditError::Format`] when a trail in it cannot be continued with these options, and
     /// [`AuditError::File`].
-    pub fn open(folder: &Path, options: AuditOptions) -> Result<Self, AuditError> {
+    pub fn open(folder: &Path, options: &AuditOptions) -> Result<Self, AuditError> {
         fs::create_dir_all(folder).map_err(|error| AuditError::file(folder, error))?;
         let path = lock_path(folder);
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
@@ -75,7 +75,7 @@ impl AuditLog {
             let trail = Trail::recover(folder, &tenant, &seal)?;
             trails.insert(tenant, trail);
         }
-        let queue = Arc::new(Queue::new(&options));
+        let queue = Arc::new(Queue::new(options));
         let counters = Arc::new(Counters::default());
         let beginning = Beginning {
             folder: folder.to_owned(),

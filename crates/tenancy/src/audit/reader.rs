@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use jackfield_types::TenantId;
@@ -26,12 +26,14 @@ pub(super) enum Line<'a> {
 }
 
 impl Lines {
-    pub(super) fn new(file: File) -> Self {
-        Self {
+    /// The lines of a file from its beginning, whatever was read of it before.
+    pub(super) fn new(mut file: File) -> io::Result<Self> {
+        file.rewind()?;
+        Ok(Self {
             reader: BufReader::with_capacity(LINE_LIMIT, file),
             line: Vec::new(),
             number: 0,
-        }
+        })
     }
 
     /// The number of the last line that was read, from 1.
@@ -88,11 +90,12 @@ impl AuditReader {
     /// # Errors
     /// [`AuditError::NoTrail`] and [`AuditError::File`].
     pub fn open(folder: &Path, tenant: &TenantId) -> Result<Self, AuditError> {
-        let file = open_trail(folder, tenant)?;
+        let path = trail_path(folder, tenant);
+        let lines = Lines::new(open_trail(folder, tenant)?);
         Ok(Self {
             tenant: tenant.clone(),
-            path: trail_path(folder, tenant),
-            lines: Some(Lines::new(file)),
+            lines: Some(lines.map_err(|error| AuditError::file(&path, error))?),
+            path,
         })
     }
 

@@ -166,20 +166,23 @@ impl Trail {
     ) -> Result<Self, AuditError> {
         let path = trail_path(folder, tenant);
         let at_path = |error| AuditError::file(&path, error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(at_path)?;
-        check_seal(&file, tenant, seal).map_err(at_path)??;
-        let end = TrailEnd::mend(&mut file, seal).map_err(at_path)?;
-        let head =
-            read_head(folder, tenant, seal).map_err(|error| AuditError::file(&path, error))?;
+        let head = read_head(folder, tenant, seal).map_err(at_path)?;
+        let end = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(mut file) => {
+                check_seal(&file, tenant, seal).map_err(at_path)??;
+                Some(TrailEnd::mend(&mut file, seal).map_err(at_path)?)
+            }
+            // Only its head is left.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(at_path(error)),
+        };
+        let exists = end.is_some();
+        let end = end.unwrap_or_default();
         let (place, note) = end.resume(head);
         let mut trail = Self {
             next: place.records,
             last: place.hash,
-            exists: true,
+            exists,
             ..Self::new()
         };
         if end.needs_line_feed {
@@ -224,6 +227,7 @@ pub(super) fn check_seal(
 }
 
 /// How a trail's file ends.
+#[derive(Default)]
 struct TrailEnd {
     /// The last record, if it is one and sealed.
     last: Option<AuditHead>,
@@ -244,12 +248,7 @@ impl TrailEnd {
         let mut tail = Vec::new();
         (&*file).take(tail_length).read_to_end(&mut tail)?;
 
-        let mut end = Self {
-            last: None,
-            lines: 0,
-            notes: Vec::new(),
-            needs_line_feed: false,
-        };
+        let mut end = Self::default();
         let whole = tail
             .iter()
             .rposition(|b| *b == b'\n')

@@ -1,0 +1,7 @@
+//! What audit trails promise: nothing is lost silently, and nothing is changed unnoticed.
+
+mod recovery;
+mod scene;
+mod tampering;
+mod trail;
+mod trouble;
