@@ -5,6 +5,10 @@
 //! with the events, so applying the same events again gives the same state, and a crash loses
 //! nothing that was written down.
 //!
+//! What is done about a failed attempt is decided by a table ([`recovery_table`]), and by nothing
+//! else. What completed nodes did is undone when an execution fails, by hidden nodes
+//! ([`Graph::with_compensations`]).
+//!
 //! Two laws decide what runs when ([`Law`]): the native one, in which a node starts once, when
 //! each of its incoming connections is settled, and whose result does not depend on the order in
 //! which independent nodes end; and that of the n8n dialect, one delivery at a time, depth first.
