@@ -114,7 +114,11 @@ fn check_redaction(policy: &Policy, findings: &mut Vec<Finding>) {
         if !is_new && !filter.path.is_empty() {
             let message = format!("`{}` is filtered twice", filter.path);
             findings.push(Finding::warning(pointer, message).with_hint("take one of them out"));
-        } else if filter.path.split('.').all(|step| matches!(step, "*" | "**")) {
+        } else if filter
+            .path
+            .split('.')
+            .all(|step| matches!(step, "*" | "**"))
+        {
             let message = format!("`{}` means every field there is", filter.path);
             findings.push(
                 Finding::warning(format!("{pointer}/path"), message)

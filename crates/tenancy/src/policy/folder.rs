@@ -237,7 +237,7 @@ fn not_a_policy(code: ErrorCode) -> Diagnostic {
 /// A finding about a file as a whole.
 fn of_file(path: &Path, finding: Diagnostic) -> Diagnostics {
     let source = SourceText::new(path.display().to_string(), "");
-    Diagnostics::collect([finding], Some(&source))
+    Diagnostics::collect([finding.at_span(0..0)], Some(&source))
 }
 
 /// Reads a file, but no more of it than a policy may have.
@@ -257,5 +257,14 @@ fn read_text(path: &Path) -> Result<Result<SourceText, Diagnostics>, PolicyFolde
         let finding = Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, message);
         return Ok(Err(of_file(path, finding)));
     }
-    Ok(SourceText::from_bytes(path.display().to_string(), bytes))
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Ok(SourceText::new(path.display().to_string(), text)),
+        Err(error) => {
+            let offset = error.utf8_error().valid_up_to();
+            let message =
+                format!("the document is not UTF-8: byte {offset} belongs to no character");
+            let finding = Diagnostic::new(ErrorCode::INVALID_SYNTAX, message);
+            Err(of_file(path, finding.with_hint("save it as UTF-8")))
+        }
+    })
 }

@@ -14,7 +14,7 @@ const MOST_ITEMS: u64 = 1_000_000_000_000;
 const HEAVIEST: u64 = 1_000;
 const LARGEST: u64 = 1 << 40;
 const LONGEST_CPU_TIME: Duration = Duration::from_hours(30 * 24);
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+const LONGEST_WAIT: Duration = Duration::from_hours(7 * 24);
 
 /// Finds numbers that are of no use.
 pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
@@ -84,14 +84,14 @@ impl Limits<'_> {
         }
         let wait = quotas.max_wait;
         if wait.as_duration() > LONGEST_WAIT {
-            let message = format!("`maxWait` cannot be {wait}");
+            let message = format!("`maxWait` cannot be {}", length(wait.as_duration()));
             self.findings.push(
                 Finding::error("/quotas/maxWait", message)
-                    .with_expected(format!("at most {}", Span::from(LONGEST_WAIT))),
+                    .with_expected(format!("at most {}", length(LONGEST_WAIT))),
             );
         }
         if quotas.when_exceeded == WhenExceeded::Queue {
-            let hint = "write `\"whenExceeded\": \"reject\"` if nothing is to wait";
+            let hint = "say `reject` for `whenExceeded` if nothing is to wait";
             if quotas.max_queued == 0 {
                 let message = "with `queue` and a `maxQueued` of 0 nothing ever waits";
                 self.findings
@@ -148,9 +148,8 @@ impl Limits<'_> {
         let Some(rate) = rate else { return };
         // Written so that NaN is refused too.
         if !(LEAST_A_SECOND..=MOST_A_SECOND).contains(&rate) {
-            let message = format!("`{}` cannot be {rate}", field(pointer));
-            let expected =
-                format!("more than 0 and at most {MOST_A_SECOND}; at least one in 30 days");
+            let message = format!("`{}` cannot be {rate:?}", field(pointer));
+            let expected = format!("at least one in 30 days and at most {MOST_A_SECOND} a second");
             self.findings.push(
                 Finding::error(pointer, message)
                     .with_expected(expected)
@@ -160,10 +159,10 @@ impl Limits<'_> {
     }
 
     fn span(&mut self, pointer: &str, span: Span, longest: Duration) {
-        let length = span.as_duration();
-        if length.is_zero() || length > longest {
-            let message = format!("`{}` cannot be {span}", field(pointer));
-            let expected = format!("more than nothing and at most {}", Span::from(longest));
+        let given = span.as_duration();
+        if given.is_zero() || given > longest {
+            let message = format!("`{}` cannot be {}", field(pointer), length(given));
+            let expected = format!("more than 0 and at most {}", length(longest));
             self.findings
                 .push(Finding::error(pointer, message).with_expected(expected));
         }
@@ -179,6 +178,16 @@ impl Limits<'_> {
                     .with_hint("leave it out for no limit"),
             );
         }
+    }
+}
+
+/// A length of time, also when it is a very long one.
+fn length(time: Duration) -> String {
+    const DAY: u64 = 86_400;
+    match time.as_secs() {
+        0 if time.is_zero() => "0".to_owned(),
+        seconds if seconds >= DAY => format!("{} days", seconds / DAY),
+        _ => Span::from(time).to_string(),
     }
 }
 

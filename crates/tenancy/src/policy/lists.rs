@@ -182,7 +182,8 @@ fn warn_of_covered(
         }
         matching?.into_iter().find(|&place| {
             let versions = &patterns[place].versions;
-            refused[place] != *entry && (versions.is_none() || *versions == own.versions)
+            !refused[place].eq_ignore_ascii_case(entry)
+                && (versions.is_none() || *versions == own.versions)
         })
     };
     let covered: Vec<(usize, usize)> = allowed

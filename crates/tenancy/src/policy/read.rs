@@ -142,7 +142,8 @@ fn parse(source: &SourceText, format: PolicyFormat) -> Result<Parsed, Diagnostic
         PolicyFormat::Json if text.trim().is_empty() => {
             let finding = Diagnostic::new(ErrorCode::INVALID_SYNTAX, "the document is empty")
                 .with_expected("a policy as JSON")
-                .with_hint("`{}` is the policy that lets everything be done");
+                .with_hint("`{}` is the policy that lets everything be done")
+                .at_span(0..0);
             Err(refuse(finding))
         }
         PolicyFormat::Json => match source.parse() {

@@ -53,7 +53,8 @@ const CAPABILITIES: &[&str] = &[
 
 const SIZE: &str = "a number of bytes, or a text such as `64MiB`";
 const SPAN: &str = "milliseconds as a whole number, or a text such as `250ms`, `5s` or `1h 30m`";
-const COUNT: &str = "a whole number of 0 or more";
+const COUNT: &str = "a whole number from 0 to 4294967295";
+const LONG_COUNT: &str = "a whole number of 0 or more";
 const TEXTS: &str = "a list of texts";
 
 /// A place in a list.
@@ -83,7 +84,7 @@ pub(super) fn policy(value: &Value, findings: &mut Vec<Finding>) -> Policy {
     fields.typed::<String>("$schema", "a text");
     policy.tenant = fields.tenant();
     policy.description = fields.typed("description", "a text");
-    policy.allowed_node_types = fields.texts("allowedNodeTypes").unwrap_or_default();
+    policy.allowed_node_types = fields.some_texts("allowedNodeTypes");
     policy.restricted_node_types = fields.texts("restrictedNodeTypes").unwrap_or_default();
     if let Some(isolation) = fields.choice::<DataIsolation>("dataIsolation", &["strict", "relaxed"])
     {
@@ -92,7 +93,7 @@ pub(super) fn policy(value: &Value, findings: &mut Vec<Finding>) -> Policy {
     if let Some(logging) = fields.typed("auditLogging", "`true` or `false`") {
         policy.audit_logging = logging;
     }
-    policy.allowed_users = fields.texts("allowedUsers").unwrap_or_default();
+    policy.allowed_users = fields.some_texts("allowedUsers");
     policy.blocked_users = fields.texts("blockedUsers").unwrap_or_default();
     policy.output_filters = fields.filters();
     policy.sensitive_field_patterns = fields.texts("sensitiveFieldPatterns").unwrap_or_default();
@@ -118,7 +119,7 @@ fn quotas(fields: &mut Fields<'_>) -> Quotas {
         execution_burst: fields.typed("executionBurst", COUNT),
         node_calls_per_second: fields.typed("nodeCallsPerSecond", "a number"),
         node_call_burst: fields.typed("nodeCallBurst", COUNT),
-        items_per_execution: fields.typed("itemsPerExecution", COUNT),
+        items_per_execution: fields.typed("itemsPerExecution", LONG_COUNT),
         cpu_time_per_execution: fields.typed("cpuTimePerExecution", SPAN),
         memory_per_execution: fields.typed("memoryPerExecution", SIZE),
         weight: fields.typed("weight", COUNT).unwrap_or(usual.weight),
@@ -231,6 +232,19 @@ impl Fields<'_> {
             }
         }
         Some(texts)
+    }
+
+    /// A list of texts that means everything when it is empty, which may not be what was meant.
+    fn some_texts(&mut self, field: &str) -> Vec<String> {
+        let texts = self.texts(field);
+        if texts.as_ref().is_some_and(Vec::is_empty) {
+            let message = format!("`{field}` is empty, and that allows all");
+            self.findings.push(
+                Finding::warning(self.place(field), message)
+                    .with_hint("leave it out if that is meant; the list that refuses takes `*`"),
+            );
+        }
+        texts.unwrap_or_default()
     }
 
     fn tenant(&mut self) -> Option<TenantId> {
@@ -350,6 +364,23 @@ impl Fields<'_> {
             );
         }
     }
+}
+
+/// The field that other words are written for.
+fn meant(field: &str) -> Option<&'static str> {
+    Some(match field.to_ascii_lowercase().as_str() {
+        "tenantid" | "tenant_id" | "id" | "name" => "tenant",
+        "allowed" | "allow" | "allowednodes" | "allowlist" => "allowedNodeTypes",
+        "restricted" | "deny" | "denied" | "denylist" | "restrictednodes" | "blockednodetypes"
+        | "deniednodetypes" | "forbiddennodetypes" => "restrictedNodeTypes",
+        "hosts" | "allowlisthosts" => "allowedHosts",
+        "users" => "allowedUsers",
+        "env" => "environment",
+        "isolation" => "dataIsolation",
+        "audit" | "auditlog" => "auditLogging",
+        "limits" | "quota" => "quotas",
+        _ => return None,
+    })
 }
 
 /// A value as it is spoken of.
