@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -54,6 +55,8 @@ pub(crate) struct LazyExecutor {
 struct Loading {
     loader: Arc<dyn ExecutorLoader>,
     under_way: Mutex<Option<WeakShared<Load>>>,
+    /// Grows when a load that is under way is not wanted any more.
+    round: AtomicU64,
 }
 
 impl LazyExecutor {
@@ -63,6 +66,7 @@ impl LazyExecutor {
             loading: Box::new(Loading {
                 loader,
                 under_way: Mutex::new(None),
+                round: AtomicU64::new(0),
             }),
         }
     }
@@ -83,6 +87,28 @@ impl LazyExecutor {
 
     pub(crate) fn is_held(&self) -> bool {
         self.held.load().is_some()
+    }
+
+    /// Lets go of a load that is under way: those who wait for it get what it gives, and nobody
+    /// else does. Only the cache does that, under its lock.
+    pub(crate) fn let_go(&self) {
+        let mut under_way = self.loading.under_way.lock();
+        self.loading.round.fetch_add(1, Ordering::Relaxed);
+        *under_way = None;
+    }
+
+    /// Whether a load that began in a round is still wanted.
+    fn is_wanted(&self, round: u64) -> bool {
+        self.loading.round.load(Ordering::Relaxed) == round
+    }
+
+    /// Ends a load that began in a round. Whoever asks from now on finds the cached executor, or
+    /// tries again.
+    fn end(&self, round: u64) {
+        let mut under_way = self.loading.under_way.lock();
+        if self.is_wanted(round) {
+            *under_way = None;
+        }
     }
 
     pub(crate) fn content_digest(&self) -> Option<String> {
@@ -110,20 +136,33 @@ impl LazyExecutor {
         if let Some(executor) = self.held() {
             return Ok(executor);
         }
-        let loader = Arc::clone(&self.loading.loader);
-        let load = load(Arc::clone(registration), holder, loader)
-            .boxed()
-            .shared();
+        let start = Start {
+            registration: Arc::clone(registration),
+            holder,
+            loader: Arc::clone(&self.loading.loader),
+            round: self.loading.round.load(Ordering::Relaxed),
+        };
+        let load = load(start).boxed().shared();
         *under_way = load.downgrade();
         Err(load)
     }
 }
 
-async fn load(
+/// What a load needs.
+struct Start {
     registration: Arc<Registration>,
     holder: Arc<dyn Holder>,
     loader: Arc<dyn ExecutorLoader>,
-) -> Loaded {
+    round: u64,
+}
+
+async fn load(start: Start) -> Loaded {
+    let Start {
+        registration,
+        holder,
+        loader,
+        round,
+    } = start;
     let began = Instant::now();
     let outcome = AssertUnwindSafe(async { loader.load().await })
         .catch_unwind()
@@ -144,7 +183,9 @@ async fn load(
     match &result {
         Ok(executor) => {
             registration.cache().record_load(took);
-            registration.cache().keep(&holder, Arc::clone(executor));
+            let is_wanted = || holder.lazy().is_some_and(|lazy| lazy.is_wanted(round));
+            let cache = registration.cache();
+            cache.keep(&holder, Arc::clone(executor), is_wanted);
             tracing::debug!(target: "registry", %node_type, %version, ?took, "executor loaded");
         }
         Err(error) => {
@@ -159,9 +200,8 @@ async fn load(
             );
         }
     }
-    // Whoever asks from now on finds the cached executor, or tries again.
     if let Some(lazy) = holder.lazy() {
-        *lazy.loading.under_way.lock() = None;
+        lazy.end(round);
     }
     result
 }
@@ -210,7 +250,7 @@ impl Registry {
         match source {
             Source::Eager(executor) => {
                 let holder = Arc::clone(registration) as Arc<dyn Holder>;
-                cache.keep(&holder, Arc::clone(executor));
+                cache.keep(&holder, Arc::clone(executor), || true);
                 Some(Arc::clone(executor))
             }
             Source::Lazy(_) | Source::PerTenant(_) => None,

@@ -34,8 +34,6 @@ pub struct Quarantine {
     pub traps: u32,
     /// How many calls were refused since.
     pub refused: u64,
-    /// What the last trap said.
-    pub last_trap: String,
 }
 
 /// The runs of traps of a registration.
@@ -55,7 +53,6 @@ struct Run {
     /// Whether there were enough of them.
     is_quarantined: bool,
     refused: u64,
-    last_trap: String,
 }
 
 impl Runs {
@@ -101,12 +98,11 @@ impl Registration {
         }
         run.refused = run.refused.saturating_add(1);
         let message = format!(
-            "node type `{}` {} is quarantined: {} calls in a row trapped, the last one with: {}; \
-             it is called again when it is released or registered anew",
+            "node type `{}` {} is quarantined: {} calls in a row trapped; it is called again when \
+             it is released or registered anew",
             self.node_type(),
             self.version(),
-            run.traps,
-            run.last_trap
+            run.traps
         );
         Err(NodeError::permanent(ErrorCode::QUARANTINED, message))
     }
@@ -121,7 +117,7 @@ impl Registration {
         match (error, enough) {
             (None, _) if self.trapped().load(Ordering::Relaxed) => self.note_success(tenant),
             (Some(error), Some(enough)) if error.code() == ErrorCode::TRAPPED => {
-                self.note_trap(tenant, error.to_string(), enough);
+                self.note_trap(tenant, enough);
             }
             (None | Some(_), _) => {}
         }
@@ -145,12 +141,11 @@ impl Registration {
         }
     }
 
-    fn note_trap(&self, tenant: &TenantId, said: String, enough: NonZeroU32) {
+    fn note_trap(&self, tenant: &TenantId, enough: NonZeroU32) {
         let mut traps = self.traps().0.lock();
         self.trapped().store(true, Ordering::Relaxed);
         let run = traps.get_or_insert_default().of(tenant);
         run.traps = run.traps.saturating_add(1);
-        run.last_trap = said;
         if run.traps < enough.get() || run.is_quarantined {
             return;
         }
@@ -180,7 +175,6 @@ impl Registration {
             tenant: tenant.cloned(),
             traps: run.traps,
             refused: run.refused,
-            last_trap: run.last_trap.clone(),
         };
         runs.map(quarantine).collect()
     }

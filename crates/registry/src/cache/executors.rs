@@ -86,9 +86,14 @@ impl ExecutorCache {
         self.uses.mine().misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Keeps the executor of a holder, unless that was retired, and drops as many of the least
-    /// recently used ones as the bounds ask for.
-    pub(crate) fn keep(&self, holder: &Arc<dyn Holder>, executor: Arc<dyn NodeExecutor>) {
+    /// Keeps the executor of a holder, unless that was retired or the executor is not wanted any
+    /// more, and drops as many of the least recently used ones as the bounds ask for.
+    pub(crate) fn keep(
+        &self,
+        holder: &Arc<dyn Holder>,
+        executor: Arc<dyn NodeExecutor>,
+        is_wanted: impl FnOnce() -> bool,
+    ) {
         // Somebody else's code: if it panics, the executor counts as one that holds nothing.
         let memory = catch_unwind(AssertUnwindSafe(|| executor.memory().as_u64())).unwrap_or(0);
         let mut left = Leftovers::default();
@@ -96,7 +101,7 @@ impl ExecutorCache {
         let mut state = self.state.0.lock();
         // Under the lock: whoever retires a registration sets the flag first and then
         // invalidates, so nothing that is retired can stay.
-        if holder.is_retired() {
+        if holder.is_retired() || !is_wanted() {
             return;
         }
         if memory > self.bounds.memory.as_u64() || self.bounds.entries == 0 {
@@ -160,6 +165,9 @@ impl ExecutorCache {
         let mut dropped = 0;
         let mut state = self.state.0.lock();
         for holder in holders {
+            if let Some(lazy) = holder.lazy() {
+                lazy.let_go();
+            }
             if state.remove(holder, &mut left) {
                 state.counters.invalidations += 1;
                 dropped += 1;

@@ -30,17 +30,17 @@ pub(super) fn measure(
     let who = view.map(|view| (view.tenant, view.policy_number));
     // The debug forms of these are derived: they have every field, also those to come, and quote
     // texts, so that what differs is written differently. Writing into a hash cannot fail.
-    let _ = write!(writer, "{who:?}\n{options:?}\n");
+    let _ = writeln!(writer, "{who:?}\n{options:?}");
     let source = match document {
         Document::Text(source) => Some(*source),
         Document::Workflow(workflow) => {
-            let _ = write!(writer, "{workflow:?}\n");
+            let _ = writeln!(writer, "{workflow:?}");
             workflow.source.as_ref()
         }
     };
     if let Some(source) = source {
         // Findings name the file.
-        let _ = write!(writer, "{:?}\n", source.name());
+        let _ = writeln!(writer, "{:?}", source.name());
         writer.add(source.text().as_bytes());
     }
     Measured {

@@ -83,3 +83,55 @@ pub(super) fn is_unasked(registration: &Registration) -> bool {
         Source::Eager(_) | Source::PerTenant(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jackfield_definition::Diagnostics;
+
+    use super::*;
+
+    /// Grants one secret and nothing else.
+    struct Grants(&'static str);
+
+    impl Catalog for Grants {
+        fn find(
+            &self,
+            node_type: &NodeTypeId,
+            _: &VersionSelector,
+        ) -> Result<Arc<dyn CatalogEntry>, CatalogError> {
+            Err(CatalogError::UnknownNodeType {
+                node_type: node_type.clone(),
+                nearest: Vec::new(),
+            })
+        }
+
+        fn secret(&self, name: &str) -> SecretGrant {
+            if name == self.0 {
+                SecretGrant::Granted
+            } else {
+                SecretGrant::Missing
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_stands_as_long_as_secrets_come_and_go_elsewhere() {
+        let before = Grants("token");
+        let witness = Witness::new(&before);
+        assert_eq!(witness.secret("token"), SecretGrant::Granted);
+        assert_eq!(witness.secret("key"), SecretGrant::Missing);
+        let outcome = Outcome {
+            validated: Arc::new(Validated {
+                findings: Diagnostics::default(),
+                plan: None,
+            }),
+            generation: 0,
+            secrets: witness.into_secrets(),
+            unasked: Vec::new(),
+            size: 0,
+        };
+        assert!(outcome.stands(&before));
+        assert!(!outcome.stands(&Grants("key")), "one came, one went");
+        assert!(!outcome.stands(&Grants("other")), "one went");
+    }
+}

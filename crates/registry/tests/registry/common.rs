@@ -129,6 +129,13 @@ impl Scene {
         }
     }
 
+    pub(crate) fn of(tenant: &TenantId) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            ..Self::new(Value::Object(Object::new()))
+        }
+    }
+
     pub(crate) fn context(&self) -> NodeContext<'_> {
         NodeContext {
             tenant: &self.tenant,
