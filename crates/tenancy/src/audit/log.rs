@@ -57,7 +57,7 @@ impl AuditLog {
     /// [`AuditError::KeyMissing`], [`AuditError::OtherKey`], [`AuditError::NotKeyed`] or
     /// [`AuditError::Format`] when a trail in it cannot be continued with these options, and
     /// [`AuditError::File`].
-    pub fn open(folder: &Path, options: &AuditOptions) -> Result<Self, AuditError> {
+    pub fn open(folder: &Path, options: AuditOptions) -> Result<Self, AuditError> {
         fs::create_dir_all(folder).map_err(|error| AuditError::file(folder, error))?;
         let path = lock_path(folder);
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
@@ -69,13 +69,13 @@ impl AuditLog {
             },
             TryLockError::Error(error) => AuditError::file(&path, error),
         })?;
-        let seal = Seal::new(options.key.as_ref());
+        let seal = Seal::new(options.key);
         let mut trails = FxHashMap::default();
         for tenant in audited_tenants(folder)? {
             let trail = Trail::recover(folder, &tenant, &seal)?;
             trails.insert(tenant, trail);
         }
-        let queue = Arc::new(Queue::new(options));
+        let queue = Arc::new(Queue::new(options.queue.get(), options.patience));
         let counters = Arc::new(Counters::default());
         let beginning = Beginning {
             folder: folder.to_owned(),

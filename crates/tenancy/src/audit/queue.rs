@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tracing::error;
 
-use super::{AuditEntry, AuditError, AuditOptions};
+use super::{AuditEntry, AuditError};
 
 /// How long the writer lets records gather once there is one, so that it is not woken for each.
 const GATHER: Duration = Duration::from_millis(5);
@@ -65,10 +65,10 @@ struct State {
 }
 
 impl Queue {
-    pub(super) fn new(options: &AuditOptions) -> Self {
+    pub(super) fn new(capacity: usize, patience: Duration) -> Self {
         Self {
-            capacity: options.queue.get(),
-            patience: options.patience,
+            capacity,
+            patience,
             state: Mutex::default(),
             work: Condvar::new(),
             room: Condvar::new(),

@@ -96,7 +96,7 @@ pub(super) enum Seal {
 }
 
 impl Seal {
-    pub(super) fn new(key: Option<&AuditKey>) -> Self {
+    pub(super) fn new(key: Option<AuditKey>) -> Self {
         let Some(key) = key else { return Self::Plain };
         let mac =
             Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes keys of every length");

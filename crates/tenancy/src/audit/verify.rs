@@ -132,7 +132,7 @@ pub fn verify_audit(
     tenant: &TenantId,
     options: &VerifyOptions,
 ) -> Result<AuditVerification, AuditError> {
-    let seal = Seal::new(options.key.as_ref());
+    let seal = Seal::new(options.key.clone());
     let path = trail_path(folder, tenant);
     let at_path = |error| AuditError::file(&path, error);
     // Read first: when the trail is being written, it goes on while it is read.

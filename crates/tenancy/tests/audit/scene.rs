@@ -45,7 +45,7 @@ impl Scene {
     }
 
     pub(crate) fn open(&self) -> AuditLog {
-        AuditLog::open(self.folder(), &self.options).unwrap()
+        AuditLog::open(self.folder(), self.options.clone()).unwrap()
     }
 
     pub(crate) fn trail(&self, name: &str) -> PathBuf {

@@ -200,11 +200,11 @@ fn many_threads_write_one_chain_in_their_order() {
 fn a_second_log_on_the_same_folder_is_refused() {
     let scene = Scene::new();
     let log = scene.open();
-    let second = AuditLog::open(scene.folder(), &scene.options);
+    let second = AuditLog::open(scene.folder(), scene.options.clone());
     assert!(matches!(second, Err(AuditError::InUse { .. })));
     let audit = log.tenant(&tenant("acme"));
     drop(log);
-    let still = AuditLog::open(scene.folder(), &scene.options);
+    let still = AuditLog::open(scene.folder(), scene.options.clone());
     assert!(matches!(still, Err(AuditError::InUse { .. })));
     drop(audit);
     scene.open();
@@ -219,7 +219,7 @@ fn a_trail_is_not_continued_with_another_key_or_none() {
             key,
             ..AuditOptions::default()
         };
-        AuditLog::open(scene.folder(), &options)
+        AuditLog::open(scene.folder(), options)
             .map(|_| ())
             .unwrap_err()
     };
@@ -227,7 +227,7 @@ fn a_trail_is_not_continued_with_another_key_or_none() {
     assert!(matches!(open(Some(key(8))), AuditError::OtherKey { .. }));
     let plain = Scene::new();
     plain.record("acme", 1);
-    let options = &scene.options;
+    let options = scene.options.clone();
     let error = AuditLog::open(plain.folder(), options)
         .map(|_| ())
         .unwrap_err();

@@ -103,7 +103,7 @@ fn a_folder_that_cannot_be_one_is_named() {
     let scene = Scene::new();
     let path = scene.folder().join("file");
     fs::write(&path, "").unwrap();
-    let error = AuditLog::open(&path, &scene.options)
+    let error = AuditLog::open(&path, scene.options.clone())
         .map(|_| ())
         .unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
