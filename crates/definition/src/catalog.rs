@@ -15,6 +15,44 @@ pub trait Catalog {
         node_type: &NodeTypeId,
         version: &VersionSelector,
     ) -> Result<Arc<dyn CatalogEntry>, CatalogError>;
+
+    /// Why a node type that was found may not be used: the words of the rule that refuses it, and
+    /// for whom it holds. `None`: it may be used. Asked for each node type and version that a
+    /// workflow names, those of fallbacks and compensations too; a refusal is an error with the
+    /// code [`TENANT_FORBIDDEN`](jackfield_types::ErrorCode::TENANT_FORBIDDEN).
+    ///
+    /// By default everything may be used.
+    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
+        let _ = (node_type, metadata);
+        None
+    }
+
+    /// Whether expressions of the workflow will be given a secret. Asked for each name that one
+    /// reads.
+    ///
+    /// By default they will: who knows of no secrets has nothing to object.
+    fn secret(&self, name: &str) -> SecretGrant {
+        let _ = name;
+        SecretGrant::Granted
+    }
+
+    /// The names of the secrets that there are, for hints.
+    fn secret_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Whether a secret may be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretGrant {
+    /// It is there, and may be read.
+    Granted,
+    /// There is none of that name:
+    /// [`CREDENTIAL_MISSING`](jackfield_types::ErrorCode::CREDENTIAL_MISSING).
+    Missing,
+    /// It may not be read, by this rule:
+    /// [`TENANT_FORBIDDEN`](jackfield_types::ErrorCode::TENANT_FORBIDDEN).
+    Refused(String),
 }
 
 /// A node type in just one version, as planning sees it.

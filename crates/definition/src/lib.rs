@@ -18,7 +18,7 @@ mod source;
 mod unique_keys;
 mod workflow;
 
-pub use catalog::{Catalog, CatalogEntry, CatalogError};
+pub use catalog::{Catalog, CatalogEntry, CatalogError, SecretGrant};
 pub use diagnostic::{Diagnostic, Location};
 pub use diagnostics::Diagnostics;
 pub use nearest::nearest;

@@ -9,10 +9,7 @@ const LONGEST: usize = 256;
 
 /// The name that is written most like `wanted`, if one is near. Case, blanks and separators count
 /// for nothing.
-pub fn nearest<'a>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain_wanted = plain(wanted);
     if plain_wanted.is_empty() || wanted.len() > LONGEST {
         return None;

@@ -59,6 +59,7 @@ pub(super) enum Root {
     StepComputed(Box<Node>),
     Environment(Box<str>),
     EnvironmentComputed(Box<Node>),
+    Secret(Box<str>),
 }
 
 /// A value, and what is read of it, step by step.

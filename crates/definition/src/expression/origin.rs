@@ -1,5 +1,6 @@
 //! The data that an expression begins with.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -10,6 +11,7 @@ use super::functions::Outcome;
 use super::ir::Root;
 use super::machine::Machine;
 use super::moment::Moment;
+use super::roots::SecretError;
 use super::value::{Map, Referred, Text, Val, View};
 
 impl<'a> Machine<'a> {
@@ -63,6 +65,7 @@ impl<'a> Machine<'a> {
                 let name = self.text_of(&name)?;
                 Ok(self.environment(&name))
             }
+            Root::Secret(name) => self.secret(name),
         }
     }
 
@@ -96,6 +99,21 @@ impl<'a> Machine<'a> {
             name: id.to_owned(),
             view,
         })))
+    }
+
+    fn secret(&self, name: &str) -> Outcome<'a> {
+        match self.roots.secret(name) {
+            Ok(Cow::Borrowed(text)) => Ok(Val::Text(Text::Borrowed(text))),
+            Ok(Cow::Owned(text)) => Ok(Val::Text(Text::from(text))),
+            Err(SecretError::Missing) => {
+                let message = format!("there is no secret `{name}`");
+                Err(Stop::new(ErrorCode::CREDENTIAL_MISSING, message))
+            }
+            Err(SecretError::Refused { rule }) => {
+                let message = format!("the secret `{name}` may not be read: {rule}");
+                Err(Stop::new(ErrorCode::TENANT_FORBIDDEN, message))
+            }
+        }
     }
 
     fn environment(&self, name: &str) -> Val<'a> {

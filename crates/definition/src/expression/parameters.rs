@@ -1,8 +1,9 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::error::{ExpressionError, PlacedEvaluationError};
+use super::error::{EvaluationError, ExpressionError, PlacedEvaluationError};
 use super::options::{EvaluateOptions, Syntax};
 use super::references::References;
 use super::roots::Roots;
@@ -22,6 +23,8 @@ pub struct ParameterTemplate {
     tree: Tree,
     references: References,
     deferred: BTreeMap<String, Expression>,
+    /// Whether a template does, not a deferred expression.
+    reads_secrets: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -39,6 +42,7 @@ struct Compilation<'c> {
     pointer: String,
     references: References,
     deferred: BTreeMap<String, Expression>,
+    reads_secrets: bool,
     errors: Vec<(String, ExpressionError)>,
 }
 
@@ -76,6 +80,7 @@ impl ParameterTemplate {
             pointer: String::new(),
             references: References::default(),
             deferred: BTreeMap::new(),
+            reads_secrets: false,
             errors: Vec::new(),
         };
         let tree = compilation.tree(parameters, 0);
@@ -87,6 +92,7 @@ impl ParameterTemplate {
             tree,
             references: compilation.references,
             deferred: compilation.deferred,
+            reads_secrets: compilation.reads_secrets,
         })
     }
 
@@ -138,7 +144,37 @@ impl ParameterTemplate {
         roots: &dyn Roots,
         options: &EvaluateOptions,
     ) -> Result<Value, PlacedEvaluationError> {
-        evaluate(&self.tree, roots, options).map_err(|mut placed| {
+        self.evaluate_by(&|template| template.evaluate(roots, options))
+    }
+
+    /// Whether one of the templates reads a secret.
+    pub fn reads_secrets(&self) -> bool {
+        self.reads_secrets
+    }
+
+    /// Gives the parameters with their templates evaluated, and tells `learn` every text that was
+    /// made of secrets, as [`Template::evaluate_tracing`] does. Costs no more than
+    /// [`ParameterTemplate::evaluate`] where no secret is read.
+    ///
+    /// # Errors
+    /// Those of [`ParameterTemplate::evaluate`].
+    pub fn evaluate_tracing(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+        learn: &mut dyn FnMut(&str),
+    ) -> Result<Value, PlacedEvaluationError> {
+        if !self.reads_secrets {
+            return self.evaluate(roots, options);
+        }
+        let learn = RefCell::new(learn);
+        self.evaluate_by(&|template| {
+            template.evaluate_tracing(roots, options, &mut **learn.borrow_mut())
+        })
+    }
+
+    fn evaluate_by(&self, by: &ByTemplate<'_>) -> Result<Value, PlacedEvaluationError> {
+        evaluate(&self.tree, by).map_err(|mut placed| {
             // It was written from the inside to the outside.
             placed.steps.reverse();
             let mut pointer = String::new();
@@ -154,16 +190,15 @@ impl ParameterTemplate {
     }
 }
 
+/// How one template is evaluated.
+type ByTemplate<'e> = dyn Fn(&Template) -> Result<Value, EvaluationError> + 'e;
+
 struct Placed {
     steps: Vec<String>,
-    error: super::error::EvaluationError,
+    error: EvaluationError,
 }
 
-fn evaluate(
-    tree: &Tree,
-    roots: &dyn Roots,
-    options: &EvaluateOptions,
-) -> Result<Value, Box<Placed>> {
+fn evaluate(tree: &Tree, by: &ByTemplate<'_>) -> Result<Value, Box<Placed>> {
     let at = |step: String| {
         move |mut placed: Box<Placed>| {
             placed.steps.push(step);
@@ -172,7 +207,7 @@ fn evaluate(
     };
     match tree {
         Tree::Static(value) => Ok(value.clone()),
-        Tree::Template(template) => template.evaluate(roots, options).map_err(|error| {
+        Tree::Template(template) => by(template).map_err(|error| {
             Box::new(Placed {
                 steps: Vec::new(),
                 error,
@@ -181,7 +216,7 @@ fn evaluate(
         Tree::Array(elements) => {
             let mut values = Vec::with_capacity(elements.len());
             for (index, element) in elements.iter().enumerate() {
-                let value = evaluate(element, roots, options);
+                let value = evaluate(element, by);
                 values.push(value.map_err(|placed| at(index.to_string())(placed))?);
             }
             Ok(Value::Array(values))
@@ -189,7 +224,7 @@ fn evaluate(
         Tree::Object(fields) => {
             let mut object = serde_json::Map::with_capacity(fields.len());
             for (name, field) in fields {
-                let value = evaluate(field, roots, options);
+                let value = evaluate(field, by);
                 object.insert(
                     name.clone(),
                     value.map_err(|placed| at(escape(name))(placed))?,
@@ -276,6 +311,7 @@ impl Compilation<'_> {
                 Some(literal) => Tree::Static(Value::String(literal.to_owned())),
                 None => {
                     self.references.extend(template.references());
+                    self.reads_secrets |= !template.references().secrets.is_empty();
                     Tree::Template(template)
                 }
             },

@@ -10,6 +10,9 @@ pub struct References {
     pub steps: BTreeSet<String>,
     /// Names in `$env.X` and `$env["X"]`.
     pub environment: BTreeSet<String>,
+    /// Names in `$secrets.X` and `$secrets["X"]`. They are never computed. An expression that was
+    /// not there when a workflow was planned must not be let read any.
+    pub secrets: BTreeSet<String>,
     /// Values that the caller binds, such as `$item`.
     pub bindings: BTreeSet<String>,
     /// Whether `$vars` or `$workflow.variables` is read.
@@ -29,6 +32,7 @@ impl References {
         self.nodes.extend(other.nodes.iter().cloned());
         self.steps.extend(other.steps.iter().cloned());
         self.environment.extend(other.environment.iter().cloned());
+        self.secrets.extend(other.secrets.iter().cloned());
         self.bindings.extend(other.bindings.iter().cloned());
         self.variables |= other.variables;
         self.per_item |= other.per_item;

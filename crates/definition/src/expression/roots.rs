@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jackfield_types::{Item, Items, NodeStatus, Object};
+use jackfield_types::{Item, Items, NodeStatus, Object, Secret};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -43,6 +45,20 @@ impl<'a> NodeView<'a> {
             None => &[],
         }
     }
+}
+
+/// Why an expression is not given a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// There is none of that name.
+    #[error("there is no such secret")]
+    Missing,
+    /// It may not be read.
+    #[error("it may not be read: {rule}")]
+    Refused {
+        /// The rule that refused it.
+        rule: Arc<str>,
+    },
 }
 
 /// The only way from an expression to data.
@@ -119,6 +135,17 @@ pub trait Roots {
         None
     }
 
+    /// A secret: `$secrets.NAME`. Whoever gives it out sees to it that it is masked wherever it
+    /// comes out again; what expressions make of it is told by
+    /// [`ParameterTemplate::evaluate_tracing`](super::ParameterTemplate::evaluate_tracing).
+    ///
+    /// # Errors
+    /// [`SecretError`]: there is none, or it may not be read.
+    fn secret(&self, name: &str) -> Result<Cow<'_, str>, SecretError> {
+        let _ = name;
+        Err(SecretError::Missing)
+    }
+
     /// A value that the caller binds to a name: `$item`, `$index`, `$acc`. The name comes with
     /// its `$`.
     fn binding(&self, name: &str) -> Option<&Value> {
@@ -141,6 +168,7 @@ pub struct StaticRoots {
     workflow: Value,
     execution: Value,
     environment: BTreeMap<String, String>,
+    secrets: BTreeMap<String, Secret<String>>,
     bindings: BTreeMap<String, Value>,
 }
 
@@ -160,6 +188,7 @@ impl StaticRoots {
             workflow: empty(),
             execution: empty(),
             environment: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             bindings: BTreeMap::new(),
         }
     }
@@ -235,6 +264,13 @@ impl StaticRoots {
         self
     }
 
+    /// Adds a secret.
+    #[must_use]
+    pub fn with_secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.secrets.insert(name.into(), Secret::new(value.into()));
+        self
+    }
+
     /// Binds a value to a name, which is given with its `$`.
     #[must_use]
     pub fn with_binding(mut self, name: impl Into<String>, value: Value) -> Self {
@@ -295,6 +331,11 @@ impl Roots for StaticRoots {
 
     fn environment(&self, name: &str) -> Option<&str> {
         self.environment.get(name).map(String::as_str)
+    }
+
+    fn secret(&self, name: &str) -> Result<Cow<'_, str>, SecretError> {
+        let secret = self.secrets.get(name).ok_or(SecretError::Missing)?;
+        Ok(Cow::Borrowed(secret.expose()))
     }
 
     fn binding(&self, name: &str) -> Option<&Value> {

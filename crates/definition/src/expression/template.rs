@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jackfield_types::ErrorCode;
@@ -11,6 +12,7 @@ use super::options::{EvaluateOptions, Syntax};
 use super::references::References;
 use super::roots::Roots;
 use super::scan::{self, Scanned, Until};
+use super::secrets::{Comparison, Disguised};
 
 /// A string of a parameter, compiled: text, one expression, or text with expressions in it.
 ///
@@ -43,7 +45,12 @@ enum Part {
 struct Code {
     source: String,
     node: Node,
+    /// The secrets that it reads.
+    secrets: BTreeSet<String>,
 }
+
+/// Is told the texts that were made of secrets.
+type Learn<'l> = Option<&'l mut dyn FnMut(&str)>;
 
 impl Template {
     /// Compiles a string.
@@ -116,7 +123,26 @@ impl Template {
         match &self.0.form {
             Form::Literal(text) => Ok(Value::String(text.clone())),
             Form::Single(code) => code.evaluate(roots, options),
-            Form::Mixed(parts) => mixed(parts, roots, options).map(Value::String),
+            Form::Mixed(parts) => mixed(parts, roots, options, None).map(Value::String),
+        }
+    }
+
+    /// Gives the value, and tells `learn` every text in it that was made of secrets, so that the
+    /// text can be masked: `{{ $secrets.KEY.toUpperCase() }}`, say. Secrets as they are, and what
+    /// the workflow itself says, are not told.
+    ///
+    /// # Errors
+    /// Those of [`Template::evaluate`].
+    pub fn evaluate_tracing(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+        learn: &mut dyn FnMut(&str),
+    ) -> Result<Value, EvaluationError> {
+        match &self.0.form {
+            Form::Literal(text) => Ok(Value::String(text.clone())),
+            Form::Single(code) => code.evaluate_tracing(roots, options, learn),
+            Form::Mixed(parts) => mixed(parts, roots, options, Some(learn)).map(Value::String),
         }
     }
 }
@@ -167,6 +193,7 @@ fn split(
                 parts.push(Part::Code(Code {
                     source: source.to_owned(),
                     node,
+                    secrets: read.secrets,
                 }));
                 at = next;
             }
@@ -198,6 +225,7 @@ impl Code {
             Self {
                 source: source.to_owned(),
                 node,
+                secrets: references.secrets.clone(),
             },
             references,
         ))
@@ -213,6 +241,34 @@ impl Code {
             .eval(&self.node)
             .and_then(|value| machine.finish(&value))
             .map_err(|stop| stop.in_expression(&self.source))
+    }
+
+    fn evaluate_tracing(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+        learn: &mut dyn FnMut(&str),
+    ) -> Result<Value, EvaluationError> {
+        let value = self.evaluate(roots, options)?;
+        if !self.secrets.is_empty() {
+            let disguised = self.evaluate(&Disguised(roots), options).ok();
+            self.comparison(roots)
+                .report(&value, disguised.as_ref(), learn);
+        }
+        Ok(value)
+    }
+
+    fn comparison(&self, roots: &dyn Roots) -> Comparison<'_> {
+        Comparison::new(&self.source, &self.secrets, roots)
+    }
+
+    /// What it would give as a part of a text, had its secrets other values.
+    fn disguised_text(&self, roots: &dyn Roots, options: &EvaluateOptions) -> Option<String> {
+        let roots = Disguised(roots);
+        let mut machine = Machine::new(&roots, &self.source, options);
+        let value = machine.eval(&self.node).ok()?;
+        let text = machine.interpolate(&value).ok()?;
+        Some((*text).to_owned())
     }
 
     fn evaluate_truthy(
@@ -233,6 +289,7 @@ fn mixed(
     parts: &[Part],
     roots: &dyn Roots,
     options: &EvaluateOptions,
+    mut learn: Learn<'_>,
 ) -> Result<String, EvaluationError> {
     let mut machine = Machine::new(roots, "", options);
     let mut whole = String::new();
@@ -249,6 +306,13 @@ fn mixed(
                         Ok(text)
                     })
                     .map_err(|stop: Stop| stop.in_expression(&code.source))?;
+                if let Some(learn) = &mut learn
+                    && !code.secrets.is_empty()
+                {
+                    let disguised = code.disguised_text(roots, options);
+                    let comparison = code.comparison(roots);
+                    comparison.report_text(&text, disguised.as_deref(), *learn);
+                }
                 whole.push_str(&text);
             }
         }
@@ -335,6 +399,23 @@ impl Expression {
         }
     }
 
+    /// Gives the value, and tells `learn` every text in it that was made of secrets, as
+    /// [`Template::evaluate_tracing`] does.
+    ///
+    /// # Errors
+    /// Those of [`Template::evaluate`].
+    pub fn evaluate_tracing(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+        learn: &mut dyn FnMut(&str),
+    ) -> Result<Value, EvaluationError> {
+        match &*self.form {
+            Deferred::Bare(code, _) => code.evaluate_tracing(roots, options, learn),
+            Deferred::Template(template) => template.evaluate_tracing(roots, options, learn),
+        }
+    }
+
     /// Judges the value as JavaScript does: `0`, `""`, `null`, `NaN` and what is missing are
     /// false.
     ///
@@ -350,7 +431,9 @@ impl Expression {
             Deferred::Template(template) => match &template.0.form {
                 Form::Literal(text) => Ok(!text.is_empty()),
                 Form::Single(code) => code.evaluate_truthy(roots, options),
-                Form::Mixed(parts) => mixed(parts, roots, options).map(|text| !text.is_empty()),
+                Form::Mixed(parts) => {
+                    mixed(parts, roots, options, None).map(|text| !text.is_empty())
+                }
             },
         }
     }

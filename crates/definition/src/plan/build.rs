@@ -73,6 +73,7 @@ impl<'a> Planner<'a> {
             workflow,
             names: &names,
             graph: graph.as_ref(),
+            catalog: self.catalog,
             places,
         };
         check.check(&drafts, &connections, &mut self.findings);

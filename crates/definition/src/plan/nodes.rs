@@ -30,6 +30,8 @@ const MOST_POINTER_BYTES: usize = 16 << 20;
 pub(super) struct Found {
     pub(super) entry: Arc<dyn CatalogEntry>,
     places: ExpressionPlaces,
+    /// Why it may not be used.
+    refusal: Option<Arc<str>>,
 }
 
 impl Found {
@@ -74,7 +76,12 @@ impl<'a> NodePlanner<'a> {
         let found = self.looked_up.entry(key).or_insert_with(|| {
             catalog.find(node_type, version).map(|entry| {
                 let places = ExpressionPlaces::of(entry.metadata());
-                Found { entry, places }
+                let refusal = catalog.refusal(node_type, entry.metadata());
+                Found {
+                    entry,
+                    places,
+                    refusal: refusal.map(Arc::from),
+                }
             })
         });
         found.clone()
@@ -85,7 +92,15 @@ impl<'a> NodePlanner<'a> {
         let fallback = fallback
             .and_then(|(node_type, pointer)| self.fallback(node, &node_type, &pointer, findings));
         let found = match self.look_up(&node.node_type, &node.version) {
-            Ok(found) => Some(found),
+            Ok(found) => {
+                if let Some(refusal) = &found.refusal {
+                    let finding = refused(&node.node_type, refusal)
+                        .at_field(node.pointer(), &["nodeType", "type"])
+                        .with_node(node.name.as_str());
+                    findings.push(soften(node, finding));
+                }
+                Some(found)
+            }
             Err(error) => {
                 let is_served = match rules.strategy {
                     Strategy::Fallback => fallback.is_some(),
@@ -160,7 +175,19 @@ impl<'a> NodePlanner<'a> {
         findings: &mut Findings,
     ) -> Option<Found> {
         match self.look_up(node_type, &VersionSelector::Newest) {
-            Ok(found) => Some(found),
+            Ok(found) => {
+                if let Some(refusal) = &found.refusal
+                    && self.reported_fallbacks.insert(pointer.to_owned())
+                {
+                    let finding = refused(node_type, refusal);
+                    let finding = finding.at(format!("{pointer}/fallbackNodeType"));
+                    findings.push(match &node.error_recovery_strategy {
+                        Some(_) => soften(node, finding.with_node(node.name.as_str())),
+                        None => finding,
+                    });
+                }
+                Some(found)
+            }
             Err(error) => {
                 // The workflow's own strategy is shared by many nodes, and reported once.
                 if self.reported_fallbacks.insert(pointer.to_owned()) {
@@ -312,6 +339,13 @@ fn soften(node: &Node, mut finding: Diagnostic) -> Diagnostic {
         finding.severity = Severity::Warning;
     }
     finding
+}
+
+/// What is said of a node type that may not be used.
+fn refused(node_type: &NodeTypeId, rule: &str) -> Diagnostic {
+    let message = format!("node type `{node_type}` may not be used: {rule}");
+    Diagnostic::new(ErrorCode::TENANT_FORBIDDEN, message)
+        .with_hint("use another node type, or have the policy changed; nothing gets round it")
 }
 
 fn told(error: &CatalogError) -> (ErrorCode, Option<String>) {

@@ -8,9 +8,11 @@ use jackfield_types::{ErrorCode, Severity};
 use super::connections::Resolved;
 use super::names::Names;
 use super::nodes::{Draft, each_text, in_parameters};
+use crate::catalog::{Catalog, SecretGrant};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::Findings;
 use crate::expression::References;
+use crate::nearest::nearest;
 use crate::workflow::{ConnectionPlace, Dialect, Node, Workflow};
 
 /// How many connections are looked at, over all references, to find out what runs before.
@@ -21,6 +23,7 @@ pub(super) struct ReferenceCheck<'a> {
     pub(super) names: &'a Names,
     /// `None` when the connections make no graph.
     pub(super) graph: Option<&'a Graph>,
+    pub(super) catalog: &'a dyn Catalog,
     /// How many more findings are put where the name occurs: each one looks at all parameters.
     pub(super) places: Cell<usize>,
 }
@@ -85,6 +88,7 @@ impl ReferenceCheck<'_> {
         budget: &mut usize,
         findings: &mut Findings,
     ) {
+        self.check_secrets(references, node, site, findings);
         for wanted in references.nodes.iter().chain(&references.steps) {
             let Some(found) = self.names.find(wanted) else {
                 let message = format!("an expression refers to `{wanted}`, which is no node");
@@ -123,6 +127,37 @@ impl ReferenceCheck<'_> {
                     .with_expected("a node from which connections lead here");
                 findings.push(self.placed(finding, wanted, node, site));
             }
+        }
+    }
+
+    /// Checks that the secrets which expressions read are there, and may be read.
+    fn check_secrets(
+        &self,
+        references: &References,
+        node: &Node,
+        site: Site<'_>,
+        findings: &mut Findings,
+    ) {
+        for name in &references.secrets {
+            let finding = match self.catalog.secret(name) {
+                SecretGrant::Granted => continue,
+                SecretGrant::Missing => {
+                    let names = self.catalog.secret_names();
+                    let near = nearest(name, names.iter().map(String::as_str));
+                    let hint = match near {
+                        Some(near) => format!("did you mean `$secrets.{near}`?"),
+                        None => "add it to the secrets, or correct the name".to_owned(),
+                    };
+                    let message = format!("there is no secret `{name}`");
+                    Diagnostic::new(ErrorCode::CREDENTIAL_MISSING, message).with_hint(hint)
+                }
+                SecretGrant::Refused(rule) => {
+                    let message = format!("the secret `{name}` may not be read: {rule}");
+                    Diagnostic::new(ErrorCode::TENANT_FORBIDDEN, message)
+                        .with_hint("read another secret, or have the policy changed")
+                }
+            };
+            findings.push(self.placed(finding, name, node, site));
         }
     }
 

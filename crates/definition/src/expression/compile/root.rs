@@ -1,4 +1,5 @@
 use oxc_ast::ast;
+use oxc_span::GetSpan;
 
 use super::path::Link;
 use super::{BINDINGS, Compiled, Compiler, Missing, function_value, range};
@@ -46,6 +47,7 @@ const ROOTS: &[&str] = &[
     "$execution",
     "$vars",
     "$env",
+    "$secrets",
     "$now",
     "$today",
     "$itemIndex",
@@ -77,7 +79,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("$response", "responses are reached in the HTTP node alone"),
     ("$request", "requests are reached in the HTTP node alone"),
     ("$pageCount", "pages are counted in the HTTP node alone"),
-    ("$secrets", "expressions do not reach secrets"),
     ("$self", "expressions do not reach their own node"),
 ];
 
@@ -175,7 +176,7 @@ impl Compiler<'_> {
                     );
                 }
             },
-            "$node" | "$steps" | "$env" => self.table(name, span, links)?,
+            "$node" | "$steps" | "$env" | "$secrets" => self.table(name, span, links)?,
             _ if BINDINGS.contains(&name) || self.bindings.contains(&name) => {
                 if let Some(Link::Call(_)) = first {
                     return Err(ExpressionError::unsupported(span, "a call of a value"));
@@ -247,7 +248,7 @@ impl Compiler<'_> {
         Ok(Base::node(Node::Root(root), 1))
     }
 
-    /// `$node[…]`, `$steps[…]`, `$env[…]`.
+    /// `$node[…]`, `$steps[…]`, `$env[…]`, `$secrets[…]`.
     fn table<'a, 'b>(
         &mut self,
         table: &str,
@@ -275,9 +276,20 @@ impl Compiler<'_> {
                 self.references.steps.insert(name.clone());
                 Root::Step(name.into())
             }
+            ("$secrets", Some(name), _) => {
+                self.references.secrets.insert(name.clone());
+                Root::Secret(name.into())
+            }
             (_, Some(name), _) => {
                 self.references.environment.insert(name.clone());
                 Root::Environment(name.into())
+            }
+            // Which secrets a workflow reads must be plain to see before it runs.
+            ("$secrets", None, Some(expression)) => {
+                let message = "the name of a secret cannot be computed";
+                let span = range(expression.span());
+                return Err(ExpressionError::syntax(span, message)
+                    .with_hint("write the name out: `$secrets.NAME` or `$secrets[\"name\"]`"));
             }
             (table, None, Some(expression)) => {
                 let key = Box::new(self.expression(expression, Missing::Judged)?);
