@@ -47,9 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = jackfield::built_in_registry()?;
     registry.register(Greet)?;
     let engine = Engine::builder(registry).build();
+    let tenant = engine.default_tenant();
     let (workflow, _) = read_workflow(&SourceText::new("greet.json", WORKFLOW))?;
-    let plan = engine.plan(&workflow, &PlanOptions::default())?;
-    let execution = engine.start(&plan, StartOptions::default())?;
+    let plan = tenant.plan(&workflow, &PlanOptions::default())?;
+    let execution = tenant.start(&plan, StartOptions::default())?;
     let mut events = execution.events();
     while let Some(entry) = events.next().await {
         println!("{} {:?}", entry.event.kind.name(), entry.node_name);

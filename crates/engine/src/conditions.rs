@@ -2,7 +2,7 @@
 
 use jackfield_definition::expression::Expression;
 use jackfield_kernel::{ConnectionIndex, NodeIndex, Output, Pass, SkipReason};
-use jackfield_types::{FailureClass, Items, NodeFailure, Outputs};
+use jackfield_types::{ErrorCode, FailureClass, Items, NodeFailure, Outputs};
 
 use crate::driver::Driver;
 use crate::scope::Scope;
@@ -38,6 +38,7 @@ impl Driver {
             .filter_map(|(connection, condition, items)| {
                 pass(connection, condition, items, &scope)
                     .inspect_err(|failure| {
+                        // The failure is masked: what cannot be written cannot be logged either.
                         let node = &self.running.plan.node(node).name;
                         tracing::warn!(target: "engine", %node, %failure, "condition lets nothing pass");
                     })
@@ -92,7 +93,13 @@ fn pass(
             .evaluate_truthy(&scope.at_output(items, place), &options)
             .map_err(|error| {
                 let message = format!("condition of a connection: {error}");
-                NodeFailure::new(FailureClass::Permanent, error.code.clone(), message)
+                let class = if error.code == ErrorCode::TENANT_FORBIDDEN {
+                    FailureClass::Final
+                } else {
+                    FailureClass::Permanent
+                };
+                let message = scope.running.masked(message);
+                NodeFailure::new(class, error.code.clone(), message)
             })?;
         if holds {
             passed.push(u32::try_from(place).unwrap_or(u32::MAX));

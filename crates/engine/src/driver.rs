@@ -6,24 +6,25 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jackfield_kernel::{
-    ApplyError, Command, Effects, Event, EventKind, Execution, ExecutionStatus, NodeIndex,
-    NodePhase, RunWith,
+    ApplyError, Command, Event, EventKind, Execution, ExecutionStatus, NodeIndex, NodePhase,
 };
-use jackfield_plugin_api::NodeOutput;
-use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, NodeFailure, NodeRole};
+use jackfield_types::{ErrorCode, ExecutionId, FailureClass, NodeFailure};
 use jiff::Timestamp;
-use smallvec::SmallVec;
+use rustc_hash::FxHashMap;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Start, broken_off, with_timeout};
-use crate::execution::{PinnedData, Running};
-use crate::invocation::{Ended, Invocation, Resolved};
-use crate::scope::Scope;
+use crate::admission::Turn;
+use crate::attempt::Start;
+use crate::audit::{self, ExecutionAudit};
+use crate::execution::Running;
+use crate::invocation::{Ended, Watch};
+use crate::launch::{Company, Waited};
+use crate::tenant_state::Entered;
 use crate::{Journal, Report, StartError, StartOptions};
 
 /// How many attempts may end in a row before others get their turn on the thread.
-const TURN: u32 = 128;
+const LONGEST_STRETCH: u32 = 128;
 
 /// Runs one execution: asks the kernel what to do, does it, and reports what happened.
 ///
@@ -35,12 +36,23 @@ pub(crate) struct Driver {
     journal: Journal,
     options: StartOptions,
     trigger: Option<NodeIndex>,
-    deadline: Option<Instant>,
+    /// Whether and when it may begin.
+    turn: Turn,
+    pub(crate) deadline: Option<Instant>,
     pub(crate) last: Timestamp,
-    in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
+    pub(crate) in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
+    /// Calls for which the tenant has no room yet.
+    pub(crate) waiting: FuturesUnordered<BoxFuture<'static, Waited>>,
+    /// Who is to be told how the calls that are made end.
+    pub(crate) watches: FxHashMap<NodeIndex, Watch>,
+    /// What breaks off the attempts that run; those after them have another one.
+    pub(crate) attempts: Arc<CancellationToken>,
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
     starts: VecDeque<Start>,
-    turn: u32,
+    /// How many attempts have ended since others had their turn on the thread.
+    stretch: u32,
+    /// Its place among those that the tenant sees run.
+    _entered: Option<Entered>,
     /// Ends the journal for its readers, however the driver ends.
     _closing: CloseOnDrop,
 }
@@ -68,20 +80,38 @@ impl Driver {
         let execution = Execution::new(Arc::clone(running.plan.graph()));
         let journal = Journal::new(running.id, Arc::clone(&running.plan));
         let closing = journal.clone();
+        let attempts = Arc::new(running.cancellation.child_token());
         Self {
             running,
             execution,
             journal,
             options,
             trigger,
+            turn: Turn::Now(None),
             deadline: None,
             last: Timestamp::UNIX_EPOCH,
             in_flight: FuturesUnordered::new(),
+            waiting: FuturesUnordered::new(),
+            watches: FxHashMap::default(),
+            attempts,
             timers: FuturesUnordered::new(),
             starts: VecDeque::new(),
-            turn: 0,
+            stretch: 0,
+            _entered: None,
             _closing: CloseOnDrop(closing),
         }
+    }
+
+    /// Lets the tenant see it, and has it wait for its turn.
+    pub(crate) fn with_turn(mut self, turn: Turn) -> Self {
+        self.turn = turn;
+        let since = self.running.engine().clock.now();
+        let entered = self
+            .running
+            .state()
+            .enter(&self.running, &self.journal, since);
+        self._entered = Some(entered);
+        self
     }
 
     pub(crate) fn id(&self) -> ExecutionId {
@@ -93,17 +123,28 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) -> Result<Report, StartError> {
+        let turn = std::mem::replace(&mut self.turn, Turn::Now(None));
+        // Held until the execution has ended.
+        let _permit = match turn.come(&self.running.cancellation).await {
+            Ok(permit) => permit,
+            Err(exceeded) => {
+                let error = StartError::QuotaExceeded(exceeded);
+                audit::not_started(&self.running.caller, &self.running.plan, &error);
+                return Err(error);
+            }
+        };
+        let audit = ExecutionAudit::begin(&self.running);
         self.drive().await.map_err(|error| {
             tracing::error!(execution = %self.running.id, %error, "an event was refused");
             StartError::Internal(error)
         })?;
         let plan = Arc::clone(&self.running.plan);
-        Ok(Report::new(
-            self.running.id,
-            plan,
-            self.execution,
-            self.journal,
-        ))
+        let report = Report::new(self.running.id, plan, self.execution, self.journal);
+        if let Some(audit) = audit {
+            let code = report.failure.as_ref().map(|failure| failure.code.clone());
+            audit.ended(report.status, code);
+        }
+        Ok(report)
     }
 
     async fn drive(&mut self) -> Result<(), ApplyError> {
@@ -125,7 +166,10 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = cancelled.cancelled() => self.record(EventKind::CancelRequested)?,
-                () = over => self.record(EventKind::DeadlinePassed)?,
+                () = over => self.pass_deadline()?,
+                Some(waited) = self.waiting.next(), if !self.waiting.is_empty() => {
+                    self.admit(waited)?;
+                }
                 Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                     self.end(ended)?;
                 }
@@ -148,21 +192,31 @@ impl Driver {
             Arc::make_mut(&mut variables).extend(own);
         }
         let input = std::mem::take(&mut self.options.items);
+        let (input, variables) = self.running.mask_start(input, variables);
+        if let Some(usage) = &self.running.nested.usage {
+            // What is too much already is told to the first call.
+            let _ = usage.add_variables(&variables);
+        }
         tracing::debug!(
             target: "engine",
             execution = %self.running.id,
-            tenant = %self.running.tenant,
+            tenant = %self.running.tenant_id(),
             workflow = plan.name(),
             "execution started"
         );
         self.record(EventKind::ExecutionStarted {
             execution: self.running.id,
-            tenant: self.running.tenant.clone(),
+            tenant: self.running.tenant_id().clone(),
             input,
             variables,
             trigger: self.trigger,
             seed: self.options.seed.unwrap_or_else(rand::random),
-        })
+        })?;
+        if self.running.cancellation.is_cancelled() {
+            // Nothing begins that somebody wants no more.
+            self.record(EventKind::CancelRequested)?;
+        }
+        Ok(())
     }
 
     /// Carries out what the kernel orders until it has no more orders for now.
@@ -176,11 +230,16 @@ impl Driver {
                 return Ok(());
             }
             let is_alone = self.starts.len() == 1 && self.in_flight.is_empty();
+            let company = if is_alone {
+                Company::Alone
+            } else {
+                Company::Others
+            };
             // Once the execution is to stop, what has not begun is broken off with the rest.
             while !self.execution.is_stopping()
                 && let Some(start) = self.starts.pop_front()
             {
-                self.start(start, is_alone)?;
+                self.start(start, company)?;
                 self.take_turns().await?;
             }
         }
@@ -189,11 +248,11 @@ impl Driver {
     /// Lets others run on the thread now and then, and notices in the middle of work what is
     /// otherwise noticed while waiting.
     async fn take_turns(&mut self) -> Result<(), ApplyError> {
-        self.turn += 1;
-        if self.turn < TURN {
+        self.stretch += 1;
+        if self.stretch < LONGEST_STRETCH {
             return Ok(());
         }
-        self.turn = 0;
+        self.stretch = 0;
         tokio::task::yield_now().await;
         if self.execution.is_stopping() || self.execution.ended().is_some() {
             return Ok(());
@@ -204,9 +263,15 @@ impl Driver {
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
         {
-            self.record(EventKind::DeadlinePassed)?;
+            self.pass_deadline()?;
         }
         Ok(())
+    }
+
+    fn pass_deadline(&mut self) -> Result<(), ApplyError> {
+        // It passes once: what undoes the execution has no deadline.
+        self.deadline = None;
+        self.record(EventKind::DeadlinePassed)
     }
 
     fn obey(&mut self, command: Command) -> Result<(), ApplyError> {
@@ -271,12 +336,15 @@ impl Driver {
     }
 
     fn break_off(&mut self) -> Result<(), ApplyError> {
+        self.attempts.cancel();
+        self.attempts = Arc::new(self.running.cancellation.child_token());
         self.in_flight.clear();
+        self.waiting.clear();
+        self.watches.clear();
         self.timers.clear();
         self.starts.clear();
-        self.running.cancellation.cancel();
-        for place in 0..self.running.plan.nodes().len() {
-            let node = NodeIndex::new(place);
+        let plan = Arc::clone(&self.running.plan);
+        for node in plan.all_indices() {
             if !matches!(self.execution.phase(node), NodePhase::Running { .. }) {
                 continue;
             }
@@ -295,165 +363,12 @@ impl Driver {
         Ok(())
     }
 
-    fn start(&mut self, start: Start, is_alone: bool) -> Result<(), ApplyError> {
-        let Start {
-            node,
-            run,
-            attempt,
-            with,
-        } = start;
-        if !matches!(self.execution.phase(node), NodePhase::Running { .. }) {
-            // It was broken off before it came to its turn.
-            return Ok(());
-        }
-        let plan = Arc::clone(&self.running.plan);
-        let spec = plan.node(node);
-        if attempt > 1
-            && with == RunWith::Own
-            && let Some(registration) = plan.prepared(node).registration(with)
-        {
-            self.running.engine.registry.record_retry(registration);
-        }
-        let mut inputs: SmallVec<[Items; 1]> = self.execution.inputs(node).into();
-        if spec.execute_once {
-            for items in &mut inputs {
-                if items.len() > 1 {
-                    *items = Arc::new(vec![items[0].clone()]);
-                }
-            }
-        }
-        let loop_state = match plan.graph().node(node).role {
-            NodeRole::Loop => self.execution.loop_state(node).cloned().map(Box::new),
-            NodeRole::Plain | NodeRole::Trigger => None,
-        };
-        // The expressions of a loop node see what the last round brought back.
-        let input = match &loop_state {
-            Some(state) => Arc::clone(&state.returned),
-            None => inputs.first().cloned().unwrap_or_default(),
-        };
-        let now = self.last;
-        let mut scope = Scope::new(&self.running, &self.execution, node, input, now);
-        scope.run_index = run;
-        if let Some(pinned) = self.pinned(node) {
-            let result = Ok(NodeOutput::items(pinned));
-            return self.end(Ended {
-                node,
-                run,
-                attempt,
-                result,
-            });
-        }
-        let invocation = Invocation {
-            node,
-            run,
-            attempt,
-            with,
-            scope,
-            inputs,
-            loop_state,
-        };
-        let resolved = invocation.resolve();
-        // On the driver's own thread a time limit cannot cut off what computes.
-        let has_limit = spec.timeout.is_some() || self.deadline.is_some();
-        let runs_here = (is_alone && !has_limit)
-            || match &resolved {
-                Resolved::Ready { executor, .. } => Invocation::runs_inline(&**executor),
-                Resolved::Lazy(_) | Resolved::Failed(_) => true,
-            };
-        let mut future = invocation.execute(resolved);
-        if runs_here {
-            // Most calls end at once; they need no place among those that run on.
-            if let Some(ended) = (&mut future).now_or_never() {
-                return self.end(ended);
-            }
-        } else {
-            let task = AbortOnDropHandle::new(tokio::spawn(future));
-            future = async move {
-                match task.await {
-                    Ok(ended) => ended,
-                    Err(error) => broken_off(start, &error),
-                }
-            }
-            .boxed();
-        }
-        match spec.timeout {
-            None => self.in_flight.push(future),
-            Some(limit) => self
-                .in_flight
-                .push(with_timeout(future, limit.into(), start)),
-        }
-        Ok(())
-    }
-
-    fn pinned(&self, node: NodeIndex) -> Option<Items> {
-        match self.running.pinned_data {
-            PinnedData::Used => self.running.plan.node(node).pinned.clone(),
-            PinnedData::Ignored => None,
-        }
-    }
-
-    fn end(&mut self, ended: Ended) -> Result<(), ApplyError> {
-        let Ended {
-            node,
-            run,
-            attempt,
-            result,
-        } = ended;
-        let at = self.now();
-        let has_conditions = self.running.plan.node(node).has_conditions;
-        let result = result.and_then(|output| {
-            if !has_conditions {
-                return Ok((output, Vec::new()));
-            }
-            let outputs = self.execution.outputs_after_success(node, &output.outputs);
-            let passes = self.passes(node, &outputs)?;
-            Ok((output, passes))
-        });
-        let kind = match result {
-            Ok((output, passes)) => {
-                let NodeOutput {
-                    outputs,
-                    variables,
-                    wait,
-                } = output;
-                let effects = Effects {
-                    variables,
-                    passes,
-                    wait,
-                };
-                let effects = (effects != Effects::default()).then(|| Box::new(effects));
-                EventKind::AttemptSucceeded {
-                    node,
-                    run,
-                    attempt,
-                    outputs,
-                    effects,
-                }
-            }
-            Err(failure) => {
-                let after = has_conditions
-                    .then(|| self.execution.outputs_after_failure(node, &failure, at))
-                    .flatten();
-                let passes = after.map(|outputs| self.lenient_passes(node, &outputs));
-                let passes = passes.unwrap_or_default();
-                EventKind::AttemptFailed {
-                    node,
-                    run,
-                    attempt,
-                    failure,
-                    passes,
-                }
-            }
-        };
-        self.record_at(kind, at)
-    }
-
     fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
         let at = self.now();
         self.record_at(kind, at)
     }
 
-    fn record_at(&mut self, kind: EventKind, at: Timestamp) -> Result<(), ApplyError> {
+    pub(crate) fn record_at(&mut self, kind: EventKind, at: Timestamp) -> Result<(), ApplyError> {
         self.last = at;
         let event = Event { at, kind };
         self.execution.apply(&event)?;
@@ -462,7 +377,7 @@ impl Driver {
     }
 
     /// The time, which never goes back within an execution.
-    fn now(&self) -> Timestamp {
-        self.running.engine.clock.now().max(self.last)
+    pub(crate) fn now(&self) -> Timestamp {
+        self.running.engine().clock.now().max(self.last)
     }
 }

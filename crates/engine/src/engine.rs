@@ -2,32 +2,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jackfield_definition::expression::Limits;
-use jackfield_definition::{Diagnostics, PlanOptions, Workflow};
 use jackfield_registry::Registry;
-use tokio_util::sync::CancellationToken;
+use jackfield_tenancy::Tenancy;
+use jackfield_types::{CircuitBreaker, TenantId};
 
-use crate::driver::Driver;
-use crate::execution::{Running, authorize, find_trigger};
-use crate::workflows::Nested;
-use crate::{
-    Authorizer, Clock, ExecutionHandle, NoWorkflows, PreparedPlan, Report, StartError,
-    StartOptions, SystemClock, WorkflowSource,
-};
+use crate::error_metrics::ErrorCounter;
+use crate::tenant_state::{TenantState, Tenants};
+use crate::{Clock, ErrorMetrics, NoWorkflows, SystemClock, TenantEngine, WorkflowSource};
 
-/// Plans workflows against a registry and runs them.
+/// Plans workflows against a registry and runs them, for tenants.
 ///
-/// A cheap handle; clones are the same engine.
+/// A cheap handle; clones are the same engine. All that is done is done for a tenant, through the
+/// handle that [`tenant`](Self::tenant) gives.
 ///
 /// # Examples
 /// ```
-/// use jackfield_engine::{Engine, StartOptions};
+/// use jackfield_engine::Engine;
 /// use jackfield_registry::Registry;
+/// use jackfield_types::TenantId;
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = Engine::builder(Registry::new()).build();
-/// assert_eq!(engine.registry().executors().len(), 0);
-/// # let _ = StartOptions::default();
+/// let acme = engine.tenant(&TenantId::parse("acme")?);
+/// assert!(acme.executions().is_empty());
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
@@ -38,7 +36,9 @@ pub struct Engine {
 pub(crate) struct EngineParts {
     pub(crate) registry: Registry,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(crate) tenants: Tenants,
+    pub(crate) circuit_breaker: Option<CircuitBreaker>,
+    pub(crate) errors: ErrorCounter,
     pub(crate) workflows: Arc<dyn WorkflowSource>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
@@ -58,10 +58,18 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets who decides which tenant may use what. Without it every tenant may use everything.
+    /// Sets what tenants may do. Without it each of them may use everything, as much as it likes.
     #[must_use]
-    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
-        self.parts.authorizer = Some(Arc::new(authorizer));
+    pub fn tenancy(mut self, tenancy: Tenancy) -> Self {
+        self.parts.tenants = Tenants::new(tenancy);
+        self
+    }
+
+    /// Sets when calls of a node type that fails too often are left out for a while, for tenants
+    /// whose policy does not say it. Without it they are always made.
+    #[must_use]
+    pub fn circuit_breaker(mut self, breaker: CircuitBreaker) -> Self {
+        self.parts.circuit_breaker = Some(breaker);
         self
     }
 
@@ -72,7 +80,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Grants values to `$env`, for all tenants alike. Expressions reach no other environment.
+    /// Grants values to `$env`, to each tenant those that its policy lets it read. Expressions
+    /// reach no other environment.
     #[must_use]
     pub fn environment(mut self, granted: impl IntoIterator<Item = (String, String)>) -> Self {
         self.parts.environment = granted.into_iter().collect();
@@ -108,7 +117,9 @@ impl Engine {
             parts: EngineParts {
                 registry,
                 clock: Arc::new(SystemClock),
-                authorizer: None,
+                tenants: Tenants::new(Tenancy::open()),
+                circuit_breaker: None,
+                errors: ErrorCounter::default(),
                 workflows: Arc::new(NoWorkflows),
                 environment: BTreeMap::new(),
                 limits: Limits::default(),
@@ -117,82 +128,36 @@ impl Engine {
         }
     }
 
+    /// The engine as one tenant has it: nothing of another tenant can be reached through it.
+    ///
+    /// Whoever calls this answers for it that the caller's caller is that tenant.
+    pub fn tenant(&self, id: &TenantId) -> TenantEngine {
+        TenantEngine::new(&self.parts, self.parts.tenant(id))
+    }
+
+    /// The engine as the only tenant of an instance that has just one has it.
+    pub fn default_tenant(&self) -> TenantEngine {
+        self.tenant(&TenantId::default_tenant())
+    }
+
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.parts.registry
     }
 
-    /// Checks a workflow against the registry and compiles it.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, with places.
-    pub fn plan(
-        &self,
-        workflow: &Workflow,
-        options: &PlanOptions,
-    ) -> Result<Arc<PreparedPlan>, Diagnostics> {
-        self.parts.plan(workflow, options)
+    /// What tenants may do.
+    pub fn tenancy(&self) -> &Tenancy {
+        self.parts.tenants.tenancy()
     }
 
-    /// Starts an execution on the tokio runtime at hand.
-    ///
-    /// # Errors
-    /// [`StartError::Forbidden`], [`StartError::UnknownTrigger`] or [`StartError::NoRuntime`];
-    /// nothing has run then.
-    pub fn start(
-        &self,
-        plan: &Arc<PreparedPlan>,
-        options: StartOptions,
-    ) -> Result<ExecutionHandle, StartError> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let cancellation = CancellationToken::new();
-        let driver = self
-            .parts
-            .driver(plan, options, cancellation.clone(), 0, Arc::default())?;
-        Ok(ExecutionHandle::spawn(&runtime, driver, cancellation))
-    }
-
-    /// Runs an execution to its end within the caller's task. Dropping the future breaks it off.
-    ///
-    /// # Errors
-    /// Those of [`start`](Self::start), and [`StartError::Internal`] when the engine made a mistake.
-    pub async fn run(
-        &self,
-        plan: &Arc<PreparedPlan>,
-        options: StartOptions,
-    ) -> Result<Report, StartError> {
-        self.parts
-            .driver(plan, options, CancellationToken::new(), 0, Arc::default())?
-            .run()
-            .await
-    }
-
-    pub(crate) fn parts(&self) -> &Arc<EngineParts> {
-        &self.parts
+    /// How often what went wrong, for all tenants.
+    pub fn error_metrics(&self) -> ErrorMetrics {
+        self.parts.errors.read(None)
     }
 }
 
 impl EngineParts {
-    pub(crate) fn plan(
-        &self,
-        workflow: &Workflow,
-        options: &PlanOptions,
-    ) -> Result<Arc<PreparedPlan>, Diagnostics> {
-        let plan = workflow.plan(&self.registry, options)?;
-        Ok(Arc::new(PreparedPlan::new(plan, &self.registry)))
-    }
-
-    pub(crate) fn driver(
-        self: &Arc<Self>,
-        plan: &Arc<PreparedPlan>,
-        options: StartOptions,
-        cancellation: CancellationToken,
-        depth: u32,
-        nested: Arc<Nested>,
-    ) -> Result<Driver, StartError> {
-        authorize(self, plan, &options.tenant)?;
-        let trigger = find_trigger(plan, options.trigger.as_deref())?;
-        let running = Running::new(self, plan, &options, cancellation, depth, nested);
-        Ok(Driver::new(Arc::new(running), options, trigger))
+    pub(crate) fn tenant(&self, id: &TenantId) -> Arc<TenantState> {
+        self.tenants.state(id, self.circuit_breaker)
     }
 }

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use jackfield_kernel::ApplyError;
-use jackfield_types::{NodeName, NodeTypeId, TenantId};
+use jackfield_tenancy::QuotaExceeded;
+use jackfield_types::{ErrorCode, NodeName, NodeTypeId, TenantId, UserId};
 
 /// Why an execution did not start, or broke off.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The tenant may not use a node type of the workflow.
@@ -17,8 +20,24 @@ pub enum StartError {
         /// Its node type.
         node_type: NodeTypeId,
         /// The rule that says so.
-        rule: String,
+        rule: Arc<str>,
     },
+    /// The user may not start executions.
+    #[error("{} of tenant `{tenant}` may start nothing: {rule}", user_text(.user.as_ref()))]
+    UserForbidden {
+        /// The tenant.
+        tenant: TenantId,
+        /// The user, if one was named.
+        user: Option<UserId>,
+        /// The rule that says so.
+        rule: Arc<str>,
+    },
+    /// The tenant has no such plan.
+    #[error("there is no such plan")]
+    UnknownPlan,
+    /// The tenant has no room for it, and it may not wait, or not for so long.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// The workflow has no such trigger.
     #[error("`{name}` is no trigger of the workflow; it has {}", list(.triggers))]
     UnknownTrigger {
@@ -36,6 +55,40 @@ pub enum StartError {
     /// The task that ran the execution was broken off from outside.
     #[error("the execution was broken off because its runtime was shut down")]
     BrokenOff,
+}
+
+impl StartError {
+    /// The code, if there is one for it: what is the caller's doing, or the policy's, has one.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Forbidden { .. } | Self::UserForbidden { .. } => {
+                Some(ErrorCode::TENANT_FORBIDDEN)
+            }
+            Self::QuotaExceeded(_) => Some(ErrorCode::QUOTA_EXCEEDED),
+            Self::UnknownPlan | Self::UnknownTrigger { .. } => Some(ErrorCode::INVALID_INPUT),
+            Self::NoRuntime | Self::Internal(_) | Self::BrokenOff => None,
+        }
+    }
+
+    /// The rule that refused it, if one did.
+    pub(crate) fn rule(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Forbidden { rule, .. } | Self::UserForbidden { rule, .. } => Some(rule),
+            Self::UnknownPlan
+            | Self::QuotaExceeded(_)
+            | Self::UnknownTrigger { .. }
+            | Self::NoRuntime
+            | Self::Internal(_)
+            | Self::BrokenOff => None,
+        }
+    }
+}
+
+fn user_text(user: Option<&UserId>) -> String {
+    match user {
+        Some(user) => format!("user `{user}`"),
+        None => "a caller that names no user".to_owned(),
+    }
 }
 
 fn list(names: &[NodeName]) -> String {

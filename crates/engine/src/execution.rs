@@ -2,21 +2,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::NodeIndex;
-use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId};
+use jackfield_tenancy::Tenant;
+use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId, UserId};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::Driver;
 use crate::engine::EngineParts;
-use crate::workflows::Nested;
+use crate::nested::Nested;
+use crate::tenant_state::TenantState;
 use crate::{Events, Journal, PreparedPlan, Report, StartError};
 
 /// With what an execution is started.
 #[derive(Debug, Clone)]
 pub struct StartOptions {
-    /// On whose behalf it runs.
-    pub tenant: TenantId,
     /// What its start nodes are given; one empty item if nothing else is said.
     pub items: Items,
     /// Variables, over those of the workflow.
@@ -45,7 +45,6 @@ pub enum PinnedData {
 impl Default for StartOptions {
     fn default() -> Self {
         Self {
-            tenant: TenantId::default_tenant(),
             items: Arc::new(vec![Item::default()]),
             variables: Object::new(),
             trigger: None,
@@ -56,11 +55,18 @@ impl Default for StartOptions {
     }
 }
 
+/// Who asks for something: a tenant of an engine, and perhaps one of its users.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) engine: Arc<EngineParts>,
+    pub(crate) state: Arc<TenantState>,
+    pub(crate) user: Option<UserId>,
+}
+
 /// What all calls of one execution share.
 pub(crate) struct Running {
-    pub(crate) engine: Arc<EngineParts>,
+    pub(crate) caller: Caller,
     pub(crate) plan: Arc<PreparedPlan>,
-    pub(crate) tenant: TenantId,
     pub(crate) id: ExecutionId,
     pub(crate) roots: RootValues,
     pub(crate) cancellation: CancellationToken,
@@ -80,7 +86,18 @@ pub(crate) struct RootValues {
 
 impl Running {
     pub(crate) fn new(
-        engine: &Arc<EngineParts>,
+        caller: &Caller,
+        plan: &Arc<PreparedPlan>,
+        options: &StartOptions,
+        cancellation: CancellationToken,
+    ) -> Self {
+        let nested = Arc::new(Nested::new(&caller.state.tenant));
+        Self::within(caller, plan, options, cancellation, 0, nested)
+    }
+
+    /// One that is called by another one.
+    pub(crate) fn within(
+        caller: &Caller,
         plan: &Arc<PreparedPlan>,
         options: &StartOptions,
         cancellation: CancellationToken,
@@ -88,15 +105,15 @@ impl Running {
         nested: Arc<Nested>,
     ) -> Self {
         let id = ExecutionId::generate();
+        let tenant = caller.state.id();
         let roots = RootValues {
-            context: json!({ "tenantId": options.tenant, "executionId": id }),
+            context: json!({ "tenantId": tenant, "executionId": id }),
             workflow: json!({ "id": plan.id(), "name": plan.name() }),
-            execution: json!({ "id": id, "tenantId": options.tenant, "depth": depth }),
+            execution: json!({ "id": id, "tenantId": tenant, "depth": depth }),
         };
         Self {
-            engine: Arc::clone(engine),
+            caller: caller.clone(),
             plan: Arc::clone(plan),
-            tenant: options.tenant.clone(),
             id,
             roots,
             cancellation,
@@ -105,40 +122,22 @@ impl Running {
             nested,
         }
     }
-}
 
-/// Asks for each node whether the tenant may use it, before anything runs.
-pub(crate) fn authorize(
-    engine: &EngineParts,
-    plan: &PreparedPlan,
-    tenant: &TenantId,
-) -> Result<(), StartError> {
-    let Some(authorizer) = &engine.authorizer else {
-        return Ok(());
-    };
-    for node in plan.nodes() {
-        let own = node
-            .version
-            .as_ref()
-            .map(|version| (&node.node_type, version.clone()));
-        let fallback = node.fallback.as_ref().map(|fallback| {
-            (
-                &fallback.node_type,
-                fallback.entry.metadata().version.clone(),
-            )
-        });
-        for (node_type, version) in own.into_iter().chain(fallback) {
-            authorizer
-                .authorize(tenant, node_type, &version)
-                .map_err(|refusal| StartError::Forbidden {
-                    tenant: tenant.clone(),
-                    node: node.name.clone(),
-                    node_type: node_type.clone(),
-                    rule: refusal.rule,
-                })?;
-        }
+    pub(crate) fn engine(&self) -> &Arc<EngineParts> {
+        &self.caller.engine
     }
-    Ok(())
+
+    pub(crate) fn state(&self) -> &Arc<TenantState> {
+        &self.caller.state
+    }
+
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.caller.state.tenant
+    }
+
+    pub(crate) fn tenant_id(&self) -> &TenantId {
+        self.caller.state.id()
+    }
 }
 
 /// The trigger that starts an execution.
@@ -214,6 +213,7 @@ impl ExecutionHandle {
     /// Waits for its end.
     ///
     /// # Errors
+    /// [`StartError::QuotaExceeded`] when it waited for its turn in vain,
     /// [`StartError::BrokenOff`] when the runtime was shut down, [`StartError::Internal`] when the
     /// engine made a mistake.
     pub async fn wait(self) -> Result<Report, StartError> {

@@ -1,19 +1,29 @@
-//! One call of a node: authorize, resolve, validate, execute, and say what came of it.
+//! One call of a node: authorize, admit, resolve, validate, execute, settle, and say what came of
+//! it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use jackfield_kernel::{LoopState, NodeIndex, RunWith};
 use jackfield_plugin_api::{
     LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput, Scheduling,
 };
 use jackfield_registry::{LoadError, Registration};
+use jackfield_tenancy::{CallPermit, QuotaExceeded, TryCall};
 use jackfield_types::{
-    ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity, VersionSelector,
+    CircuitBreaker, ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity,
+    VersionSelector, format_duration,
 };
+use parking_lot::Mutex;
+use semver::Version;
 use smallvec::SmallVec;
+use tokio_util::sync::CancellationToken;
 
+use crate::audit::{CallAudit, Called};
+use crate::authorize::{self, Kept};
+use crate::breaker::Ticket;
+use crate::call_host::CallHost;
 use crate::parameters::CallParameters;
 use crate::scope::Scope;
 
@@ -26,6 +36,10 @@ pub(crate) struct Invocation {
     pub(crate) scope: Scope,
     pub(crate) inputs: SmallVec<[Items; 1]>,
     pub(crate) loop_state: Option<Box<LoopState>>,
+    /// Is cancelled when the attempt is broken off.
+    pub(crate) cancellation: Arc<CancellationToken>,
+    /// The call's place among those that run at once.
+    pub(crate) permit: Mutex<Option<CallPermit>>,
 }
 
 /// How an attempt ended.
@@ -36,15 +50,52 @@ pub(crate) struct Ended {
     pub(crate) result: Result<NodeOutput, Box<NodeFailure>>,
 }
 
-/// An invocation with its executor found, or with the reason why there is none.
+/// What stands between an invocation and its executor.
 pub(crate) enum Resolved {
     Ready {
         registration: Arc<Registration>,
         executor: Arc<dyn NodeExecutor>,
+        watch: Watch,
     },
     /// The executor has to be loaded.
-    Lazy(Arc<Registration>),
+    Lazy {
+        registration: Arc<Registration>,
+        watch: Watch,
+    },
+    /// The tenant has no room for the call now.
+    Waiting,
     Failed(Box<NodeFailure>),
+}
+
+/// Who waits to be told how a call ended, whatever ended it.
+#[derive(Default)]
+pub(crate) struct Watch {
+    audit: Option<CallAudit>,
+    ticket: Option<Ticket>,
+}
+
+impl Watch {
+    /// Whether nobody does.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.audit.is_none() && self.ticket.is_none()
+    }
+
+    pub(crate) fn ended(self, failure: Option<&NodeFailure>) {
+        if let Some(ticket) = self.ticket {
+            ticket.ended(failure);
+        }
+        if let Some(audit) = self.audit {
+            audit.ended(failure);
+        }
+    }
+}
+
+/// How a call stands with the quotas of its tenant.
+pub(crate) enum Admitted {
+    /// It has not been asked for.
+    NotYet,
+    /// It was let in after it had waited.
+    Waited(CallPermit),
 }
 
 impl Invocation {
@@ -56,37 +107,142 @@ impl Invocation {
         }
     }
 
-    /// Authorizes and resolves.
-    pub(crate) fn resolve(&self) -> Resolved {
+    /// Authorizes, admits and resolves.
+    ///
+    /// A call that has waited is authorized once more: the policy may be another one by now.
+    pub(crate) fn resolve(&self, admitted: Admitted) -> Resolved {
         let registration = match self.registration() {
             Ok(registration) => registration,
             Err(failure) => return Resolved::Failed(failure),
         };
-        let engine = &self.scope.running.engine;
-        if let Some(authorizer) = &engine.authorizer {
-            let (node_type, version) = (registration.node_type(), registration.version());
-            let tenant = &self.scope.running.tenant;
-            if let Err(refusal) = authorizer.authorize(tenant, node_type, version) {
-                return Resolved::Failed(Box::new(NodeFailure::new(
-                    FailureClass::Final,
-                    ErrorCode::TENANT_FORBIDDEN,
-                    format!("tenant `{tenant}` may not use node type `{node_type}`: {refusal}"),
-                )));
-            }
+        let running = &self.scope.running;
+        let in_force = running.state().in_force();
+        let kept_rule = |kept: &Kept| in_force.audits.then(|| Arc::clone(&kept.rule));
+        let rule = match self.authorize(&registration, kept_rule) {
+            Ok(rule) => rule,
+            Err(failure) => return Resolved::Failed(failure),
+        };
+        if let Some(usage) = &running.nested.usage
+            && let Err(exceeded) = usage.check()
+        {
+            return Resolved::Failed(Box::new(exceeded.to_failure()));
         }
-        match engine
-            .registry
-            .try_executor(&registration, &self.scope.running.tenant) {
+        match admitted {
+            Admitted::Waited(permit) => *self.permit.lock() = Some(permit),
+            Admitted::NotYet => match running.tenant().admission().try_call() {
+                TryCall::Admitted(None) => {}
+                TryCall::Admitted(permit) => *self.permit.lock() = permit,
+                TryCall::Wait => return Resolved::Waiting,
+                TryCall::Refused(exceeded) => return Resolved::Failed(self.over_quota(&exceeded)),
+            },
+        }
+        let ticket = match in_force.breaker {
+            Some(config) => match self.ticket(&config, &registration) {
+                Ok(ticket) => Some(ticket),
+                Err(failure) => return Resolved::Failed(failure),
+            },
+            None => None,
+        };
+        let audit = rule.map(|rule| CallAudit::begin(running, self.node, &registration, rule));
+        let watch = Watch { audit, ticket };
+        let registry = &running.engine().registry;
+        match registry.try_executor(&registration, running.tenant_id()) {
             Some(executor) => Resolved::Ready {
                 registration,
                 executor,
+                watch,
             },
-            None => Resolved::Lazy(registration),
+            None => Resolved::Lazy {
+                registration,
+                watch,
+            },
+        }
+    }
+
+    /// Asks whether the tenant may use what was found. The answer is kept as long as the policy and
+    /// the registration stand.
+    fn authorize<T>(
+        &self,
+        registration: &Arc<Registration>,
+        allowed: impl FnOnce(&Kept) -> T,
+    ) -> Result<T, Box<NodeFailure>> {
+        let tenant = self.scope.running.tenant();
+        let prepared = self.scope.plan().prepared(self.node);
+        let is_planned = prepared
+            .registration(self.with)
+            .is_some_and(|planned| Arc::ptr_eq(planned, registration));
+        let number = tenant.policy_number();
+        if is_planned
+            && let Some(kept) = &*prepared.decision(self.with).load()
+            && kept.number == number
+        {
+            return Ok(allowed(kept));
+        }
+        let (node_type, version) = (registration.node_type(), registration.version());
+        let capabilities = &registration.summary().capabilities;
+        match tenant.authorize(node_type, version, capabilities) {
+            Ok(rule) => {
+                let kept = Kept { number, rule };
+                let answer = allowed(&kept);
+                if is_planned {
+                    prepared.decision(self.with).store(Some(Arc::new(kept)));
+                }
+                Ok(answer)
+            }
+            Err(refusal) => {
+                self.called(registration).refused(&refusal);
+                Err(authorize::refused(tenant.id(), node_type, &refusal))
+            }
+        }
+    }
+
+    /// Asks the circuit of what was found.
+    fn ticket(
+        &self,
+        config: &CircuitBreaker,
+        registration: &Registration,
+    ) -> Result<Ticket, Box<NodeFailure>> {
+        let breakers = &self.scope.running.state().breakers;
+        let wait = match breakers.admit(config, registration) {
+            Ok(ticket) => return Ok(ticket),
+            Err(wait) => wait,
+        };
+        self.called(registration).left_out();
+        let message = format!(
+            "so many calls of node type `{}` {} failed that none is made for the next {}",
+            registration.node_type(),
+            registration.version(),
+            format_duration(wait)
+        );
+        let (class, code) = (FailureClass::Retryable, ErrorCode::CIRCUIT_OPEN);
+        let mut failure = Box::new(NodeFailure::new(class, code, message));
+        failure.retry_after = Some(wait);
+        Err(failure)
+    }
+
+    /// The failure of a call for which the tenant has no room.
+    pub(crate) fn over_quota(&self, exceeded: &QuotaExceeded) -> Box<NodeFailure> {
+        let called = Called {
+            running: &self.scope.running,
+            node: self.node,
+            node_type: self.node_type(),
+            version: None,
+        };
+        called.over_quota(exceeded);
+        Box::new(exceeded.to_failure())
+    }
+
+    fn called<'a>(&'a self, registration: &'a Registration) -> Called<'a> {
+        Called {
+            running: &self.scope.running,
+            node: self.node,
+            node_type: registration.node_type(),
+            version: Some(registration.version()),
         }
     }
 
     fn registration(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
-        let registry = &self.scope.running.engine.registry;
+        let registry = &self.scope.running.engine().registry;
         let prepared = self.scope.plan().prepared(self.node);
         let planned = prepared.registration(self.with);
         if let Some(planned) = planned
@@ -136,34 +292,59 @@ impl Invocation {
         matches!(scheduling, Ok(Scheduling::Inline))
     }
 
-    /// Executes what was resolved.
+    /// Calls what was resolved.
     ///
     /// The future of the common case is kept below a kilobyte, up to which allocators are at their
     /// fastest; what a load needs is allocated when there is one.
-    pub(crate) fn execute(self, resolved: Resolved) -> BoxFuture<'static, Ended> {
-        let (registration, executor) = match resolved {
-            Resolved::Ready {
-                registration,
-                executor,
-            } => (registration, executor),
-            Resolved::Lazy(registration) => return Box::pin(self.load_and_call(registration)),
-            Resolved::Failed(failure) => return Box::pin(ready(self.ended(Err(failure)))),
-        };
-        let future = async move {
+    pub(crate) fn execute(
+        self,
+        registration: Arc<Registration>,
+        executor: Arc<dyn NodeExecutor>,
+    ) -> BoxFuture<'static, Ended> {
+        Box::pin(async move {
             let result = self.call(&registration, &*executor).await;
-            self.ended(result)
-        };
-        Box::pin(future)
+            self.settled(&registration, result)
+        })
     }
 
-    async fn load_and_call(self, registration: Arc<Registration>) -> Ended {
-        let running = &self.scope.running;
-        let registry = &running.engine.registry;
-        let result = match registry.load_executor(&registration, &running.tenant).await {
-            Ok(executor) => self.call(&registration, &*executor).await,
-            Err(error) => Err(load_failure(error)),
+    /// Loads what was resolved and calls it.
+    pub(crate) fn load_and_execute(
+        self,
+        registration: Arc<Registration>,
+    ) -> BoxFuture<'static, Ended> {
+        Box::pin(async move {
+            let running = &self.scope.running;
+            let registry = &running.engine().registry;
+            let result = match registry
+                .load_executor(&registration, running.tenant_id())
+                .await
+            {
+                Ok(executor) => self.call(&registration, &*executor).await,
+                Err(error) => Err(load_failure(error)),
+            };
+            self.settled(&registration, result)
+        })
+    }
+
+    fn settled(
+        &self,
+        registration: &Registration,
+        result: Result<NodeOutput, Box<NodeFailure>>,
+    ) -> Ended {
+        let what = (registration.node_type(), registration.version());
+        self.ended(self.scope.running.settle(what, result))
+    }
+
+    /// Ends an attempt that came to no call, with what came of it counted and masked.
+    pub(crate) fn uncalled(&self, result: Result<NodeOutput, Box<NodeFailure>>) -> Ended {
+        static UNKNOWN: Version = Version::new(0, 0, 0);
+        let node = self.scope.plan().node(self.node);
+        let version = match (self.with, &node.fallback) {
+            (RunWith::Fallback, Some(fallback)) => &fallback.entry.metadata().version,
+            _ => node.version.as_ref().unwrap_or(&UNKNOWN),
         };
-        self.ended(result)
+        let what = (self.node_type(), version);
+        self.ended(self.scope.running.settle(what, result))
     }
 
     fn ended(&self, result: Result<NodeOutput, Box<NodeFailure>>) -> Ended {
@@ -182,8 +363,13 @@ impl Invocation {
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let running = &self.scope.running;
         let spec = running.plan.node(self.node);
+        let host = CallHost {
+            running,
+            cancellation: &self.cancellation,
+            permit: &self.permit,
+        };
         let context = NodeContext {
-            tenant: &running.tenant,
+            tenant: running.tenant_id(),
             execution: running.id,
             workflow: running.plan.name(),
             node: &spec.name,
@@ -198,9 +384,9 @@ impl Invocation {
                 returned: &state.returned,
                 collected: &state.collected,
             }),
-            cancellation: &running.cancellation,
-            workflows: &**running,
-            grants: &jackfield_plugin_api::OpenGrants,
+            cancellation: &self.cancellation,
+            workflows: &host,
+            grants: &host,
         };
         let parameters = CallParameters {
             scope: &self.scope,
@@ -213,11 +399,14 @@ impl Invocation {
             inputs: &self.inputs,
             parameters: &parameters,
         };
-        let result = running
-            .engine
-            .registry
-            .invoke(registration, executor, call)
-            .await;
+        let registry = &running.engine().registry;
+        let result = match &running.nested.usage {
+            None => registry.invoke(registration, executor, call).await,
+            // Boxed, so that the common case stays small.
+            Some(usage) => Box::pin(usage.metered(registry.invoke(registration, executor, call)))
+                .await
+                .map_err(|exceeded| Box::new(exceeded.to_failure()))?,
+        };
         result.map_err(|error| Box::new(error.into_failure()))
     }
 }

@@ -1,35 +1,55 @@
 //! The driver of Jackfield: runs plans, with one invocation pipeline for every node call.
 //!
 //! The kernel decides, the driver does: it runs attempts, waits, and reports what happened. Every
-//! call of a node, in a workflow or by itself, goes the same way: authorize, resolve, validate,
-//! execute. What happened is written to the [`Journal`] and nowhere else; progress, reports and
-//! history are read from it or from the state that is folded from it.
+//! call of a node, in a workflow or by itself, goes the same way: authorize, admit, ask the circuit,
+//! resolve, validate, execute, count, redact. What happened is written to the [`Journal`] and
+//! nowhere else; progress, reports and history are read from it or from the state that is folded
+//! from it.
+//!
+//! Nothing is done but on behalf of a tenant, through a [`TenantEngine`], and what belongs to one
+//! tenant cannot be reached through the handle of another.
 
+mod admission;
 mod attempt;
-mod authorizer;
+mod audit;
+mod authorize;
+mod breaker;
+mod call_host;
+mod catalog;
 mod clock;
 mod conditions;
 mod driver;
 mod engine;
 mod error;
+mod error_metrics;
 mod execution;
 mod invocation;
 mod journal;
+mod launch;
 mod lineage;
+mod nested;
 mod node_request;
 mod parameters;
 mod prepared;
 mod report;
+mod running_execution;
 mod scope;
+mod settle;
+mod tenant_engine;
+mod tenant_state;
 mod workflows;
 
-pub use authorizer::{AllowAll, Authorizer, Refusal};
+pub use breaker::{Circuit, CircuitState};
+pub use catalog::TenantCatalog;
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, EngineBuilder};
 pub use error::StartError;
+pub use error_metrics::{ErrorCount, ErrorMetrics};
 pub use execution::{ExecutionHandle, PinnedData, StartOptions};
 pub use journal::{Events, Journal, JournalEntry};
 pub use node_request::NodeRequest;
 pub use prepared::PreparedPlan;
-pub use report::{Report, ReportFailure};
+pub use report::{CompensationReport, Report, ReportFailure};
+pub use running_execution::RunningExecution;
+pub use tenant_engine::TenantEngine;
 pub use workflows::{NoWorkflows, WorkflowSource, WorkflowSourceError};

@@ -39,14 +39,14 @@ impl Parameters for CallParameters<'_> {
         if let Some(value) = template.static_value() {
             return Ok(Cow::Borrowed(value));
         }
+        let at = self.scope.at(item, &[]);
+        let redactor = &self.scope.running.nested.redactor;
         let value = template
-            .evaluate(&self.scope.at(item, &[]), &self.scope.options())
+            .evaluate_tracing(&at, &self.scope.options(), &mut |text| redactor.learn(text))
             .map_err(|placed| {
                 let message = format!("parameter `{}`: {}", placed.pointer, placed.error.message);
-                NodeError::permanent(
-                    placed.error.code,
-                    in_expression(&message, &placed.error.expression),
-                )
+                let message = in_expression(&message, &placed.error.expression);
+                failed(placed.error.code, message)
             })?;
         let errors: Vec<ValidationIssue> = self
             .registration
@@ -69,8 +69,11 @@ impl Parameters for CallParameters<'_> {
     ) -> Result<Value, NodeError> {
         let at = self.scope.at(item, bindings);
         let options = self.scope.options();
+        let redactor = &self.scope.running.nested.redactor;
         let value = match self.template().deferred(expression.source()) {
-            Some(compiled) => compiled.evaluate(&at, &options),
+            Some(compiled) => {
+                compiled.evaluate_tracing(&at, &options, &mut |text| redactor.learn(text))
+            }
             // One that a template made is compiled here and now.
             None => {
                 let names: Vec<_> = bindings.iter().map(|(name, _)| *name).collect();
@@ -88,11 +91,18 @@ impl Parameters for CallParameters<'_> {
     }
 }
 
-pub(crate) fn evaluation_error(error: &EvaluationError) -> NodeError {
-    NodeError::permanent(
-        error.code.clone(),
-        in_expression(&error.message, &error.expression),
-    )
+fn evaluation_error(error: &EvaluationError) -> NodeError {
+    let message = in_expression(&error.message, &error.expression);
+    failed(error.code.clone(), message)
+}
+
+/// What the tenant may not read no recovery strategy may get round.
+fn failed(code: ErrorCode, message: String) -> NodeError {
+    if code == ErrorCode::TENANT_FORBIDDEN {
+        NodeError::refused(code, message)
+    } else {
+        NodeError::permanent(code, message)
+    }
 }
 
 fn in_expression(message: &str, expression: &str) -> String {
@@ -100,18 +110,19 @@ fn in_expression(message: &str, expression: &str) -> String {
 }
 
 /// An expression that a template made was not there when the plan was checked, so it may not read
-/// what the order of nodes depends on.
+/// what the order of nodes depends on, nor secrets, which the tenant's policy was asked about then.
 fn check_references(expression: &Expression) -> Result<(), NodeError> {
     let references = expression.references();
     if !references.variables
         && references.nodes.is_empty()
         && references.steps.is_empty()
+        && references.secrets.is_empty()
         && !references.computed_node
     {
         return Ok(());
     }
     let message = format!(
-        "`{}` was made by a template, so it may read its item, and neither variables nor other nodes",
+        "`{}` was made by a template, so it may read its item, and neither variables, secrets nor other nodes",
         expression.source()
     );
     Err(NodeError::permanent(

@@ -1,18 +1,32 @@
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use jackfield_definition::Plan;
 use jackfield_definition::expression::References;
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::Prepared;
 use jackfield_registry::{Registration, Registry};
-use jackfield_types::{NodeTypeId, VersionSelector};
+use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
-/// A plan with its registrations: what the engine runs, as often as it is asked to.
+use crate::authorize::Kept;
+
+/// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
     plan: Arc<Plan>,
+    tenant: TenantId,
+    /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
+    /// The names of the secrets that its expressions read.
+    secrets: BTreeSet<String>,
+    /// The number of the policy under which the tenant may use all of it; see [`NEVER`].
+    allowed_under: AtomicU64,
 }
+
+/// No policy has this number.
+const NEVER: u64 = u64::MAX;
 
 /// What the engine keeps for a node from call to call.
 pub(crate) struct PreparedNode {
@@ -20,6 +34,8 @@ pub(crate) struct PreparedNode {
     fallback: Option<Arc<Registration>>,
     pub(crate) own_parameters: Prepared,
     pub(crate) fallback_parameters: Prepared,
+    own_decision: ArcSwapOption<Kept>,
+    fallback_decision: ArcSwapOption<Kept>,
     /// The nodes that expressions of this one refer to.
     pub(crate) referenced: Vec<NodeIndex>,
     /// Whether an expression asks which item of another node the current one was made from.
@@ -27,16 +43,18 @@ pub(crate) struct PreparedNode {
 }
 
 impl PreparedPlan {
-    pub(crate) fn new(plan: Plan, registry: &Registry) -> Self {
+    pub(crate) fn new(plan: Plan, tenant: TenantId, registry: &Registry) -> Self {
         let resolve = |node_type: &NodeTypeId, version: Option<&semver::Version>| {
             let version = VersionSelector::Exact(version?.clone());
             registry.resolve(node_type, &version).ok()
         };
-        let nodes = (0..plan.nodes().len())
-            .map(|place| {
-                let node = plan.node(NodeIndex::new(place));
+        let mut secrets = BTreeSet::new();
+        let nodes = all_indices(&plan)
+            .map(|index| {
+                let node = plan.node(index);
                 let fallback = node.fallback.as_ref();
-                let references = references(&plan, NodeIndex::new(place));
+                let references = references(&plan, index);
+                secrets.extend(references.secrets.iter().cloned());
                 PreparedNode {
                     own: resolve(&node.node_type, node.version.as_ref()),
                     fallback: fallback.and_then(|fallback| {
@@ -45,18 +63,28 @@ impl PreparedPlan {
                     }),
                     own_parameters: Prepared::new(),
                     fallback_parameters: Prepared::new(),
+                    own_decision: ArcSwapOption::empty(),
+                    fallback_decision: ArcSwapOption::empty(),
                     needs_lineage: references.per_item
                         && (references.computed_node
                             || !references.nodes.is_empty()
                             || !references.steps.is_empty()),
-                    referenced: referenced(&plan, NodeIndex::new(place), &references),
+                    referenced: referenced(&plan, index, &references),
                 }
             })
             .collect();
         Self {
             plan: Arc::new(plan),
+            tenant,
             nodes,
+            secrets,
+            allowed_under: AtomicU64::new(NEVER),
         }
+    }
+
+    /// Whose it is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
     }
 
     /// The plan itself.
@@ -67,6 +95,32 @@ impl PreparedPlan {
     pub(crate) fn prepared(&self, node: NodeIndex) -> &PreparedNode {
         &self.nodes[node.get()]
     }
+
+    /// The names of the secrets that its expressions read.
+    pub(crate) fn secrets(&self) -> &BTreeSet<String> {
+        &self.secrets
+    }
+
+    /// All nodes, compensations included.
+    pub(crate) fn all_indices(&self) -> impl Iterator<Item = NodeIndex> + use<> {
+        all_indices(&self.plan)
+    }
+
+    /// Whether all of it may be used under the policy of this number.
+    pub(crate) fn allowed_under(&self, number: u64) -> bool {
+        self.allowed_under.load(Ordering::Acquire) == number
+    }
+
+    pub(crate) fn set_allowed_under(&self, number: u64) {
+        self.allowed_under.store(number, Ordering::Release);
+    }
+}
+
+fn all_indices(plan: &Plan) -> impl Iterator<Item = NodeIndex> + use<> {
+    let graph = plan.graph();
+    (0..graph.len())
+        .map(NodeIndex::new)
+        .chain(graph.compensations())
 }
 
 impl PreparedNode {
@@ -74,6 +128,14 @@ impl PreparedNode {
         match with {
             RunWith::Own => self.own.as_ref(),
             RunWith::Fallback => self.fallback.as_ref(),
+        }
+    }
+
+    /// The decision about its registration that was made last.
+    pub(crate) fn decision(&self, with: RunWith) -> &ArcSwapOption<Kept> {
+        match with {
+            RunWith::Own => &self.own_decision,
+            RunWith::Fallback => &self.fallback_decision,
         }
     }
 
@@ -107,11 +169,16 @@ fn references(plan: &Plan, node: NodeIndex) -> References {
 /// The nodes that expressions of a node may refer to. Of those that a computed name may mean, just
 /// the ones that have certainly run by then: what others hold would depend on timing.
 fn referenced(plan: &Plan, node: NodeIndex, references: &References) -> Vec<NodeIndex> {
+    let graph = plan.graph();
     if references.computed_node {
         let mut budget = 1_000_000;
-        return (0..plan.nodes().len())
+        let undone = graph.compensated(node);
+        return (0..graph.len())
             .map(NodeIndex::new)
-            .filter(|&other| plan.graph().runs_before(other, node, &mut budget) == Some(true))
+            .filter(|&other| {
+                let before = undone.unwrap_or(node);
+                undone == Some(other) || graph.runs_before(other, before, &mut budget) == Some(true)
+            })
             .collect();
     }
     let names = references.nodes.iter().chain(&references.steps);

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_kernel::{Execution, ExecutionStatus, NodeIndex};
-use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Item, NodeName, NodeResult};
+use jackfield_types::{
+    ErrorCode, ExecutionId, FailureClass, Item, NodeName, NodeResult, NodeTypeId,
+};
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -12,7 +14,7 @@ use crate::{Journal, PreparedPlan};
 /// What became of an execution.
 ///
 /// Serializes as `{executionId, workflow, status, durationMs, nodes: {<name>: result}, output: […],
-/// error?: {…}}`.
+/// error?: {…}, compensations?: [{node, nodeType, status, …}]}`.
 #[derive(Clone)]
 pub struct Report {
     /// The execution.
@@ -51,6 +53,19 @@ pub struct ReportFailure {
     pub message: String,
 }
 
+/// What became of the undoing of one node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompensationReport<'a> {
+    /// The node that was to be undone.
+    pub node: &'a NodeName,
+    /// What was to undo it.
+    pub node_type: &'a NodeTypeId,
+    /// How that went; `blocked` when the execution was cancelled before it came to its turn.
+    #[serde(flatten)]
+    pub result: NodeResult,
+}
+
 impl Report {
     /// What became of each node, in the order of the plan.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeName, NodeResult)> {
@@ -63,6 +78,17 @@ impl Report {
         self.plan
             .node_index(id_or_name)
             .map(|node| self.result(node))
+    }
+
+    /// What was undone because the execution failed, in the order in which it was.
+    pub fn compensations(&self) -> impl Iterator<Item = CompensationReport<'_>> {
+        self.execution
+            .compensations()
+            .map(|compensation| CompensationReport {
+                node: &self.plan.node(compensation.node).name,
+                node_type: &self.plan.node(compensation.compensation).node_type,
+                result: self.result(compensation.compensation),
+            })
     }
 
     fn result(&self, node: NodeIndex) -> NodeResult {
@@ -164,6 +190,10 @@ impl Serialize for Report {
         map.serialize_entry("output", &Output(&self.output))?;
         if let Some(failure) = &self.failure {
             map.serialize_entry("error", failure)?;
+        }
+        let compensations: Vec<_> = self.compensations().collect();
+        if !compensations.is_empty() {
+            map.serialize_entry("compensations", &compensations)?;
         }
         map.end()
     }

@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_definition::expression::{EvaluateOptions, NodeView, Roots};
+use jackfield_definition::expression::{EvaluateOptions, NodeView, Roots, SecretError};
 use jackfield_kernel::{Execution, NodeIndex};
 use jackfield_types::{Item, Items, NodeStatus, Object, Outputs};
 use jiff::Timestamp;
@@ -85,7 +86,7 @@ impl Scope {
     pub(crate) fn options(&self) -> EvaluateOptions {
         EvaluateOptions {
             missing: self.running.plan.missing_fields(),
-            limits: self.running.engine.limits,
+            limits: self.running.engine().limits,
         }
     }
 
@@ -203,12 +204,20 @@ impl Roots for At<'_> {
     }
 
     fn environment(&self, name: &str) -> Option<&str> {
-        self.scope
-            .running
-            .engine
-            .environment
-            .get(name)
-            .map(String::as_str)
+        let running = &self.scope.running;
+        let value = running.engine().environment.get(name)?;
+        let may_read = running.tenant().may_read_environment(name);
+        may_read.then_some(value.as_str())
+    }
+
+    fn secret(&self, name: &str) -> Result<Cow<'_, str>, SecretError> {
+        match self.scope.running.secret(name) {
+            Ok(secret) => Ok(Cow::Owned(secret.expose().clone())),
+            Err(jackfield_tenancy::SecretError::Refused(refusal)) => {
+                Err(SecretError::Refused { rule: refusal.rule })
+            }
+            Err(_) => Err(SecretError::Missing),
+        }
     }
 
     fn binding(&self, name: &str) -> Option<&Value> {

@@ -1,18 +1,18 @@
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
-use jackfield_definition::{PlanOptions, Workflow, workflow_from_value};
+use jackfield_definition::{Diagnostics, PlanOptions, Workflow, workflow_from_value};
 use jackfield_kernel::ExecutionStatus;
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
 use jackfield_types::{ErrorCode, FailureClass, Items, TenantId};
-use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::execution::Running;
-use crate::{PreparedPlan, Report, StartError, StartOptions};
+use crate::call_host::CallHost;
+use crate::driver::Driver;
+use crate::execution::{Running, find_trigger};
+use crate::{PreparedPlan, Report, StartError, StartOptions, audit, authorize};
 
 /// Finds workflows that other workflows call by name.
 pub trait WorkflowSource: Send + Sync + 'static {
@@ -47,50 +47,34 @@ impl WorkflowSource for NoWorkflows {
     }
 }
 
-/// How many executions one may start by `execute-workflow`, those that they start included.
-const MAX_NESTED: u64 = 100_000;
-
-/// What an execution shares with all that it calls.
-#[derive(Default)]
-pub(crate) struct Nested {
-    started: AtomicU64,
-    /// Plans of the workflows called by name.
-    plans: Mutex<HashMap<String, Arc<PreparedPlan>>>,
-}
-
-impl WorkflowRunner for Running {
+impl WorkflowRunner for CallHost<'_> {
     fn run<'a>(&'a self, workflow: SubWorkflow<'a>) -> BoxFuture<'a, Result<Items, NodeError>> {
         Box::pin(async move {
-            let depth = self.depth + 1;
-            if depth > self.engine.max_depth {
+            let running = self.running;
+            let max_depth = running.engine().max_depth;
+            let depth = running.depth + 1;
+            if depth > max_depth {
                 let message = format!(
-                    "workflows call each other more than {} deep; look for one that calls itself without an end",
-                    self.engine.max_depth
+                    "workflows call each other more than {max_depth} deep; look for one that calls itself without an end"
                 );
                 return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
             }
-            if self.nested.started.fetch_add(1, Ordering::Relaxed) >= MAX_NESTED {
-                let message = format!("one execution calls more than {MAX_NESTED} others");
-                return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
-            }
-            let plan = self.sub_plan(workflow.reference)?;
+            running.nested.begin().map_err(|most| {
+                let message = format!("one execution calls more than {most} others");
+                NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message)
+            })?;
+            let plan = running.sub_plan(workflow.reference)?;
             let options = StartOptions {
-                tenant: self.tenant.clone(),
                 items: workflow.items,
                 variables: workflow.variables,
-                pinned_data: self.pinned_data,
+                pinned_data: running.pinned_data,
                 ..StartOptions::default()
             };
+            // The calls of the other workflow need the place that this one would hold.
+            drop(self.permit.lock().take());
             let cancellation = self.cancellation.child_token();
-            let driver = self
-                .engine
-                .driver(
-                    &plan,
-                    options,
-                    cancellation,
-                    depth,
-                    Arc::clone(&self.nested),
-                )
+            let driver = running
+                .sub_driver(&plan, options, cancellation)
                 .map_err(|error| start_error(&error))?;
             // A task of its own: the stack does not grow with the depth.
             let task = AbortOnDropHandle::new(tokio::spawn(driver.run()));
@@ -115,9 +99,9 @@ impl Running {
                 if let Some(plan) = self.nested.plans.lock().get(name) {
                     return Ok(Arc::clone(plan));
                 }
-                self.engine
+                self.engine()
                     .workflows
-                    .load(&self.tenant, name)
+                    .load(self.tenant_id(), name)
                     .map_err(|error| {
                         NodeError::permanent(ErrorCode::INVALID_PARAMETERS, error.message)
                             .with(|failure| failure.source = error.source)
@@ -126,8 +110,8 @@ impl Running {
         };
         let name = format!("workflow `{}`", workflow.name);
         let plan = self
-            .engine
-            .plan(&workflow, &PlanOptions::default())
+            .caller
+            .compile(&workflow, &PlanOptions::default())
             .map_err(|findings| planning_error(&name, &findings))?;
         if let WorkflowReference::Named(name) = reference {
             self.nested
@@ -137,9 +121,30 @@ impl Running {
         }
         Ok(plan)
     }
+
+    /// An execution within this one: for the same tenant and user, under the same bounds, and with
+    /// no turn of its own to wait for.
+    fn sub_driver(
+        &self,
+        plan: &Arc<PreparedPlan>,
+        options: StartOptions,
+        cancellation: CancellationToken,
+    ) -> Result<Driver, StartError> {
+        authorize::plan(&self.caller, plan)
+            .inspect_err(|error| audit::not_started(&self.caller, plan, error))?;
+        let trigger = find_trigger(plan, options.trigger.as_deref())?;
+        let nested = Arc::clone(&self.nested);
+        let depth = self.depth + 1;
+        let running = Self::within(&self.caller, plan, &options, cancellation, depth, nested);
+        Ok(Driver::new(Arc::new(running), options, trigger))
+    }
 }
 
-fn planning_error(name: &str, findings: &jackfield_definition::Diagnostics) -> NodeError {
+fn planning_error(name: &str, findings: &Diagnostics) -> NodeError {
+    if audit::refused_by(Some(findings)).is_some() {
+        let message = format!("{name} may not run: {findings}");
+        return NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message);
+    }
     NodeError::permanent(
         ErrorCode::INVALID_WORKFLOW,
         format!("{name} cannot run: {findings}"),

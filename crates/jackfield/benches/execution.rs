@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::{BoxFuture, join_all};
 use jackfield::definition::{Connection, ConnectionPlace, Node};
 use jackfield::types::{Item, Items, NodeId, NodeName, NodeTypeId};
-use jackfield::{Engine, PlanOptions, PreparedPlan, StartOptions, Workflow};
+use jackfield::{Engine, PlanOptions, PreparedPlan, StartOptions, TenantEngine, Workflow};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -50,14 +50,14 @@ impl Build {
         });
     }
 
-    fn plan(&self, engine: &Engine) -> Arc<PreparedPlan> {
+    fn plan(&self, engine: &TenantEngine) -> Arc<PreparedPlan> {
         engine
             .plan(&self.workflow, &PlanOptions::default())
             .unwrap()
     }
 }
 
-fn chain(engine: &Engine, length: usize) -> Arc<PreparedPlan> {
+fn chain(engine: &TenantEngine, length: usize) -> Arc<PreparedPlan> {
     let mut build = Build::new("chain");
     for place in 0..length {
         build.node(&format!("n{place}"), "no-op", json!({}));
@@ -68,7 +68,7 @@ fn chain(engine: &Engine, length: usize) -> Arc<PreparedPlan> {
     build.plan(engine)
 }
 
-fn fan(engine: &Engine, width: usize) -> Arc<PreparedPlan> {
+fn fan(engine: &TenantEngine, width: usize) -> Arc<PreparedPlan> {
     let mut build = Build::new("fan");
     build.node("in", "no-op", json!({}));
     build.node("out", "merge", json!({}));
@@ -81,7 +81,7 @@ fn fan(engine: &Engine, width: usize) -> Arc<PreparedPlan> {
     build.plan(engine)
 }
 
-fn layered(engine: &Engine, layers: usize, width: usize) -> Arc<PreparedPlan> {
+fn layered(engine: &TenantEngine, layers: usize, width: usize) -> Arc<PreparedPlan> {
     let mut build = Build::new("layered");
     for layer in 0..layers {
         for place in 0..width {
@@ -98,7 +98,7 @@ fn layered(engine: &Engine, layers: usize, width: usize) -> Arc<PreparedPlan> {
     build.plan(engine)
 }
 
-fn transform(engine: &Engine) -> Arc<PreparedPlan> {
+fn transform(engine: &TenantEngine) -> Arc<PreparedPlan> {
     let mut build = Build::new("transform");
     let set = json!({ "set": { "total": "{{ $json.price * $json.quantity }}" } });
     build.node("total", "transform", set);
@@ -128,7 +128,9 @@ fn floor(items: Items) -> BoxFuture<'static, Items> {
 
 fn executions(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let engine = Engine::builder(jackfield::built_in_registry().unwrap()).build();
+    let engine = Engine::builder(jackfield::built_in_registry().unwrap())
+        .build()
+        .default_tenant();
     let items = orders(1);
     let mut group = criterion.benchmark_group("execution");
     group

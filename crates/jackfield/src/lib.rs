@@ -3,6 +3,11 @@
 //! Every node of a workflow is a plugin; the [`Registry`] knows who can run what, the [`Engine`]
 //! checks workflows against it and runs them. Nothing else is needed: no server, no database.
 //!
+//! All that is done is done for a tenant: [`Engine::tenant`] gives the [`TenantEngine`] that plans,
+//! starts, lists and cancels what is that tenant's and nobody else's. [`Tenancy`] says what each of
+//! them may do; without one they may do everything, and who has just one tenant takes
+//! [`Engine::default_tenant`].
+//!
 //! # Examples
 //! ```
 //! use jackfield::{Engine, SourceText, StartOptions, read_workflow};
@@ -10,6 +15,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::builder(jackfield::built_in_registry()?).build();
+//! let tenant = engine.default_tenant();
 //! let text = r#"{
 //!     "name": "greet",
 //!     "nodes": [
@@ -20,10 +26,10 @@
 //!     "connections": { "start": { "main": [[{ "node": "greet" }]] } }
 //! }"#;
 //! let (workflow, _warnings) = read_workflow(&SourceText::new("greet.json", text))?;
-//! let plan = engine.plan(&workflow, &Default::default())?;
+//! let plan = tenant.plan(&workflow, &Default::default())?;
 //! let item = [("name".to_owned(), "Ada".into())].into_iter().collect();
 //! let items = vec![jackfield::types::Item::new(item)].into();
-//! let report = engine.run(&plan, StartOptions { items, ..StartOptions::default() }).await?;
+//! let report = tenant.run(&plan, StartOptions { items, ..StartOptions::default() }).await?;
 //! assert_eq!(report.output[0].json()["result"], "hello Ada");
 //! # Ok(())
 //! # }
@@ -34,6 +40,7 @@ pub use jackfield_kernel as kernel;
 pub use jackfield_nodes as nodes;
 pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
+pub use jackfield_tenancy as tenancy;
 pub use jackfield_types as types;
 
 pub use jackfield_definition::expression::MissingFields;
@@ -43,9 +50,10 @@ pub use jackfield_definition::{
     workflow_schema,
 };
 pub use jackfield_engine::{
-    AllowAll, Authorizer, Clock, Engine, EngineBuilder, Events, ExecutionHandle, Journal,
-    JournalEntry, NoWorkflows, NodeRequest, PinnedData, PreparedPlan, Refusal, Report,
-    ReportFailure, StartError, StartOptions, SystemClock, WorkflowSource, WorkflowSourceError,
+    Circuit, CircuitState, Clock, CompensationReport, Engine, EngineBuilder, ErrorCount,
+    ErrorMetrics, Events, ExecutionHandle, Journal, JournalEntry, NoWorkflows, NodeRequest,
+    PinnedData, PreparedPlan, Report, ReportFailure, RunningExecution, StartError, StartOptions,
+    SystemClock, TenantCatalog, TenantEngine, WorkflowSource, WorkflowSourceError,
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};
@@ -53,10 +61,17 @@ pub use jackfield_plugin_api::{
     NodeCall, NodeError, NodeExecutor, NodeOutput, NodeType, TypedCall,
 };
 pub use jackfield_registry::{Query, RegisterError, Registration, Registry};
+pub use jackfield_tenancy::{
+    Admission, AdmissionLimits, AuditKey, AuditLog, AuditOptions, AuditReader, AuditRecord,
+    Decision, Explanation, PolicyFormat, PolicyReader, QuotaExceeded, Refusal, SecretSource,
+    StaticSecrets, Tenancy, TenancyBuilder, Tenant, TenantPolicy, policy_schema, read_policy,
+    verify_audit,
+};
 pub use jackfield_types::{
-    ByteSize, DurationParseError, ErrorCode, ExecutionId, Item, Items, NameError, NodeFailure,
-    NodeName, NodeResult, NodeStatus, NodeTypeId, NodeTypeMetadata, Object, Severity, TenantId,
-    VersionSelector, VersionSelectorError, format_duration, parse_duration,
+    ByteSize, CircuitBreaker, DurationParseError, ErrorCode, ExecutionId, Item, Items, NameError,
+    NodeFailure, NodeName, NodeResult, NodeStatus, NodeTypeId, NodeTypeMetadata, Object, Policy,
+    Quotas, Secret, Severity, TenantId, UserId, VersionSelector, VersionSelectorError,
+    format_duration, parse_duration,
 };
 
 /// A registry with the built-in node types, under their default settings.

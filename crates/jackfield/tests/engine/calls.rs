@@ -6,10 +6,7 @@ use std::time::Duration;
 use crate::support::{engine, items, output, plan, registry, run, set, workflow};
 use jackfield::kernel::Execution;
 use jackfield::plugin_api::NodeError;
-use jackfield::{
-    Authorizer, Engine, ErrorCode, NodeRequest, NodeTypeId, Refusal, StartError, StartOptions,
-    TenantId,
-};
+use jackfield::{Engine, ErrorCode, NodeRequest, StartOptions};
 use jackfield_testkit::ScriptedExecutor;
 use serde_json::json;
 
@@ -44,63 +41,15 @@ async fn workflows_call_workflows_up_to_a_depth() {
             &[],
         );
     }
-    let shallow = Engine::builder(registry(&[])).max_depth(3).build();
+    let shallow = Engine::builder(registry(&[]))
+        .max_depth(3)
+        .build()
+        .default_tenant();
     let report = run(&shallow, &nested, &json!([{ "name": "Ada" }])).await;
     assert_eq!(
         report.failure.expect("too deep").code,
         ErrorCode::LIMIT_EXCEEDED
     );
-}
-
-struct Deny(&'static str);
-
-impl Authorizer for Deny {
-    fn authorize(
-        &self,
-        _: &TenantId,
-        node_type: &NodeTypeId,
-        _: &jackfield::plugin_api::Version,
-    ) -> Result<(), Refusal> {
-        if node_type == self.0 {
-            Err(Refusal {
-                rule: "not for you".to_owned(),
-            })
-        } else {
-            Ok(())
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_comes_before_anything_runs_and_no_fallback_gets_round_it() {
-    let forbidden = ScriptedExecutor::failing(0, busy);
-    let engine = Engine::builder(registry(&[("forbidden", &forbidden)]))
-        .authorizer(Deny("forbidden"))
-        .build();
-    let mut document = workflow(
-        &[
-            ("start", "no-op", json!({})),
-            ("node", "stop-and-error", json!({ "message": "no" })),
-        ],
-        &[("start", 0, "node", 0)],
-    );
-    set(
-        &mut document,
-        "node",
-        "errorRecoveryStrategy",
-        json!({ "strategy": "fallback", "fallbackNodeType": "forbidden" }),
-    );
-    let refused = engine
-        .run(&plan(&engine, &document), StartOptions::default())
-        .await;
-    assert!(matches!(refused.err(), Some(StartError::Forbidden { .. })));
-    let request = NodeRequest::new("forbidden".try_into().expect("a name"), json!({}));
-    let failure = engine
-        .execute_node(request)
-        .await
-        .expect_err("it is refused");
-    assert_eq!(failure.code, ErrorCode::TENANT_FORBIDDEN);
-    assert_eq!(forbidden.calls(), 0);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::support::{engine, items, output, plan, run, set, status, workflow};
+use crate::support::{engine, items, output, plan, registry, run, set, status, workflow};
 use jackfield::kernel::ExecutionStatus;
 use jackfield::plugin_api::{NodeError, Scheduling};
-use jackfield::{ErrorCode, StartOptions};
+use jackfield::{Engine, ErrorCode, StartOptions};
 use jackfield_testkit::ScriptedExecutor;
 use serde_json::json;
 
@@ -273,7 +273,8 @@ async fn a_panicking_executor_fails_its_node_and_nothing_else() {
 #[tokio::test]
 async fn an_unknown_node_type_with_a_fallback_is_served_and_one_that_arrives_is_found() {
     let arriving = ScriptedExecutor::failing(0, busy);
-    let engine = engine(&[]);
+    let registry = registry(&[]);
+    let engine = Engine::builder(registry.clone()).build().default_tenant();
     let mut document = workflow(&[("node", "acme/later", json!({}))], &[]);
     set(
         &mut document,
@@ -297,8 +298,7 @@ async fn an_unknown_node_type_with_a_fallback_is_served_and_one_that_arrives_is_
         Some("no-op".try_into().expect("a name"))
     );
     let metadata = ScriptedExecutor::metadata("acme/later");
-    engine
-        .registry()
+    registry
         .register_with_metadata("acme/later", Arc::new(arriving.clone()), metadata)
         .expect("it is new");
     let report = engine.run(&prepared, options).await.expect("it runs");

@@ -206,7 +206,7 @@ async fn what_a_script_gives_on_its_second_port_goes_by_that_port() {
         &[("both", 0, "left", 0), ("both", 1, "right", 0)],
     );
     let report = run(
-        &Engine::builder(registry).build(),
+        &Engine::builder(registry).build().default_tenant(),
         &document,
         &json!([{ "a": 1 }]),
     )

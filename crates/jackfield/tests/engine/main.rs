@@ -1,6 +1,13 @@
 //! What the engine does, seen from outside.
 
+mod audit;
+mod breaker;
 mod calls;
+mod compensation;
 mod failures;
 mod flow;
+mod handles;
+mod quotas;
+mod secrets;
 mod support;
+mod tenancy;

@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jackfield::{
-    Engine, Item, Items, PlanOptions, PreparedPlan, Registry, Report, SourceText, StartOptions,
-    read_workflow,
+    Engine, Item, Items, PlanOptions, Policy, PreparedPlan, Registry, Report, Secret, SourceText,
+    StartOptions, StaticSecrets, Tenancy, TenantEngine, TenantId, read_workflow,
 };
 use jackfield_testkit::ScriptedExecutor;
 use serde_json::{Value, json};
@@ -22,11 +23,11 @@ pub(crate) fn registry(scripted: &[(&str, &ScriptedExecutor)]) -> Registry {
     registry
 }
 
-pub(crate) fn engine(scripted: &[(&str, &ScriptedExecutor)]) -> Engine {
-    Engine::builder(registry(scripted)).build()
+pub(crate) fn engine(scripted: &[(&str, &ScriptedExecutor)]) -> TenantEngine {
+    Engine::builder(registry(scripted)).build().default_tenant()
 }
 
-pub(crate) fn plan(engine: &Engine, document: &Value) -> Arc<PreparedPlan> {
+pub(crate) fn plan(engine: &TenantEngine, document: &Value) -> Arc<PreparedPlan> {
     let source = SourceText::new("test.json", document.to_string());
     let (workflow, _) = read_workflow(&source).unwrap();
     match engine.plan(&workflow, &PlanOptions::default()) {
@@ -40,7 +41,7 @@ pub(crate) fn items(list: &Value) -> Items {
     Arc::new(list.map(|value| Item::from_value(value).unwrap()).collect())
 }
 
-pub(crate) async fn run(engine: &Engine, document: &Value, input: &Value) -> Report {
+pub(crate) async fn run(engine: &TenantEngine, document: &Value, input: &Value) -> Report {
     let options = StartOptions {
         items: items(input),
         ..StartOptions::default()
@@ -92,4 +93,47 @@ pub(crate) fn output(report: &Report) -> Value {
 
 pub(crate) fn status(report: &Report, node: &str) -> &'static str {
     report.node(node).unwrap().status.as_str()
+}
+
+pub(crate) fn tenant_id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+pub(crate) fn policy(document: Value) -> Policy {
+    serde_json::from_value(document).unwrap()
+}
+
+/// A tenancy with policies by tenant.
+pub(crate) fn tenancy(policies: &[(&str, Value)]) -> Tenancy {
+    let tenancy = Tenancy::open();
+    set_policies(&tenancy, policies);
+    tenancy
+}
+
+pub(crate) fn set_policies(tenancy: &Tenancy, policies: &[(&str, Value)]) {
+    for (tenant, document) in policies {
+        tenancy
+            .set_policy(&tenant_id(tenant), &policy(document.clone()))
+            .unwrap();
+    }
+}
+
+/// Secrets by tenant and name.
+pub(crate) fn secrets(of: &[(&str, &str, &str)]) -> StaticSecrets {
+    let mut tenants: BTreeMap<TenantId, BTreeMap<String, Secret<String>>> = BTreeMap::new();
+    for (tenant, name, value) in of {
+        tenants
+            .entry(tenant_id(tenant))
+            .or_default()
+            .insert((*name).to_owned(), Secret::new((*value).to_owned()));
+    }
+    StaticSecrets::from_map(tenants).unwrap()
+}
+
+/// Everything that an execution leaves behind, as text.
+pub(crate) fn traces(report: &Report) -> String {
+    let mut text = serde_json::to_string(report).unwrap();
+    text.push_str(&serde_json::to_string(&report.journal.events()).unwrap());
+    text.push_str(&format!("{:?}", report.failure));
+    text
 }

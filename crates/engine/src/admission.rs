@@ -1,0 +1,44 @@
+//! An execution's turn: whether it may begin, or has to wait until the tenant has room for it.
+
+use std::sync::Arc;
+
+use jackfield_tenancy::{ExecutionPermit, QuotaExceeded, TryExecution};
+use tokio_util::sync::CancellationToken;
+
+use crate::StartError;
+use crate::tenant_state::TenantState;
+
+/// How an execution stands with the quotas of its tenant.
+pub(crate) enum Turn {
+    /// It may begin. Executions within others have no permit of their own.
+    Now(Option<ExecutionPermit>),
+    /// It has to wait.
+    Later(Arc<TenantState>),
+}
+
+impl Turn {
+    pub(crate) fn take(state: &Arc<TenantState>) -> Result<Self, StartError> {
+        match state.tenant.admission().try_execution() {
+            TryExecution::Admitted(permit) => Ok(Self::Now(Some(permit))),
+            TryExecution::Wait => Ok(Self::Later(Arc::clone(state))),
+            TryExecution::Refused(exceeded) => Err(StartError::QuotaExceeded(exceeded)),
+        }
+    }
+
+    /// Waits for the turn. It is let be when the execution is cancelled meanwhile: what has not
+    /// begun needs no room to end.
+    pub(crate) async fn come(
+        self,
+        cancellation: &CancellationToken,
+    ) -> Result<Option<ExecutionPermit>, QuotaExceeded> {
+        match self {
+            Self::Now(permit) => Ok(permit),
+            // Whoever is dropped while waiting leaves the queue.
+            Self::Later(state) => tokio::select! {
+                biased;
+                () = cancellation.cancelled() => Ok(None),
+                permit = state.tenant.admission().execution() => permit.map(Some),
+            },
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Who may start what: asked when an execution starts and, by the same words, at each call.
+
+use std::sync::Arc;
+
+use jackfield_tenancy::Refusal;
+use jackfield_types::{ErrorCode, FailureClass, NodeFailure, NodeTypeId, TenantId};
+
+use crate::execution::Caller;
+use crate::{PreparedPlan, StartError};
+
+/// Asks whether the user may start executions.
+pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
+    let tenant = &caller.state.tenant;
+    tenant
+        .authorize_user(caller.user.as_ref())
+        .map_err(|refusal| StartError::UserForbidden {
+            tenant: tenant.id().clone(),
+            user: caller.user.clone(),
+            rule: refusal.rule,
+        })
+}
+
+/// Asks for each node whether the tenant may use it, before anything runs.
+///
+/// What was allowed once is allowed as long as the policy stands.
+pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartError> {
+    let tenant = &caller.state.tenant;
+    if plan.tenant() != tenant.id() {
+        return Err(StartError::UnknownPlan);
+    }
+    let number = tenant.policy_number();
+    if plan.allowed_under(number) {
+        return Ok(());
+    }
+    for index in plan.all_indices() {
+        let node = plan.node(index);
+        let own = node
+            .entry
+            .as_ref()
+            .map(|entry| (&node.node_type, entry.metadata()));
+        let fallback = node
+            .fallback
+            .as_ref()
+            .map(|fallback| (&fallback.node_type, fallback.entry.metadata()));
+        for (node_type, metadata) in own.into_iter().chain(fallback) {
+            tenant
+                .authorize(node_type, &metadata.version, &metadata.capabilities)
+                .map_err(|refusal| StartError::Forbidden {
+                    tenant: tenant.id().clone(),
+                    node: node.name.clone(),
+                    node_type: node_type.clone(),
+                    rule: refusal.rule,
+                })?;
+        }
+    }
+    plan.set_allowed_under(number);
+    Ok(())
+}
+
+/// The failure of a call that is refused. No recovery strategy applies to it.
+pub(crate) fn refused(
+    tenant: &TenantId,
+    node_type: &NodeTypeId,
+    refusal: &Refusal,
+) -> Box<NodeFailure> {
+    Box::new(NodeFailure::new(
+        FailureClass::Final,
+        ErrorCode::TENANT_FORBIDDEN,
+        format!("tenant `{tenant}` may not use node type `{node_type}`: {refusal}"),
+    ))
+}
+
+/// A decision that was made for a registration, and for how long it holds.
+pub(crate) struct Kept {
+    /// The number of the policy that decided.
+    pub(crate) number: u64,
+    /// The rule that allowed it.
+    pub(crate) rule: Arc<str>,
+}

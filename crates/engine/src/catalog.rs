@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use jackfield_definition::{Catalog, CatalogEntry, CatalogError, SecretGrant};
+use jackfield_registry::Registry;
+use jackfield_tenancy::{SecretError, Tenant};
+use jackfield_types::{NodeTypeId, NodeTypeMetadata, VersionSelector};
+
+/// The node types of a registry, as one tenant may use them, and its secrets: what its workflows
+/// are planned against.
+pub struct TenantCatalog<'a> {
+    registry: &'a Registry,
+    tenant: &'a Tenant,
+}
+
+impl<'a> TenantCatalog<'a> {
+    pub(crate) fn new(registry: &'a Registry, tenant: &'a Tenant) -> Self {
+        Self { registry, tenant }
+    }
+}
+
+impl Catalog for TenantCatalog<'_> {
+    fn find(
+        &self,
+        node_type: &NodeTypeId,
+        version: &VersionSelector,
+    ) -> Result<Arc<dyn CatalogEntry>, CatalogError> {
+        self.registry.find(node_type, version)
+    }
+
+    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
+        let (version, capabilities) = (&metadata.version, &metadata.capabilities);
+        let refusal = self
+            .tenant
+            .authorize(node_type, version, capabilities)
+            .err()?;
+        Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
+    }
+
+    fn secret(&self, name: &str) -> SecretGrant {
+        match self.tenant.secret(name) {
+            Ok(_) => SecretGrant::Granted,
+            Err(SecretError::Refused(refusal)) => SecretGrant::Refused(refusal.to_string()),
+            Err(_) => SecretGrant::Missing,
+        }
+    }
+
+    fn secret_names(&self) -> Vec<String> {
+        self.tenant.secret_names()
+    }
+}

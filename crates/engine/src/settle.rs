@@ -1,0 +1,92 @@
+//! What an attempt gave, on its way to the journal: counted against the bounds, and masked.
+//!
+//! All that leaves a call comes through here before it is written: items, changes of variables,
+//! messages. What is written afterwards, and what other nodes see, never held what is masked.
+
+use std::sync::Arc;
+
+use jackfield_plugin_api::NodeOutput;
+use jackfield_tenancy::check_output;
+use jackfield_types::{Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
+use semver::Version;
+
+use crate::execution::Running;
+
+impl Running {
+    /// Counts and masks how an attempt ended.
+    pub(crate) fn settle(
+        &self,
+        (node_type, version): (&NodeTypeId, &Version),
+        result: Result<NodeOutput, Box<NodeFailure>>,
+    ) -> Result<NodeOutput, Box<NodeFailure>> {
+        let result = match result {
+            Ok(output) => self
+                .count(&output.outputs, &output.variables)
+                .map(|()| output),
+            // What was produced must not get through as a part of a failure either.
+            Err(failure) => Err(match &failure.partial {
+                Some(partial) => self.count(partial, &[]).err().unwrap_or(failure),
+                None => failure,
+            }),
+        };
+        let redactor = &self.nested.redactor;
+        if redactor.is_idle() {
+            return result;
+        }
+        match result {
+            Ok(mut output) => {
+                output.outputs = redactor.redact_outputs(node_type, version, output.outputs);
+                redactor.redact_variable_writes(&mut output.variables);
+                Ok(output)
+            }
+            Err(mut failure) => {
+                redactor.redact_failure(node_type, version, &mut failure);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Counts what an attempt gave.
+    fn count(&self, outputs: &Outputs, writes: &[VariableWrite]) -> Result<(), Box<NodeFailure>> {
+        let limit = self.state().in_force().max_output_size;
+        let usage = self.nested.usage.as_ref();
+        if limit.is_none() && usage.is_none() {
+            return Ok(());
+        }
+        check_output(outputs, limit, usage).map_err(|refused| Box::new(refused.to_failure()))?;
+        match usage {
+            Some(usage) => usage
+                .write_variables(writes)
+                .map_err(|exceeded| Box::new(exceeded.to_failure())),
+            None => Ok(()),
+        }
+    }
+
+    /// A text that came up outside of a call, with what may not be seen masked.
+    pub(crate) fn masked(&self, text: String) -> String {
+        let redactor = &self.nested.redactor;
+        if redactor.is_idle() {
+            return text;
+        }
+        redactor.redact_text(&text).into_owned()
+    }
+
+    /// What an execution begins with, as it may be written down.
+    pub(crate) fn mask_start(&self, items: Items, variables: Arc<Object>) -> (Items, Arc<Object>) {
+        let redactor = &self.nested.redactor;
+        // All secrets that the plan names, not only those that were read by then: what is masked
+        // must not depend on timing.
+        for name in self.plan.secrets() {
+            if let Ok(secret) = self.tenant().secret(name) {
+                redactor.learn(secret.expose());
+            }
+        }
+        if redactor.is_idle() {
+            return (items, variables);
+        }
+        (
+            redactor.redact_items(items),
+            redactor.redact_object(variables),
+        )
+    }
+}
