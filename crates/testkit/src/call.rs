@@ -4,12 +4,16 @@ use jackfield_plugin_api::{
     CancellationToken, LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput,
 };
 use jackfield_types::{
-    ExecutionId, Item, Items, NodeName, NodeTypeId, NodeTypeMetadata, Object, OnError, TenantId,
+    ExecutionId, Item, Items, NodeName, NodeTypeId, NodeTypeMetadata, Object, OnError, Severity,
+    TenantId,
 };
 use serde_json::Value;
 
-use crate::ScriptedWorkflows;
 use crate::parameters::StaticParameters;
+use crate::{ScriptedGrants, ScriptedWorkflows};
+
+/// The tenant on whose behalf every call is made.
+pub(crate) const TENANT: &str = "tenant";
 
 const EXECUTION: &str = "exec_01900000000070008000000000000000";
 
@@ -49,6 +53,9 @@ pub struct StaticCall {
     inputs: Vec<Items>,
     variables: Object,
     workflows: ScriptedWorkflows,
+    grants: ScriptedGrants,
+    on_error: OnError,
+    cancellation: CancellationToken,
     frame: Option<Frame>,
 }
 
@@ -69,6 +76,9 @@ impl StaticCall {
             inputs: Vec::new(),
             variables: Object::new(),
             workflows: ScriptedWorkflows::none(),
+            grants: ScriptedGrants::open(),
+            on_error: OnError::default(),
+            cancellation: CancellationToken::new(),
             frame: None,
         }
     }
@@ -103,6 +113,27 @@ impl StaticCall {
         self
     }
 
+    /// Sets what the call may reach. Its secrets are those of `$secrets` too.
+    #[must_use]
+    pub fn with_grants(mut self, grants: ScriptedGrants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Sets what the node's failure leads to.
+    #[must_use]
+    pub fn with_on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// Sets what cancels the call.
+    #[must_use]
+    pub fn with_cancellation(mut self, cancellation: CancellationToken) -> Self {
+        self.cancellation = cancellation;
+        self
+    }
+
     /// Makes it a call of a loop node: what it was entered with, and what each round so far brought
     /// back. The input is what the last round brought back, as it is in a workflow.
     ///
@@ -127,7 +158,7 @@ impl StaticCall {
     /// Runs one attempt. Parameters are checked first, as far as they are known without the items.
     ///
     /// # Errors
-    /// Those of the executor, and [`NodeError::Params`] when its own check finds something.
+    /// Those of the executor, and [`NodeError::Params`] when its own check finds an error.
     ///
     /// # Panics
     /// When a template or an expression cannot be compiled.
@@ -144,14 +175,16 @@ impl StaticCall {
             self.schema.as_ref(),
             items,
             self.variables.clone(),
+            self.grants.secrets().clone(),
         );
         if jackfield_plugin_api::Parameters::is_static(&parameters) {
-            let issues = executor.validate(&self.source);
+            let mut issues = executor.validate(&self.source);
+            issues.retain(|issue| issue.severity == Severity::Error);
             if !issues.is_empty() {
                 return Err(NodeError::Params(issues));
             }
         }
-        let tenant = TenantId::parse("tenant").expect("a valid id");
+        let tenant = TenantId::parse(TENANT).expect("a valid id");
         // Always the same, so that what is made of it can be told in advance.
         let execution: ExecutionId = EXECUTION.parse().expect("a valid id");
         let node = NodeName::parse("node").expect("a valid name");
@@ -163,7 +196,7 @@ impl StaticCall {
             node_type: &self.node_type,
             attempt: 1,
             run_index: self.frame.as_ref().map_or(0, |frame| frame.round),
-            on_error: OnError::default(),
+            on_error: self.on_error,
             variables: &Arc::new(self.variables.clone()),
             loop_frame: self.frame.as_ref().map(|frame| LoopFrame {
                 round: frame.round,
@@ -171,9 +204,9 @@ impl StaticCall {
                 returned: &frame.returned,
                 collected: &frame.collected,
             }),
-            cancellation: &CancellationToken::new(),
+            cancellation: &self.cancellation,
             workflows: &self.workflows,
-            grants: &jackfield_plugin_api::OpenGrants,
+            grants: &self.grants,
         };
         let call = NodeCall {
             context: &context,

@@ -5,9 +5,11 @@
 
 mod call;
 mod executor;
+mod grants;
 mod parameters;
 mod workflows;
 
 pub use call::StaticCall;
 pub use executor::ScriptedExecutor;
+pub use grants::ScriptedGrants;
 pub use workflows::ScriptedWorkflows;

@@ -1,10 +1,11 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jackfield_definition::expression::{
     EvaluateOptions, EvaluationError, Expression, ParameterTemplate, StaticRoots, Syntax,
 };
 use jackfield_plugin_api::{Expr, NodeError, Parameters, Prepared};
-use jackfield_types::{Item, Object};
+use jackfield_types::{Item, Object, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ pub(crate) struct StaticParameters {
     template: ParameterTemplate,
     input: Vec<Item>,
     variables: Object,
+    secrets: BTreeMap<String, Secret<String>>,
     prepared: Prepared,
 }
 
@@ -24,6 +26,7 @@ impl StaticParameters {
         schema: Option<&Value>,
         input: Vec<Item>,
         variables: Object,
+        secrets: BTreeMap<String, Secret<String>>,
     ) -> Self {
         let is_deferred =
             |pointer: &str| schema.is_some_and(|schema| has_format(schema, pointer, Expr::FORMAT));
@@ -36,15 +39,19 @@ impl StaticParameters {
             template,
             input,
             variables,
+            secrets,
             prepared: Prepared::new(),
         }
     }
 
     fn roots(&self, item: usize) -> StaticRoots {
-        StaticRoots::new(Timestamp::UNIX_EPOCH)
+        let roots = StaticRoots::new(Timestamp::UNIX_EPOCH)
             .with_input(self.input.clone())
             .with_item_index(item)
-            .with_variables(self.variables.clone())
+            .with_variables(self.variables.clone());
+        self.secrets.iter().fold(roots, |roots, (name, value)| {
+            roots.with_secret(name, value.expose())
+        })
     }
 }
 

@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jackfield_plugin_api::{Grants, NodeError};
+use jackfield_types::{ErrorCode, Secret};
+use serde_json::{Value, json};
+
+/// [`Grants`] that a test says, which remember what they were asked for.
+///
+/// Clones share what they remember.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptedGrants {
+    hosts: Option<Vec<String>>,
+    secrets: BTreeMap<String, Secret<String>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl ScriptedGrants {
+    /// Grants every host, and no secret.
+    pub fn open() -> Self {
+        Self::default()
+    }
+
+    /// Grants these hosts and no others, each with its port: `example.org:443`.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: &[&str]) -> Self {
+        self.hosts = Some(hosts.iter().map(|&host| host.to_owned()).collect());
+        self
+    }
+
+    /// Keeps a secret.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets
+            .insert(name.to_owned(), Secret::new(value.to_owned()));
+        self
+    }
+
+    /// What was asked for so far, in order: `host example.org:443`, `secret api-key`.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn secrets(&self) -> &BTreeMap<String, Secret<String>> {
+        &self.secrets
+    }
+
+    fn remember(&self, asked: String) {
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(asked);
+    }
+}
+
+impl Grants for ScriptedGrants {
+    fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
+        let host = format!("{host}:{port}");
+        self.remember(format!("host {host}"));
+        if self
+            .hosts
+            .as_ref()
+            .is_none_or(|hosts| hosts.contains(&host))
+        {
+            return Ok(());
+        }
+        let message = format!("`{host}` is not in the hosts of the test");
+        Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message))
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
+        self.remember(format!("secret {name}"));
+        self.secrets.get(name).cloned().ok_or_else(|| {
+            let message = format!("no secret `{name}` is kept by the test");
+            NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message)
+        })
+    }
+
+    /// Adds the tenant of every [`StaticCall`](crate::StaticCall).
+    fn isolate(&self, filter: &Value) -> Value {
+        json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })
+    }
+}
