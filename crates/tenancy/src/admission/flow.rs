@@ -50,6 +50,13 @@ impl Flow {
         }
     }
 
+    /// Takes a token, if there are any to take.
+    pub(super) fn take(&mut self, now: Moment) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(now);
+        }
+    }
+
     /// How many run, whoever let them in.
     pub(super) fn running_in_all(&self) -> u32 {
         let free = self.switch.free.load(Ordering::SeqCst);

@@ -28,6 +28,12 @@ pub(super) struct Gate {
     places: Mutex<Places>,
 }
 
+fn call(called: Called) {
+    for waiter in called {
+        waiter.called.notify_one();
+    }
+}
+
 impl Gate {
     pub(super) fn new(resource: Resource, capacity: Option<NonZeroU32>) -> Self {
         let places = Places::new(resource, capacity);
@@ -66,9 +72,7 @@ impl Gate {
         let result = change(&mut places, now);
         places.pass_on(id, now, &mut called);
         drop(places);
-        for waiter in called {
-            waiter.called.notify_one();
-        }
+        call(called);
         result
     }
 
@@ -88,6 +92,11 @@ impl Gate {
 
     /// Asks for a place.
     pub(super) fn enter(&self, id: FlowId, patience: Patience) -> Entry {
+        let now = self.now();
+        // One who is let in at once keeps nobody waiting who could be let in instead.
+        if self.places.lock().enter_at_once(id, now) {
+            return Entry::Admitted(now);
+        }
         self.change(id, |places, now| places.enter(id, patience, now))
     }
 
@@ -104,9 +113,13 @@ impl Gate {
 
     /// Takes a place back that was used since `since`, and passes it on.
     pub(super) fn release(&self, id: FlowId, since: Moment) {
-        self.change(id, |places, now| {
-            places.release(id, now.saturating_sub(since));
-        });
+        let now = self.now();
+        let mut places = self.places.lock();
+        places.release(id, now.saturating_sub(since));
+        let mut called = Called::new();
+        places.pass_on(id, now, &mut called);
+        drop(places);
+        call(called);
     }
 
     /// Looks again who may go, after something has changed that the gate was not told.

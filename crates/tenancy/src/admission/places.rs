@@ -121,18 +121,30 @@ impl Places {
         self.set_timer_anew(id);
     }
 
+    /// Gives a place if there is one and nobody of the tenant waits.
+    pub(super) fn enter_at_once(&mut self, id: FlowId, now: Moment) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let short = |flow: &Flow| flow.shortage(now, 0).is_some();
+        if self.flows.get(&id).is_none_or(short) || self.queue.length(id) > 0 {
+            return false;
+        }
+        self.grant(id, now);
+        true
+    }
+
     /// Asks for a place.
     pub(super) fn enter(&mut self, id: FlowId, patience: Patience, now: Moment) -> Entry {
         let ahead = self.queue.length(id);
+        if self.enter_at_once(id, now) {
+            return Entry::Admitted(now);
+        }
         let Some(flow) = self.flows.get(&id) else {
             // Whoever asks holds the tenant, so that it is open.
             return Entry::Admitted(now);
         };
         let shortage = flow.shortage(now, ahead);
-        if ahead == 0 && shortage.is_none() && self.has_room() {
-            self.grant(id, now);
-            return Entry::Admitted(now);
-        }
         if let Some(shortage) = shortage.filter(|shortage| flow.forbids_waiting(shortage)) {
             return Entry::Refused(flow.refused(shortage));
         }
@@ -202,6 +214,9 @@ impl Places {
 
     /// Lets in whoever can be let in, in turn, after something of one tenant has changed.
     pub(super) fn pass_on(&mut self, changed: FlowId, now: Moment, called: &mut Called) {
+        if self.queue.waiting() == 0 {
+            return;
+        }
         self.settle(changed, now, called);
         while self.has_room()
             && let Some((id, waiter)) = self.queue.pop()
@@ -269,9 +284,7 @@ impl Places {
         let Some(flow) = self.flows.get_mut(&id) else {
             return;
         };
-        if let Some(bucket) = &mut flow.bucket {
-            bucket.take(now);
-        }
+        flow.take(now);
         if counts {
             flow.running += 1;
             self.running += 1;

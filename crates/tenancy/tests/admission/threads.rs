@@ -96,3 +96,13 @@ async fn limits_that_come_and_go_lose_nobody() {
     let load = tenant.state().executions;
     assert_eq!((load.running, load.queued), (0, 0));
 }
+
+#[test]
+fn waiting_takes_little_memory_and_may_move_between_threads() {
+    fn sent<F: Future + Send>(future: F) -> usize {
+        size_of_val(&future)
+    }
+    let tenant = open().tenant(&id("acme"), &Quotas::default());
+    assert!(sent(tenant.call()) <= 512);
+    assert!(sent(tenant.execution()) <= 512);
+}
