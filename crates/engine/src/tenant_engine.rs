@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jackfield_definition::{Diagnostics, PlanOptions, Workflow};
-use jackfield_tenancy::{AuditError, AuditReader, Tenant};
+use jackfield_tenancy::{AuditError, AuditReader, Tenant, TenantAudit};
 use jackfield_types::{ExecutionId, TenantId, UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -133,7 +133,7 @@ impl TenantEngine {
     /// [`AuditError`] when it cannot be read.
     pub fn audit_log(&self) -> Result<Option<AuditReader>, AuditError> {
         let audit = self.caller.state.tenant.audit();
-        audit.map(|audit| audit.read()).transpose()
+        audit.map(TenantAudit::read).transpose()
     }
 
     /// How often what went wrong for the tenant.
