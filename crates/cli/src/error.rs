@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
+use jackfield::tenancy::PolicyFolderError;
 use jackfield::{CatalogError, Diagnostics, ErrorCode, Severity};
 use miette::Diagnostic;
 
@@ -16,6 +17,9 @@ pub(crate) enum CliError {
     /// The workflow is wrong.
     #[error("the workflow is not valid")]
     Workflow(Diagnostics),
+    /// Policies are wrong, or cannot be read.
+    #[error(transparent)]
+    Policies(PolicyFolderError),
     /// A file could not be read.
     #[error("`{}` cannot be read: {reason}", path.display())]
     File {
@@ -59,7 +63,8 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Workflow(diagnostics) => exit_for(diagnostics),
-            Self::File { .. }
+            Self::Policies(_)
+            | Self::File { .. }
             | Self::Input(_)
             | Self::Usage { .. }
             | Self::NodeType { .. }
@@ -88,6 +93,8 @@ impl Diagnostic for CliError {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new(match self {
             Self::Workflow(_) => "INVALID_WORKFLOW",
+            Self::Policies(PolicyFolderError::Invalid { .. }) => "INVALID_POLICY",
+            Self::Policies(_) => "INVALID_INPUT",
             Self::File { .. } | Self::Usage { .. } => "INVALID_INPUT",
             Self::Input(error) => error.code(),
             Self::NodeType { code, .. } | Self::Refused { code, .. } | Self::Start { code, .. } => {
@@ -104,7 +111,13 @@ impl Diagnostic for CliError {
             | Self::NodeType { hint, .. }
             | Self::Start { hint, .. } => hint.as_deref(),
             Self::Input(error) => error.hint(),
-            Self::Workflow(_) | Self::Refused { .. } | Self::Internal { .. } => None,
+            Self::Policies(PolicyFolderError::Unreadable { .. }) => Some(
+                "name a folder with a document for each tenant: `TENANT.json` or `TENANT.toml`",
+            ),
+            Self::Policies(_)
+            | Self::Workflow(_)
+            | Self::Refused { .. }
+            | Self::Internal { .. } => None,
         };
         hint.map(|hint| Box::new(hint) as Box<dyn Display>)
     }
@@ -146,15 +159,12 @@ fn list<T: ToString>(all: &[T]) -> String {
     quoted.join(", ")
 }
 
-/// Refused only when a policy is all that stands in the way.
+/// A refusal counts for more than other errors: whoever mends those is refused all the same.
 fn exit_for(diagnostics: &Diagnostics) -> Exit {
     let mut errors = diagnostics
         .iter()
-        .filter(|one| one.severity == Severity::Error)
-        .peekable();
-    let is_refusal =
-        errors.peek().is_some() && errors.all(|one| one.code == ErrorCode::TENANT_FORBIDDEN);
-    if is_refusal {
+        .filter(|one| one.severity == Severity::Error);
+    if errors.any(|one| one.code == ErrorCode::TENANT_FORBIDDEN) {
         Exit::Refused
     } else {
         Exit::InvalidInput

@@ -62,10 +62,12 @@ fn start(cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
     let mut output = Output::new(terminal.stdout);
     let exit = match cli.command {
         Command::Run(args) => commands::run::run(args, terminal, &mut output),
-        Command::Validate(args) => commands::validate::validate(&args, &mut output),
+        Command::Validate(args) => commands::validate::validate(&args, terminal, &mut output),
         Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
-        Command::Exec(args) => commands::exec::exec(args, &mut output),
+        Command::Exec(args) => commands::exec::exec(args, terminal, &mut output),
         Command::Nodes(command) => commands::nodes::nodes(command, &mut output),
+        Command::Policy(command) => commands::policy::policy(command, terminal, &mut output),
+        Command::Audit(command) => commands::audit::audit(&command, &mut output),
         Command::Schema(command) => commands::schema::schema(&command, &mut output),
         Command::Completions { shell } => commands::completions::completions(shell, &mut output),
     }?;

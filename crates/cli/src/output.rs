@@ -68,6 +68,14 @@ impl Output {
         })
     }
 
+    /// Writes one JSON document on a line, as one of many.
+    pub(crate) fn data_line(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        self.write(|writer| {
+            serde_json::to_writer(&mut *writer, value)?;
+            writer.write_all(b"\n")
+        })
+    }
+
     /// Writes out what is held back.
     pub(crate) fn finish(&mut self) -> Result<(), CliError> {
         self.write(Write::flush)

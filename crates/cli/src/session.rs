@@ -3,11 +3,20 @@
 use std::env::{self, VarError};
 use std::path::Path;
 
-use jackfield::{Access, Engine, HttpSettings, NodeSettings, Registry};
+use jackfield::types::Secret;
+use jackfield::{
+    Access, AuditKey, AuditLog, AuditOptions, ByteSize, Diagnostics, Engine, HttpSettings,
+    NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
+};
 
-use crate::args::GrantArgs;
+use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, TenancyArgs};
+use crate::commands::audit::audit_error;
 use crate::error::CliError;
+use crate::file::read_file;
 use crate::folder::WorkflowFolder;
+
+/// A key is far smaller.
+const LARGEST_KEY: ByteSize = ByteSize::kib(4);
 
 /// A registry with the built-in node types.
 pub(crate) fn registry(settings: &NodeSettings) -> Result<Registry, CliError> {
@@ -18,13 +27,53 @@ pub(crate) fn registry(settings: &NodeSettings) -> Result<Registry, CliError> {
     Ok(registry)
 }
 
-/// An engine that only checks and plans.
-pub(crate) fn planning_engine() -> Result<Engine, CliError> {
-    Ok(Engine::builder(registry(&NodeSettings::default())?).build())
+/// What a command works with.
+pub(crate) struct Session {
+    /// The engine, as the tenant of the command line has it.
+    pub(crate) engine: TenantEngine,
+    /// What is probably not meant as it is written in the policies.
+    pub(crate) warnings: Vec<Diagnostics>,
+    registry: Registry,
+    audit: Option<AuditLog>,
 }
 
-/// An engine that runs things. `file` is the workflow that is run: others are looked for around it.
-pub(crate) fn engine(grants: &GrantArgs, file: Option<&Path>) -> Result<Engine, CliError> {
+impl Session {
+    /// The node types that there are.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Sees to it that what was recorded is on the disk.
+    pub(crate) fn finish(self) -> Result<(), CliError> {
+        match &self.audit {
+            Some(audit) => audit.flush().map_err(|error| {
+                CliError::internal("the audit trail cannot be written", &whole_text(&error))
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A session that only checks and plans.
+pub(crate) fn planning(args: &TenancyArgs) -> Result<Session, CliError> {
+    let registry = registry(&NodeSettings::default())?;
+    let (tenancy, warnings) = tenancy(args, &registry, None)?;
+    let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
+    Ok(Session {
+        engine: engine.tenant(&args.tenant),
+        warnings,
+        registry,
+        audit: None,
+    })
+}
+
+/// A session that runs things. `file` is the workflow that is run: others are looked for around it.
+pub(crate) fn running(
+    args: &TenancyArgs,
+    acting: &ActingArgs,
+    grants: &GrantArgs,
+    file: Option<&Path>,
+) -> Result<Session, CliError> {
     let private_networks = if grants.allow_private_network {
         Access::Allowed
     } else {
@@ -39,14 +88,119 @@ pub(crate) fn engine(grants: &GrantArgs, file: Option<&Path>) -> Result<Engine, 
         .iter()
         .map(|name| granted(name).map(|value| (name.clone(), value)))
         .collect::<Result<_, _>>()?;
-    let settings = NodeSettings { http };
-    let builder = Engine::builder(registry(&settings)?).environment(environment);
-    Ok(match file {
-        Some(file) => builder
-            .workflow_source(WorkflowFolder::of_file(file))
-            .build(),
-        None => builder.build(),
+    let registry = registry(&NodeSettings { http })?;
+    let audit = audit_log(acting)?;
+    let (tenancy, warnings) = tenancy(args, &registry, audit.clone())?;
+    let mut builder = Engine::builder(registry.clone())
+        .environment(environment)
+        .tenancy(tenancy);
+    if let Some(file) = file {
+        builder = builder.workflow_source(WorkflowFolder::of_file(file));
+    }
+    let mut engine = builder.build().tenant(&args.tenant);
+    if let Some(user) = &acting.user {
+        engine = engine.as_user(user.clone());
+    }
+    Ok(Session {
+        engine,
+        warnings,
+        registry,
+        audit,
     })
+}
+
+/// The policies and secrets that the command line names.
+pub(crate) fn tenancy(
+    args: &TenancyArgs,
+    registry: &Registry,
+    audit: Option<AuditLog>,
+) -> Result<(Tenancy, Vec<Diagnostics>), CliError> {
+    let mut builder = Tenancy::builder();
+    if args.deny_by_default {
+        builder = builder.deny_by_default();
+    }
+    if let Some(secrets) = secrets(args.secrets.as_deref())? {
+        builder = builder.secrets(secrets);
+    }
+    if let Some(audit) = audit {
+        builder = builder.audit(audit);
+    }
+    let tenancy = builder.build();
+    let mut warnings = Vec::new();
+    if let Some(folder) = &args.policies {
+        let loaded = tenancy
+            .load_folder_with(folder, &policy_reader(registry))
+            .map_err(CliError::Policies)?;
+        warnings = loaded.warnings;
+    }
+    Ok((tenancy, warnings))
+}
+
+/// A reader that knows the node types that there are, so that it can warn about others.
+pub(crate) fn policy_reader(registry: &Registry) -> PolicyReader {
+    let known = registry.executors();
+    PolicyReader::new().known_node_types(known.iter().map(|one| one.node_type().as_str()))
+}
+
+/// The secrets in a file.
+pub(crate) fn secrets(file: Option<&Path>) -> Result<Option<StaticSecrets>, CliError> {
+    let Some(file) = file else { return Ok(None) };
+    StaticSecrets::read(file).map(Some).map_err(|error| {
+        CliError::usage(
+            whole_text(&error),
+            "a file of secrets looks like this: {\"TENANT\": {\"NAME\": \"value\"}}",
+        )
+    })
+}
+
+fn audit_log(acting: &ActingArgs) -> Result<Option<AuditLog>, CliError> {
+    let Some(folder) = &acting.audit else {
+        return match acting.key.audit_key {
+            None => Ok(None),
+            Some(_) => Err(CliError::usage(
+                "`--audit-key` seals nothing without an audit trail",
+                "name its folder with `--audit`",
+            )),
+        };
+    };
+    let options = AuditOptions {
+        key: audit_key(&acting.key)?,
+        ..AuditOptions::default()
+    };
+    AuditLog::open(folder, options)
+        .map(Some)
+        .map_err(|error| audit_error(&error))
+}
+
+/// The key of audit trails, without the line break that editors leave at its end.
+pub(crate) fn audit_key(args: &AuditKeyArgs) -> Result<Option<AuditKey>, CliError> {
+    let Some(file) = &args.audit_key else {
+        return Ok(None);
+    };
+    let mut bytes = read_file(file, LARGEST_KEY)?;
+    while bytes
+        .last()
+        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+    {
+        bytes.pop();
+    }
+    AuditKey::parse(Secret::new(bytes))
+        .map(Some)
+        .map_err(|error| audit_error(&error))
+}
+
+/// An error with all that caused it.
+fn whole_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn granted(name: &str) -> Result<String, CliError> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jackfield::definition::plan_workflow;
 use jackfield::{
-    Diagnostics, Engine, MAX_DOCUMENT_SIZE, MissingFields, PlanOptions, PreparedPlan, SourceText,
-    Workflow, read_workflow,
+    Diagnostics, MAX_DOCUMENT_SIZE, MissingFields, PlanOptions, PreparedPlan, SourceText,
+    TenantEngine, Workflow, read_workflow,
 };
 
 use crate::args::MissingFieldsArgs;
@@ -28,7 +28,7 @@ pub(crate) fn read_source(path: &Path) -> Result<SourceText, CliError> {
 
 /// Reads, checks and plans a workflow. Everything that is wrong is reported in one go.
 pub(crate) fn plan(
-    engine: &Engine,
+    engine: &TenantEngine,
     source: &SourceText,
     options: &PlanOptions,
 ) -> Result<Planned, CliError> {
@@ -36,7 +36,7 @@ pub(crate) fn plan(
         Ok(read) => read,
         // Planning goes as far as it can, so that its findings are there, too.
         Err(findings) => {
-            let all = plan_workflow(source, engine.registry(), options).err();
+            let all = plan_workflow(source, &engine.catalog(), options).err();
             return Err(CliError::Workflow(all.unwrap_or(findings)));
         }
     };

@@ -1,15 +1,22 @@
 //! The command line, as it is written.
 
+mod tenancy;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jackfield::{DurationParseError, TenantId, parse_duration};
+use jackfield::{DurationParseError, parse_duration};
 
 use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
+
+pub(crate) use self::tenancy::{
+    ActingArgs, AuditCommand, AuditExportArgs, AuditKeyArgs, AuditQueryArgs, AuditShowArgs,
+    AuditVerifyArgs, ExportFormat, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, TenancyArgs,
+};
 
 /// Runs workflows whose every node is a plugin.
 #[derive(Debug, Parser)]
@@ -63,6 +70,12 @@ pub(crate) enum Command {
     /// Lists, shows and searches node types
     #[command(subcommand)]
     Nodes(NodesCommand),
+    /// Tells what policies would refuse, and why
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Shows, verifies and exports audit trails
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Prints JSON Schemas
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -84,9 +97,6 @@ pub(crate) struct RunArgs {
     /// Sets a variable; the value is JSON if it can be read as JSON, else text
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) variables: Vec<Assignment>,
-    /// On whose behalf it runs
-    #[arg(long, value_name = "ID", default_value = "default")]
-    pub(crate) tenant: TenantId,
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: RunOutput,
@@ -101,6 +111,10 @@ pub(crate) struct RunArgs {
     /// Runs nodes that have pinned data, too
     #[arg(long)]
     pub(crate) no_pinned_data: bool,
+    #[command(flatten)]
+    pub(crate) tenancy: TenancyArgs,
+    #[command(flatten)]
+    pub(crate) acting: ActingArgs,
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
 }
@@ -157,6 +171,8 @@ pub(crate) struct ValidateArgs {
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) tenancy: TenancyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +184,8 @@ pub(crate) struct PlanArgs {
     pub(crate) output: PlanOutput,
     #[command(flatten)]
     pub(crate) missing_fields: MissingFieldsArgs,
+    #[command(flatten)]
+    pub(crate) tenancy: TenancyArgs,
 }
 
 /// What `plan` prints.
@@ -207,12 +225,13 @@ pub(crate) struct ExecArgs {
     /// Sets a variable; the value is JSON if it can be read as JSON, else text
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) variables: Vec<Assignment>,
-    /// On whose behalf it runs
-    #[arg(long, value_name = "ID", default_value = "default")]
-    pub(crate) tenant: TenantId,
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) tenancy: TenancyArgs,
+    #[command(flatten)]
+    pub(crate) acting: ActingArgs,
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
 }
@@ -258,6 +277,8 @@ pub(crate) enum NodesCommand {
 pub(crate) enum SchemaCommand {
     /// Prints the schema of the native workflow format
     Workflow,
+    /// Prints the schema of policies
+    Policy,
     /// Prints the schema of a node type's parameters
     Node {
         /// The node type

@@ -9,7 +9,7 @@ use jackfield::{
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::say;
+use super::{say, warn_all};
 use crate::args::{ExecArgs, PlainOutput};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -19,11 +19,17 @@ use crate::render::text::{count, line};
 use crate::render::{items, page_of};
 use crate::session;
 use crate::signals::Interrupts;
+use crate::terminal::Terminal;
 
 /// Calls a node type once.
-pub(crate) fn exec(args: ExecArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let engine = session::engine(&args.grants, None)?;
-    let registration = engine
+pub(crate) fn exec(
+    args: ExecArgs,
+    terminal: Terminal,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    let session = session::running(&args.tenancy, &args.acting, &args.grants, None)?;
+    warn_all(&session.warnings, terminal.stderr);
+    let registration = session
         .registry()
         .resolve(&args.node.node_type, &args.node.version)?;
     let version = registration.version().to_string();
@@ -40,7 +46,6 @@ pub(crate) fn exec(args: ExecArgs, output: &mut Output) -> Result<Exit, CliError
         .map(|input| read_items(input))
         .collect::<Result<_, _>>()?;
     let request = NodeRequest {
-        tenant: args.tenant,
         version: args.node.version,
         inputs,
         variables: variables(args.variables),
@@ -53,11 +58,12 @@ pub(crate) fn exec(args: ExecArgs, output: &mut Output) -> Result<Exit, CliError
             .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
         tokio::select! {
             // Dropping it breaks the call off, and there is nothing else to keep.
-            result = engine.execute_node(request) => Ok(result.map_err(|failure| *failure)),
+            result = session.engine.execute_node(request) => Ok(result.map_err(|failure| *failure)),
             () = interrupts.next() => Ok(Err(cancelled())),
         }
     });
     runtime.shutdown_background();
+    session.finish()?;
     let call = Call {
         node_type: args.node.node_type,
         version,

@@ -1,9 +1,11 @@
 //! The commands, a module each.
 
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod exec;
 pub(crate) mod nodes;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod validate;
@@ -19,6 +21,13 @@ use crate::terminal::Stream;
 fn warn(warnings: &Diagnostics, stderr: Stream) {
     if !warnings.is_empty() {
         say(&findings::findings(warnings.clone(), stderr));
+    }
+}
+
+/// Says so of several documents.
+fn warn_all(warnings: &[Diagnostics], stderr: Stream) {
+    for warnings in warnings {
+        warn(warnings, stderr);
     }
 }
 

@@ -4,7 +4,7 @@ use comfy_table::Cell;
 use jackfield::Plan;
 use jackfield::kernel::{NodeIndex, Output as Port};
 
-use super::warn;
+use super::{warn, warn_all};
 use crate::args::{PlanArgs, PlanOutput};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -26,10 +26,11 @@ pub(crate) fn plan(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let engine = session::planning_engine()?;
+    let session = session::planning(&args.tenancy)?;
+    warn_all(&session.warnings, terminal.stderr);
     let source = workflow_file::read_source(&args.file)?;
     let options = workflow_file::plan_options(&args.missing_fields);
-    let planned = workflow_file::plan(&engine, &source, &options)?;
+    let planned = workflow_file::plan(&session.engine, &source, &options)?;
     warn(&planned.warnings, terminal.stderr);
     let plan = &planned.plan;
     match args.output {

@@ -4,12 +4,12 @@ use std::process;
 use std::sync::Arc;
 
 use jackfield::{
-    Engine, ErrorCode, Events, ExecutionHandle, ExecutionStatus, Items, PinnedData, Report,
-    StartError, StartOptions, Workflow,
+    ErrorCode, Events, ExecutionHandle, ExecutionStatus, Items, PinnedData, Report, StartError,
+    StartOptions, TenantEngine, Workflow,
 };
 use tokio::time::MissedTickBehavior;
 
-use super::{say, warn};
+use super::{say, warn, warn_all};
 use crate::args::{RunArgs, RunOutput};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -32,14 +32,14 @@ pub(crate) fn run(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let engine = session::engine(&args.grants, Some(&args.file))?;
+    let session = session::running(&args.tenancy, &args.acting, &args.grants, Some(&args.file))?;
     let source = workflow_file::read_source(&args.file)?;
     let options = workflow_file::plan_options(&args.missing_fields);
-    let planned = workflow_file::plan(&engine, &source, &options)?;
+    let planned = workflow_file::plan(&session.engine, &source, &options)?;
     let items = items(&args, &planned.workflow)?;
+    warn_all(&session.warnings, terminal.stderr);
     warn(&planned.warnings, terminal.stderr);
     let start = StartOptions {
-        tenant: args.tenant,
         items,
         variables: variables(args.variables),
         trigger: args.trigger,
@@ -60,11 +60,12 @@ pub(crate) fn run(
         RunOutput::Pretty | RunOutput::Json => Watch::Nothing,
     };
     let runtime = session::runtime()?;
-    let finished = runtime.block_on(execute(&engine, &planned, start, &mut watch));
+    let finished = runtime.block_on(execute(&session.engine, &planned, start, &mut watch));
     watch.finish();
     let report = finished?;
     // What an executor left behind must not hold up the end.
     runtime.shutdown_background();
+    session.finish()?;
     match args.output {
         RunOutput::Pretty => {
             let stream = output.stream();
@@ -107,7 +108,7 @@ impl Watch<'_> {
 }
 
 async fn execute(
-    engine: &Engine,
+    engine: &TenantEngine,
     planned: &Planned,
     options: StartOptions,
     watch: &mut Watch<'_>,
@@ -174,8 +175,12 @@ async fn follow(
 
 fn start_error(error: &StartError) -> CliError {
     match error {
-        StartError::Forbidden { .. } => CliError::Refused {
+        StartError::Forbidden { .. } | StartError::UserForbidden { .. } => CliError::Refused {
             code: ErrorCode::TENANT_FORBIDDEN,
+            message: error.to_string(),
+        },
+        StartError::QuotaExceeded(_) => CliError::Refused {
+            code: ErrorCode::QUOTA_EXCEEDED,
             message: error.to_string(),
         },
         StartError::UnknownTrigger { .. } => CliError::Start {
@@ -213,7 +218,7 @@ mod tests {
             tenant: jackfield::TenantId::default_tenant(),
             node: "a".try_into().unwrap(),
             node_type: "http-request".try_into().unwrap(),
-            rule: "denied".to_owned(),
+            rule: "denied".into(),
         });
         assert_eq!(refused.exit(), Exit::Refused);
         let unknown = StartError::UnknownTrigger {

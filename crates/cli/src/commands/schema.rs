@@ -1,6 +1,6 @@
 //! `jackfield schema`: JSON Schemas for editors and other programs.
 
-use jackfield::{NodeSettings, workflow_schema};
+use jackfield::{NodeSettings, policy_schema, workflow_schema};
 use serde_json::{Value, json};
 
 use crate::args::SchemaCommand;
@@ -13,6 +13,7 @@ use crate::session;
 pub(crate) fn schema(command: &SchemaCommand, output: &mut Output) -> Result<Exit, CliError> {
     let schema: Value = match command {
         SchemaCommand::Workflow => workflow_schema(),
+        SchemaCommand::Policy => policy_schema(),
         SchemaCommand::Node { node } => {
             let registry = session::registry(&NodeSettings::default())?;
             let found = registry.resolve(&node.node_type, &node.version)?;

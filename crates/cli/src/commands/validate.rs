@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use jackfield::{Diagnostic, Diagnostics, Engine, ErrorCode, PlanOptions, Severity};
+use jackfield::{Diagnostic, Diagnostics, ErrorCode, PlanOptions, Severity, TenantEngine};
 use serde::Serialize;
 
+use super::warn_all;
 use crate::args::{PlainOutput, ValidateArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -12,6 +13,7 @@ use crate::output::Output;
 use crate::render::findings;
 use crate::render::text::{count, line};
 use crate::session;
+use crate::terminal::Terminal;
 use crate::workflow_file;
 
 /// What was found in one file.
@@ -29,12 +31,17 @@ struct AllFindings {
 }
 
 /// Validates files. One that is wrong does not keep the others from being looked at.
-pub(crate) fn validate(args: &ValidateArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let engine = session::planning_engine()?;
+pub(crate) fn validate(
+    args: &ValidateArgs,
+    terminal: Terminal,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    let session = session::planning(&args.tenancy)?;
+    warn_all(&session.warnings, terminal.stderr);
     let mut exit = Exit::Success;
     let mut files = Vec::new();
     for file in &args.files {
-        let result = check(&engine, file);
+        let result = check(&session.engine, file);
         if let Err(error) = &result
             && exit != Exit::InvalidInput
         {
@@ -56,7 +63,7 @@ struct Valid {
     warnings: Diagnostics,
 }
 
-fn check(engine: &Engine, file: &Path) -> Result<Valid, CliError> {
+fn check(engine: &TenantEngine, file: &Path) -> Result<Valid, CliError> {
     let source = workflow_file::read_source(file)?;
     let planned = workflow_file::plan(engine, &source, &PlanOptions::default())?;
     Ok(Valid {

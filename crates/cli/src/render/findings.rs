@@ -1,6 +1,7 @@
 use std::fmt::{self, Write};
 
 use jackfield::Diagnostics;
+use jackfield::tenancy::PolicyFolderError;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::text;
@@ -16,6 +17,10 @@ const LONGEST_LINE: usize = 2_000;
 pub(crate) fn error(error: CliError, stream: Stream) -> String {
     match error {
         CliError::Workflow(findings) => self::findings(findings, stream),
+        CliError::Policies(PolicyFolderError::Invalid { documents, .. }) => {
+            let shown = documents.into_iter().map(|one| findings(one, stream));
+            shown.collect::<Vec<_>>().join("\n")
+        }
         other => drawn(&other, stream).unwrap_or_else(|| error_on_a_line(&other)),
     }
 }

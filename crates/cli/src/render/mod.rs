@@ -2,10 +2,12 @@
 //!
 //! Names, messages and items are hostile: whatever they hold, they cannot steer a terminal.
 
+pub(crate) mod audit;
 pub(crate) mod findings;
 pub(crate) mod items;
 pub(crate) mod node_type;
 pub(crate) mod picture;
+pub(crate) mod policy;
 pub(crate) mod ports;
 pub(crate) mod report;
 pub(crate) mod table;
