@@ -195,7 +195,7 @@ impl Driver {
         let (input, variables) = self.running.mask_start(input, variables);
         if let Some(usage) = &self.running.nested.usage {
             // What is too much already is told to the first call.
-            let _ = usage.add_variables(&variables);
+            let _ = usage.add_variables(self.running.id, &variables);
         }
         tracing::debug!(
             target: "engine",

@@ -56,7 +56,7 @@ impl Running {
         check_output(outputs, limit, usage).map_err(|refused| Box::new(refused.to_failure()))?;
         match usage {
             Some(usage) => usage
-                .write_variables(writes)
+                .write_variables(self.id, writes)
                 .map_err(|exceeded| Box::new(exceeded.to_failure())),
             None => Ok(()),
         }

@@ -14,7 +14,8 @@ use jackfield_tenancy::{
     OutputRefused, Quota, QuotaLimit, TooLarge, Usage, check_output, output_size,
 };
 use jackfield_types::{
-    ByteSize, ErrorCode, FailureClass, Item, Items, Object, Outputs, Quotas, Span, VariableWrite,
+    ByteSize, ErrorCode, ExecutionId, FailureClass, Item, Items, Object, Outputs, Quotas, Span,
+    VariableWrite,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -129,6 +130,7 @@ fn an_output_is_held_against_both_bounds_at_once() {
 #[test]
 fn variables_count_with_what_they_are() {
     let usage = memory(100);
+    let execution = ExecutionId::generate();
     let set = |name: &str, text: &str| VariableWrite::Set {
         name: name.to_owned(),
         value: json!(text),
@@ -136,21 +138,44 @@ fn variables_count_with_what_they_are() {
     let first: Object = [("given".to_owned(), json!("0123456789"))]
         .into_iter()
         .collect();
-    assert_eq!(usage.add_variables(&first), Ok(()));
+    assert_eq!(usage.add_variables(execution, &first), Ok(()));
     assert_eq!(usage.memory(), ByteSize::bytes(17));
     for _ in 0..1_000 {
-        assert_eq!(usage.write_variables(&[set("counter", "12")]), Ok(()));
+        assert_eq!(
+            usage.write_variables(execution, &[set("counter", "12")]),
+            Ok(())
+        );
     }
     assert_eq!(usage.memory(), ByteSize::bytes(28));
     let delete = VariableWrite::Delete {
         name: "given".to_owned(),
     };
-    assert_eq!(usage.write_variables(&[delete.clone(), delete]), Ok(()));
+    assert_eq!(
+        usage.write_variables(execution, &[delete.clone(), delete]),
+        Ok(())
+    );
     assert_eq!(usage.memory(), ByteSize::bytes(11));
-    assert_eq!(usage.write_variables(&[VariableWrite::Clear]), Ok(()));
+    assert_eq!(
+        usage.write_variables(execution, &[VariableWrite::Clear]),
+        Ok(())
+    );
     assert_eq!(usage.memory(), ByteSize::bytes(0));
-    let exceeded = usage.write_variables(&[set("large", &"x".repeat(100))]);
+    let exceeded = usage.write_variables(execution, &[set("large", &"x".repeat(100))]);
     assert_eq!(exceeded.unwrap_err().quota, Quota::MemoryPerExecution);
+}
+
+#[test]
+fn variables_of_the_same_name_count_once_an_execution() {
+    let usage = memory(100);
+    let (outer, inner) = (ExecutionId::generate(), ExecutionId::generate());
+    let variables: Object = [("name".to_owned(), json!("0123"))].into_iter().collect();
+    usage.add_variables(outer, &variables).unwrap();
+    usage.add_variables(inner, &variables).unwrap();
+    assert_eq!(usage.memory(), ByteSize::bytes(20));
+    usage
+        .write_variables(inner, &[VariableWrite::Clear])
+        .unwrap();
+    assert_eq!(usage.memory(), ByteSize::bytes(10));
 }
 
 #[test]

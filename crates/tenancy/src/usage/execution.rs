@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jackfield_types::{
-    ByteSize, ErrorCode, FailureClass, NodeFailure, Object, Outputs, Quotas, Span, VariableWrite,
+    ByteSize, ErrorCode, ExecutionId, FailureClass, NodeFailure, Object, Outputs, Quotas, Span,
+    VariableWrite,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -35,7 +36,7 @@ impl QuotaExceededInExecution {
     }
 }
 
-/// What one execution has used up so far, and how much it may.
+/// What one execution, with all that it calls, has used up so far, and how much it may.
 ///
 /// Everything that is added counts, even if it turns out to be too much: what is used up stays
 /// used up.
@@ -46,8 +47,11 @@ pub struct Usage {
     /// Processor time, in nanoseconds.
     time: Meter,
     /// How large each variable is, when sizes count.
-    variables: Mutex<FxHashMap<String, u64>>,
+    variables: Mutex<FxHashMap<ExecutionId, Sizes>>,
 }
+
+/// How large the variables of one execution are, by their names.
+type Sizes = FxHashMap<String, u64>;
 
 /// Something that is added up to a limit.
 #[derive(Debug)]
@@ -145,35 +149,43 @@ impl Usage {
         self.check()
     }
 
-    /// Adds the variables that the execution begins with.
+    /// Adds the variables that an execution begins with: the one that this is kept for, or one
+    /// that it calls.
     ///
     /// # Errors
     /// [`QuotaExceededInExecution`] when it is too much, or has been before.
-    pub fn add_variables(&self, variables: &Object) -> Result<(), QuotaExceededInExecution> {
-        if self.bytes.limit.is_some() {
-            let mut sizes = self.variables.lock();
+    pub fn add_variables(
+        &self,
+        execution: ExecutionId,
+        variables: &Object,
+    ) -> Result<(), QuotaExceededInExecution> {
+        if self.bytes.limit.is_some() && !variables.is_empty() {
+            let mut all = self.variables.lock();
+            let sizes = all.entry(execution).or_default();
             for (name, value) in variables {
-                self.resize(&mut sizes, name, json_size(value));
+                self.resize(sizes, name, json_size(value));
             }
         }
         self.check()
     }
 
-    /// Counts variables that a node changed: a variable counts with what it is, not with what it
-    /// was.
+    /// Counts variables that a node of an execution changed: a variable counts with what it is,
+    /// not with what it was.
     ///
     /// # Errors
     /// [`QuotaExceededInExecution`] when it is too much, or has been before.
     pub fn write_variables(
         &self,
+        execution: ExecutionId,
         writes: &[VariableWrite],
     ) -> Result<(), QuotaExceededInExecution> {
         if self.bytes.limit.is_some() && !writes.is_empty() {
-            let mut sizes = self.variables.lock();
+            let mut all = self.variables.lock();
+            let sizes = all.entry(execution).or_default();
             for write in writes {
                 match write {
                     VariableWrite::Set { name, value } => {
-                        self.resize(&mut sizes, name, json_size(value));
+                        self.resize(sizes, name, json_size(value));
                     }
                     VariableWrite::Delete { name } => {
                         self.bytes.subtract(sizes.remove(name).unwrap_or(0));
@@ -189,7 +201,7 @@ impl Usage {
         self.check()
     }
 
-    fn resize(&self, sizes: &mut FxHashMap<String, u64>, name: &str, value: u64) {
+    fn resize(&self, sizes: &mut Sizes, name: &str, value: u64) {
         let name_size = u64::try_from(name.len()).unwrap_or(u64::MAX);
         let size = value.saturating_add(name_size);
         let before = sizes.insert(name.to_owned(), size).unwrap_or(0);
