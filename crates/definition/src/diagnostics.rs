@@ -144,6 +144,22 @@ impl Findings {
         }
     }
 
+    /// Adds findings about what is written one step below the place that they name: those at
+    /// `pointer` move to `below`.
+    pub(crate) fn extend_below(&mut self, findings: Self, pointer: &str, below: &str) {
+        self.left_out += findings.left_out;
+        for mut finding in findings.errors.into_iter().chain(findings.warnings) {
+            let rest = finding
+                .path
+                .as_deref()
+                .and_then(|path| path.strip_prefix(pointer));
+            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                finding.path = Some(format!("{below}{rest}"));
+            }
+            self.push(finding);
+        }
+    }
+
     /// Whether no more errors are kept, so that they need no hints.
     pub(crate) fn is_full(&self) -> bool {
         self.errors.len() >= MOST_FINDINGS

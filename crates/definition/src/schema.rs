@@ -1,7 +1,7 @@
 //! The JSON Schema of the native format.
 
 use jackfield_types::{
-    NodeName, NodeTypeId, OnError, RecoveryStrategy, RetryPolicy, VersionSelector,
+    Compensation, NodeName, NodeTypeId, OnError, RecoveryStrategy, RetryPolicy, VersionSelector,
 };
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -95,6 +95,7 @@ fn node(generator: &mut SchemaGenerator) -> Value {
     let version = generator.subschema_for::<VersionSelector>();
     let retry_policy = generator.subschema_for::<RetryPolicy>();
     let recovery = generator.subschema_for::<RecoveryStrategy>();
+    let compensation = generator.subschema_for::<Compensation>();
     let on_error = generator.subschema_for::<OnError>();
     json!({
         "type": "object",
@@ -114,6 +115,10 @@ fn node(generator: &mut SchemaGenerator) -> Value {
             "timeout": span("How long an attempt may take."),
             "retryPolicy": retry_policy,
             "errorRecoveryStrategy": recovery,
+            "compensation": {
+                "description": "What undoes it when the execution fails after it: a node type, or that with more about it.",
+                "anyOf": [node_type, compensation],
+            },
             "onError": on_error,
             "alwaysOutputData": { "type": "boolean", "description": "Whether it gives one empty item when it gave nothing." },
             "executeOnce": { "type": "boolean", "description": "Whether it runs for the first item only." },

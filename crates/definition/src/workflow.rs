@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jackfield_kernel::{FailureMode, Law, Output};
 use jackfield_types::{
-    Items, NodeId, NodeName, NodeTypeId, Object, OnError, RecoveryStrategy, RetryPolicy, Span,
-    VersionSelector,
+    Compensation, Items, NodeId, NodeName, NodeTypeId, Object, OnError, RecoveryStrategy,
+    RetryPolicy, Span, VersionSelector,
 };
 use serde_json::Value;
 
@@ -122,6 +122,8 @@ pub struct Node {
     pub retry_policy: Option<RetryPolicy>,
     /// What is done about a failure that retrying did not mend.
     pub error_recovery_strategy: Option<RecoveryStrategy>,
+    /// What undoes it when the execution fails after it.
+    pub compensation: Option<Compensation>,
     /// What happens when it has failed for good.
     pub on_error: OnError,
     /// Whether it gives one empty item when it gave nothing.
@@ -151,6 +153,7 @@ impl Node {
             timeout: None,
             retry_policy: None,
             error_recovery_strategy: None,
+            compensation: None,
             on_error: OnError::StopWorkflow,
             always_output_data: false,
             execute_once: false,

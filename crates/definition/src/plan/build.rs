@@ -9,11 +9,12 @@ use jackfield_kernel::{ConnectionIndex, Graph, GraphError, NodeIndex};
 use jackfield_types::{ErrorCode, NodeRole, VariableAccess};
 use jiff::tz::TimeZone;
 
+use super::compensation::{CompensationDraft, compensations};
 use super::connections::{Resolved, resolve};
 use super::names::Names;
 use super::nodes::{Draft, NodePlanner};
 use super::references::{MOST_PLACES, ReferenceCheck};
-use super::{Plan, PlanOptions, recovery};
+use super::{Plan, PlanOptions, recovery_check};
 use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::{Diagnostics, Findings};
@@ -49,7 +50,7 @@ impl<'a> Planner<'a> {
         let workflow = self.workflow;
         self.check_not_empty();
         let time_zone = self.time_zone();
-        recovery::check(workflow, &mut self.findings);
+        recovery_check::check(workflow, &mut self.findings);
         let names = Names::new(workflow, &mut self.findings);
         let mut planner = NodePlanner::new(workflow, self.catalog);
         let mut drafts: Vec<Draft> = workflow
@@ -67,7 +68,9 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        let graph = self.graph(&drafts, &connections);
+        let compensations =
+            compensations(workflow, &names, &drafts, &mut planner, &mut self.findings);
+        let graph = self.graph(&drafts, &connections, &compensations);
         let places = Cell::new(MOST_PLACES);
         let check = ReferenceCheck {
             workflow,
@@ -76,7 +79,7 @@ impl<'a> Planner<'a> {
             catalog: self.catalog,
             places,
         };
-        check.check(&drafts, &connections, &mut self.findings);
+        check.check(&drafts, &connections, &compensations, &mut self.findings);
         let triggers = triggers(&drafts);
         if let Some(graph) = &graph {
             self.warn_of_unreached(&drafts, graph, &triggers);
@@ -97,6 +100,10 @@ impl<'a> Planner<'a> {
             input: workflow.input.clone(),
             graph: Arc::new(graph),
             nodes: drafts.into_iter().map(|draft| draft.node).collect(),
+            compensations: compensations
+                .into_iter()
+                .map(|compensation| compensation.draft.node)
+                .collect(),
             connections: connections
                 .into_iter()
                 .map(|resolved| resolved.connection)
@@ -143,7 +150,12 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn graph(&mut self, drafts: &[Draft], connections: &[Resolved<'_>]) -> Option<Graph> {
+    fn graph(
+        &mut self,
+        drafts: &[Draft],
+        connections: &[Resolved<'_>],
+        compensations: &[CompensationDraft],
+    ) -> Option<Graph> {
         let settings = &self.workflow.settings;
         let specs = drafts.iter().map(|draft| draft.spec.clone()).collect();
         let links = connections
@@ -156,10 +168,19 @@ impl<'a> Planner<'a> {
                 conditional: connection.condition.is_some(),
             })
             .collect();
-        match Graph::build(settings.law, settings.failure_mode, specs, links) {
-            Ok(graph) => Some(graph),
+        let graph = match Graph::build(settings.law, settings.failure_mode, specs, links) {
+            Ok(graph) => graph,
             Err(error) => {
                 self.report_graph(&error, drafts, connections);
+                return None;
+            }
+        };
+        let specs = compensations.iter().map(CompensationDraft::spec).collect();
+        match graph.with_compensations(specs) {
+            Ok(graph) => Some(graph),
+            Err(error) => {
+                let finding = Diagnostic::new(ErrorCode::LIMIT_EXCEEDED, error.to_string());
+                self.findings.push(finding.at("/nodes"));
                 None
             }
         }

@@ -1,13 +1,17 @@
 //! Plans: workflows that have been checked against a catalog and cannot be wrong any more.
 
 mod build;
+mod compensation;
 mod connections;
 mod expression_places;
 mod names;
 mod nodes;
 mod picture;
 mod recovery;
+mod recovery_check;
 mod references;
+
+pub(crate) use recovery_check::{LONGEST_DELAY, MOST_ATTEMPTS};
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,6 +50,7 @@ pub struct Plan {
     pub(super) input: Option<String>,
     pub(super) graph: Arc<Graph>,
     pub(super) nodes: Vec<PlanNode>,
+    pub(super) compensations: Vec<PlanNode>,
     pub(super) connections: Vec<PlanConnection>,
     pub(super) by_id: FxHashMap<NodeId, NodeIndex>,
     pub(super) by_name: FxHashMap<NodeName, NodeIndex>,
@@ -199,17 +204,27 @@ impl Plan {
         &self.graph
     }
 
-    /// The nodes, in the order of their [`NodeIndex`].
+    /// The nodes, in the order of their [`NodeIndex`]. Compensations are not among them.
     pub fn nodes(&self) -> &[PlanNode] {
         &self.nodes
     }
 
-    /// One node.
+    /// What undoes nodes when the execution fails, in the order of
+    /// [`Graph::compensations`]; their indices follow those of the nodes. Their names are made up
+    /// of those of the nodes that they undo, and no other node has the same.
+    pub fn compensations(&self) -> &[PlanNode] {
+        &self.compensations
+    }
+
+    /// One node, or one compensation.
     ///
     /// # Panics
     /// With an index that another plan gave.
     pub fn node(&self, index: NodeIndex) -> &PlanNode {
-        &self.nodes[index.get()]
+        match index.get().checked_sub(self.nodes.len()) {
+            None => &self.nodes[index.get()],
+            Some(place) => &self.compensations[place],
+        }
     }
 
     /// The connections, in the order of their [`ConnectionIndex`].

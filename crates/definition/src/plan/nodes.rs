@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use super::expression_places::ExpressionPlaces;
-use super::recovery::{Recovery, recovery};
+use super::recovery::{Inherited, Recovery, recovery};
 use super::{PlanFallback, PlanNode};
 use crate::catalog::{Catalog, CatalogEntry, CatalogError};
 use crate::diagnostic::Diagnostic;
@@ -87,8 +87,26 @@ impl<'a> NodePlanner<'a> {
         found.clone()
     }
 
+    /// Plans a node of the workflow.
     pub(super) fn plan(&mut self, node: &Node, findings: &mut Findings) -> Draft {
-        let Recovery { rules, fallback } = recovery(self.workflow, node);
+        self.plan_inheriting(node, Inherited::of(self.workflow), findings)
+    }
+
+    /// Plans something that is like a node but does not fail as the workflow says.
+    pub(super) fn plan_alone(&mut self, node: &Node, findings: &mut Findings) -> Draft {
+        self.plan_inheriting(node, Inherited::default(), findings)
+    }
+
+    fn plan_inheriting(
+        &mut self,
+        node: &Node,
+        inherited: Inherited<'_>,
+        findings: &mut Findings,
+    ) -> Draft {
+        let Recovery {
+            mut rules,
+            fallback,
+        } = recovery(inherited, node);
         let fallback = fallback
             .and_then(|(node_type, pointer)| self.fallback(node, &node_type, &pointer, findings));
         let found = match self.look_up(&node.node_type, &node.version) {
@@ -111,7 +129,24 @@ impl<'a> NodePlanner<'a> {
                 None
             }
         };
-        let parameters = self.parameters(node, found.as_ref(), fallback.as_ref(), findings);
+        let fallback = match (&found, fallback) {
+            (Some(found), Some(fallback)) if is_same(found, &fallback) => {
+                if node.error_recovery_strategy.is_some() {
+                    findings.push(soften(node, falls_back_on_itself(node)));
+                }
+                // What the workflow says of all nodes does not serve this one.
+                rules.strategy = Strategy::Fail;
+                None
+            }
+            (_, fallback) => fallback,
+        };
+        let is_refused = found.is_none() && (node.disabled || !is_passed_over(rules.strategy));
+        let parameters = if is_refused && fallback.is_none() {
+            // Nothing is known of them, not even which of them are expressions.
+            no_parameters()
+        } else {
+            self.parameters(node, found.as_ref(), fallback.as_ref(), findings)
+        };
         let metadata = found.as_ref().map(|found| Arc::clone(found.metadata()));
         let fallback_metadata = fallback.as_ref().map(|found| Arc::clone(found.metadata()));
         // Whoever knows the ports: the node's own type, or what runs in its place.
@@ -177,7 +212,7 @@ impl<'a> NodePlanner<'a> {
         match self.look_up(node_type, &VersionSelector::Newest) {
             Ok(found) => {
                 if let Some(refusal) = &found.refusal
-                    && self.reported_fallbacks.insert(pointer.to_owned())
+                    && self.is_to_be_told(node, pointer)
                 {
                     let finding = refused(node_type, refusal);
                     let finding = finding.at(format!("{pointer}/fallbackNodeType"));
@@ -189,8 +224,7 @@ impl<'a> NodePlanner<'a> {
                 Some(found)
             }
             Err(error) => {
-                // The workflow's own strategy is shared by many nodes, and reported once.
-                if self.reported_fallbacks.insert(pointer.to_owned()) {
+                if self.is_to_be_told(node, pointer) {
                     let (code, hint) = told(&error);
                     let message = format!("{error}, which is to be fallen back on");
                     let finding = Diagnostic::new(code, message)
@@ -209,6 +243,11 @@ impl<'a> NodePlanner<'a> {
         }
     }
 
+    /// The workflow's own strategy is shared by many nodes, and reported once.
+    fn is_to_be_told(&mut self, node: &Node, pointer: &str) -> bool {
+        node.error_recovery_strategy.is_some() || self.reported_fallbacks.insert(pointer.to_owned())
+    }
+
     fn parameters(
         &self,
         node: &Node,
@@ -225,10 +264,6 @@ impl<'a> NodePlanner<'a> {
                     .at(node.field("parameters"))
                     .with_node(node.name.as_str()),
             );
-            return no_parameters();
-        }
-        if known.is_none() && node_is_refused(node, self.workflow) {
-            // Nothing is known of its parameters, not even which of them are expressions.
             return no_parameters();
         }
         if !has_short_pointers(&node.parameters) {
@@ -322,15 +357,29 @@ fn no_parameters() -> ParameterTemplate {
         .expect("an object without fields has no expressions")
 }
 
-/// Whether a node of an unknown type cannot run at all, or need not.
-fn node_is_refused(node: &Node, workflow: &Workflow) -> bool {
-    let strategy = node
-        .error_recovery_strategy
-        .as_ref()
-        .or(workflow.error_recovery.as_ref());
-    let is_served = strategy
-        .is_some_and(|strategy| matches!(strategy.strategy, Strategy::Skip | Strategy::Retry));
-    node.disabled || !is_served
+/// Whether the strategy lets a node of an unknown type be, or looks for the type again.
+fn is_passed_over(strategy: Strategy) -> bool {
+    match strategy {
+        Strategy::Skip | Strategy::Retry => true,
+        Strategy::Fallback | Strategy::Fail => false,
+    }
+}
+
+fn is_same(one: &Found, other: &Found) -> bool {
+    let (one, other) = (one.metadata(), other.metadata());
+    one.node_type == other.node_type && one.version == other.version
+}
+
+fn falls_back_on_itself(node: &Node) -> Diagnostic {
+    let message = format!("`{}` is to be fallen back on by itself", node.node_type);
+    Diagnostic::new(ErrorCode::INVALID_WORKFLOW, message)
+        .at(format!(
+            "{}/fallbackNodeType",
+            node.field("errorRecoveryStrategy")
+        ))
+        .with_node(node.name.as_str())
+        .with_expected("another node type")
+        .with_hint("use the strategy `retry` to try the same once more")
 }
 
 /// A disabled node does not run, so what is wrong with it is no error.

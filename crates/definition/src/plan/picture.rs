@@ -71,7 +71,7 @@ impl Plan {
             .loops_around(index)
             .map(|one| &self.node(self.graph.loop_node(one)).name)
             .collect();
-        json!({
+        let mut json = json!({
             "order": order,
             "id": node.id,
             "name": node.name,
@@ -84,7 +84,11 @@ impl Plan {
             "isStart": self.graph.is_start(index),
             "inputs": inputs,
             "loops": loops,
-        })
+        });
+        if let Some(compensation) = self.graph.compensation(index) {
+            json["compensationNodeType"] = self.node(compensation).node_type.as_str().into();
+        }
+        json
     }
 
     /// The plan as a Mermaid flowchart.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use jackfield_kernel::{Graph, Law, NodeIndex};
 use jackfield_types::{ErrorCode, Severity};
 
+use super::compensation::{CompensationDraft, move_below};
 use super::connections::Resolved;
 use super::names::Names;
 use super::nodes::{Draft, each_text, in_parameters};
@@ -36,6 +37,8 @@ pub(super) const MOST_PLACES: usize = 100;
 enum Site<'a> {
     /// In the parameters of a node.
     Parameters,
+    /// In the parameters of what undoes the node.
+    Compensation,
     /// In the condition of a connection that leaves the node.
     Condition(&'a ConnectionPlace),
 }
@@ -45,6 +48,7 @@ impl ReferenceCheck<'_> {
         &self,
         drafts: &[Draft],
         connections: &[Resolved<'_>],
+        compensations: &[CompensationDraft],
         findings: &mut Findings,
     ) {
         let mut budget = BUDGET;
@@ -61,6 +65,15 @@ impl ReferenceCheck<'_> {
                 &mut budget,
                 findings,
             );
+        }
+        for CompensationDraft { of, node, draft } in compensations {
+            if node.disabled {
+                continue;
+            }
+            let (references, site) = (draft.node.parameters.references(), Site::Compensation);
+            let mut found = Findings::default();
+            self.check_one(references, *of, node, site, &mut budget, &mut found);
+            move_below(node, found, findings);
         }
         for Resolved { connection, place } in connections {
             let Some(condition) = &connection.condition else {
@@ -103,8 +116,8 @@ impl ReferenceCheck<'_> {
                 continue;
             };
             let is_settled_by_then = match site {
-                Site::Condition(_) if found == index => Some(true),
-                Site::Condition(_) | Site::Parameters => match self.graph {
+                Site::Condition(_) | Site::Compensation if found == index => Some(true),
+                Site::Condition(_) | Site::Compensation | Site::Parameters => match self.graph {
                     Some(graph) if graph.law() == Law::Settled => {
                         graph.runs_before(found, index, budget)
                     }
@@ -167,7 +180,7 @@ impl ReferenceCheck<'_> {
             Site::Condition(place) => finding
                 .at(format!("{}/condition", place.pointer()))
                 .with_node(node.name.as_str()),
-            Site::Parameters => {
+            Site::Parameters | Site::Compensation => {
                 let mut place = None;
                 let Some(places) = self.places.get().checked_sub(1) else {
                     return in_parameters(node, "", finding);

@@ -59,6 +59,7 @@ pub(super) fn detect(document: &Object) -> Dialect {
             "nodeType",
             "retryPolicy",
             "errorRecoveryStrategy",
+            "compensation",
             "timeout",
             "pinData",
         ]);

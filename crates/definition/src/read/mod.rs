@@ -3,6 +3,7 @@
 //! Reading never stops at the first mistake. What a document means is decided here for both
 //! dialects; whether it makes sense is planning's to say.
 
+mod compensation;
 mod connections;
 mod dialect;
 mod n8n;

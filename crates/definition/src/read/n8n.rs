@@ -11,6 +11,7 @@ use super::native::{core, position};
 use super::reader::{Reader, describe};
 use super::{Partial, pinned, present};
 use crate::diagnostic::Diagnostic;
+use crate::plan::{LONGEST_DELAY, MOST_ATTEMPTS};
 use crate::pointer::Place;
 use crate::workflow::{Dialect, Node, Settings, Workflow};
 
@@ -165,9 +166,12 @@ fn retry_policy(fields: &Object) -> RetryPolicy {
             .filter(|number| *number > 0)
     };
     let tries = number("maxTries").map_or(DEFAULT_TRIES, |tries| {
-        u32::try_from(tries).unwrap_or(u32::MAX)
+        u32::try_from(tries)
+            .unwrap_or(MOST_ATTEMPTS)
+            .min(MOST_ATTEMPTS)
     });
-    let wait = Span::from_millis(number("waitBetweenTries").unwrap_or(DEFAULT_WAIT));
+    let wait =
+        Span::from_millis(number("waitBetweenTries").unwrap_or(DEFAULT_WAIT)).min(LONGEST_DELAY);
     let default = RetryPolicy::default();
     RetryPolicy {
         max_attempts: NonZeroU32::new(tries).unwrap_or(default.max_attempts),

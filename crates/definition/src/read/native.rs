@@ -6,6 +6,7 @@ use jackfield_kernel::FailureMode;
 use jackfield_types::{NodeId, NodeName, NodeTypeId, Object};
 use serde_json::Value;
 
+use super::compensation::compensation;
 use super::connections::connections;
 use super::reader::{Reader, describe};
 use super::{pinned, present, recovery};
@@ -51,6 +52,7 @@ pub(crate) const NODE_FIELDS: &[&str] = &[
     "timeout",
     "retryPolicy",
     "errorRecoveryStrategy",
+    "compensation",
     "onError",
     "alwaysOutputData",
     "executeOnce",
@@ -258,6 +260,7 @@ fn node(fields: &Object, place: &Place<'_>, index: usize, reader: &mut Reader<'_
         timeout: reader.span(fields, place, "timeout"),
         retry_policy: recovery::retry_policy(fields, place, "retryPolicy", reader),
         error_recovery_strategy: recovery::strategy(fields, place, "errorRecoveryStrategy", reader),
+        compensation: compensation(fields, place, reader),
         on_error: reader.typed(fields, place, "onError").unwrap_or_default(),
         always_output_data: reader.bool(fields, place, "alwaysOutputData"),
         execute_once: reader.bool(fields, place, "executeOnce"),
