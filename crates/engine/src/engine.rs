@@ -43,6 +43,8 @@ pub(crate) struct EngineParts {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) max_depth: u32,
+    /// Tells what it plans from what other engines over the same registry plan.
+    pub(crate) scope: u64,
 }
 
 /// Puts an engine together.
@@ -124,6 +126,7 @@ impl Engine {
                 environment: BTreeMap::new(),
                 limits: Limits::default(),
                 max_depth: 16,
+                scope: rand::random(),
             },
         }
     }

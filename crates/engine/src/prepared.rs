@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use jackfield_definition::Plan;
 use jackfield_definition::expression::References;
+use jackfield_definition::{Diagnostics, Plan};
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::Prepared;
 use jackfield_registry::{Registration, Registry};
@@ -16,6 +16,7 @@ use crate::authorize::Kept;
 /// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
     plan: Arc<Plan>,
+    warnings: Diagnostics,
     tenant: TenantId,
     /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
@@ -43,7 +44,12 @@ pub(crate) struct PreparedNode {
 }
 
 impl PreparedPlan {
-    pub(crate) fn new(plan: Plan, tenant: TenantId, registry: &Registry) -> Self {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        warnings: Diagnostics,
+        tenant: TenantId,
+        registry: &Registry,
+    ) -> Self {
         let resolve = |node_type: &NodeTypeId, version: Option<&semver::Version>| {
             let version = VersionSelector::Exact(version?.clone());
             registry.resolve(node_type, &version).ok()
@@ -74,12 +80,18 @@ impl PreparedPlan {
             })
             .collect();
         Self {
-            plan: Arc::new(plan),
+            plan,
+            warnings,
             tenant,
             nodes,
             secrets,
             allowed_under: AtomicU64::new(NEVER),
         }
+    }
+
+    /// What is probably not meant as it is written.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
     }
 
     /// Whose it is.

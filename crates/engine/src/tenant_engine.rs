@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use jackfield_definition::{Diagnostics, PlanOptions, Workflow};
+use jackfield_registry::{CatalogView, Document, Validated};
 use jackfield_tenancy::{AuditError, AuditReader, Tenant, TenantAudit};
 use jackfield_types::{ExecutionId, TenantId, UserId};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,17 @@ impl TenantEngine {
         options: &PlanOptions,
     ) -> Result<Arc<PreparedPlan>, Diagnostics> {
         self.caller.plan(workflow, options)
+    }
+
+    /// Checks a workflow, or the text of one, as the tenant sees the registry: everything that can
+    /// be known before it runs, dependencies of its node types included. What was found once is
+    /// kept until something changes that it rests on.
+    pub fn validate<'a>(
+        &self,
+        document: impl Into<Document<'a>>,
+        options: &PlanOptions,
+    ) -> Arc<Validated> {
+        self.caller.validate(document.into(), options)
     }
 
     /// What planning looks node types up in: the registry, and what the tenant may use of it.
@@ -165,10 +177,28 @@ impl Caller {
         workflow: &Workflow,
         options: &PlanOptions,
     ) -> Result<Arc<PreparedPlan>, Diagnostics> {
-        let registry = &self.engine.registry;
-        let plan = workflow.plan(&TenantCatalog::new(registry, &self.state.tenant), options)?;
-        let plan = PreparedPlan::new(plan, self.state.id().clone(), registry);
+        let validated = self.validate(workflow.into(), options);
+        let Some(plan) = &validated.plan else {
+            return Err(validated.findings.clone());
+        };
+        let (tenant, registry) = (self.state.id().clone(), &self.engine.registry);
+        let warnings = validated.findings.clone();
+        let plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, registry);
         Ok(Arc::new(plan))
+    }
+
+    /// Checks without putting it on record; what was found once is kept.
+    fn validate(&self, document: Document<'_>, options: &PlanOptions) -> Arc<Validated> {
+        let (registry, tenant) = (&self.engine.registry, &self.state.tenant);
+        // Read first: what is found under a policy that is replaced meanwhile is found anew.
+        let number = tenant.policy_number();
+        let view = CatalogView {
+            catalog: &TenantCatalog::new(registry, tenant),
+            tenant: tenant.id(),
+            // Another engine over the same registry may have another policy by the same number.
+            policy_number: self.engine.scope.wrapping_add(number),
+        };
+        registry.validate_for(view, document, options)
     }
 
     /// An execution that nothing but its turn keeps from running.

@@ -223,3 +223,37 @@ async fn time_limits_and_panics_open_a_circuit_and_a_policy_says_when() {
     let prepared = plan(&acme, &workflow(&[("a", "panics", json!({}))], &[]));
     assert_ne!(code(&acme, &prepared).await, Some(ErrorCode::CIRCUIT_OPEN));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_says_nothing_about_an_open_circuit() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let executor = ScriptedExecutor::new(move |number, call| {
+        let held = Arc::clone(&held);
+        Box::pin(async move {
+            if number > 0 {
+                return Err(busy());
+            }
+            let permit = held.acquire().await;
+            drop(permit);
+            Ok(NodeOutput::items(call.items().clone()))
+        })
+    });
+    let (engine, prepared) = engine(&executor);
+    let early = engine
+        .start(&prepared, StartOptions::default())
+        .expect("it starts");
+    while executor.calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..4 {
+        code(&engine, &prepared).await;
+    }
+    gate.add_permits(1);
+    assert!(early.wait().await.expect("it ends").failure.is_none());
+    assert_eq!(engine.circuits()[0].state, CircuitState::Open);
+    assert_eq!(
+        code(&engine, &prepared).await,
+        Some(ErrorCode::CIRCUIT_OPEN)
+    );
+}

@@ -171,3 +171,36 @@ async fn secrets_errors_circuits_and_trails_are_each_tenants_own() {
         assert!(records.iter().all(|record| record.tenant == *tenant.id()));
     }
 }
+
+#[tokio::test]
+async fn tenants_of_whom_there_is_nothing_to_remember_are_forgotten() {
+    let engine = Engine::builder(registry(&[])).build();
+    let kept = engine.tenant(&tenant_id("kept"));
+    for number in 0..5_000 {
+        engine.tenant(&tenant_id(&format!("passing-{number}")));
+    }
+    assert!(engine.tenancy().tenant_count() <= 1_025);
+    let prepared = plan(&kept, &workflow(&[("a", "no-op", json!({}))], &[]));
+    let handle = kept.start(&prepared, StartOptions::default());
+    let handle = handle.expect("it starts");
+    // A handle is the same tenant however many others came in between.
+    assert_eq!(engine.tenant(&tenant_id("kept")).executions().len(), 1);
+    handle.wait().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn engines_over_one_registry_do_not_share_what_they_found() {
+    let registry = registry(&[]);
+    let open = Engine::builder(registry.clone()).build();
+    let tenancy = Tenancy::builder().deny_by_default().build();
+    let closed = Engine::builder(registry).tenancy(tenancy).build();
+    let document = workflow(&[("a", "no-op", json!({}))], &[]);
+    let source = jackfield::SourceText::new("test.json", document.to_string());
+    let is_valid = |engine: &Engine| {
+        let tenant = engine.tenant(&tenant_id("acme"));
+        tenant.validate(&source, &Default::default()).is_valid()
+    };
+    assert!(is_valid(&open));
+    assert!(!is_valid(&closed));
+    assert!(is_valid(&open));
+}
