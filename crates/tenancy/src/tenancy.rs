@@ -22,8 +22,8 @@ use crate::tenant::{Tenant, TenantState};
 #[derive(Clone)]
 pub struct Tenancy(Arc<Shared>);
 
-/// What all tenants share.
-pub(crate) struct Shared {
+/// What all tenants share, and no tenant: handles keep it, so it must not keep them.
+pub(crate) struct Settings {
     /// What holds for tenants without a policy.
     without_policy: Result<Arc<str>, Refusal>,
     open_quotas: Arc<Quotas>,
@@ -32,6 +32,11 @@ pub(crate) struct Shared {
     admission: Admission,
     audit: Option<AuditLog>,
     last_number: AtomicU64,
+}
+
+/// The tenants that are known.
+pub(crate) struct Shared {
+    settings: Arc<Settings>,
     /// Held while policies change, so that the audit trail has the changes in their order.
     changes: Mutex<()>,
     /// Never locked while a handle is dropped: the last one of a tenant takes the lock itself.
@@ -47,7 +52,7 @@ struct Entry {
     folder: Option<PathBuf>,
 }
 
-impl Shared {
+impl Settings {
     pub(crate) fn decide_without_policy(&self) -> Result<&Arc<str>, Refusal> {
         self.without_policy.as_ref().map_err(Clone::clone)
     }
@@ -72,6 +77,12 @@ impl Shared {
         self.audit.as_ref().map(|log| log.tenant(id))
     }
 
+    fn next_number(&self) -> u64 {
+        self.last_number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Shared {
     /// Takes a tenant out that nobody has a handle of any more.
     pub(crate) fn forget(&self, id: &TenantId) {
         let mut tenants = self.tenants.lock();
@@ -81,10 +92,6 @@ impl Shared {
             tenants.remove(id);
         }
     }
-
-    fn next_number(&self) -> u64 {
-        self.last_number.fetch_add(1, Ordering::Relaxed) + 1
-    }
 }
 
 /// The state of a tenant, made anew when nobody has it.
@@ -93,7 +100,7 @@ fn state(
     tenants: &mut HashMap<TenantId, Entry>,
     id: &TenantId,
 ) -> Arc<TenantState> {
-    let fresh = || Arc::new(TenantState::new(id.clone(), Arc::clone(shared)));
+    let fresh = || Arc::new(TenantState::new(id.clone(), &shared.settings, shared));
     match tenants.entry(id.clone()) {
         MapEntry::Occupied(mut entry) => entry.get().state.upgrade().unwrap_or_else(|| {
             let state = fresh();
@@ -145,7 +152,7 @@ fn put(
     folder: Option<PathBuf>,
 ) -> Change {
     let state = state(shared, tenants, id);
-    let old = state.replace(Some(Arc::clone(&policy)), shared.next_number());
+    let old = state.replace(Some(Arc::clone(&policy)), shared.settings.next_number());
     if let Some(entry) = tenants.get_mut(id) {
         entry.kept = Some(Arc::clone(&state));
         entry.folder = folder;
@@ -162,7 +169,7 @@ fn take(shared: &Shared, tenants: &mut HashMap<TenantId, Entry>, id: &TenantId) 
     let entry = tenants.get_mut(id)?;
     let state = entry.kept.take()?;
     entry.folder = None;
-    let old = state.replace(None, shared.next_number());
+    let old = state.replace(None, shared.settings.next_number());
     Some(Change {
         state,
         old,
@@ -280,12 +287,12 @@ impl Tenancy {
 
     /// What all tenants together run and wait for, of what the instance bounds.
     pub fn admission(&self) -> &Admission {
-        &self.0.admission
+        &self.0.settings.admission
     }
 
     /// The audit trails, if they are kept.
     pub fn audit(&self) -> Option<&AuditLog> {
-        self.0.audit.as_ref()
+        self.0.settings.audit.as_ref()
     }
 
     /// The policies in force, in the order of their tenants.
@@ -374,7 +381,7 @@ impl TenancyBuilder {
         } else {
             Ok("no policy, and the instance allows by default".into())
         };
-        Tenancy(Arc::new(Shared {
+        let settings = Settings {
             without_policy,
             open_quotas: Arc::new(Quotas::default()),
             open_isolation: self.open_isolation,
@@ -382,6 +389,9 @@ impl TenancyBuilder {
             admission: Admission::new(self.admission),
             audit: self.audit,
             last_number: AtomicU64::new(0),
+        };
+        Tenancy(Arc::new(Shared {
+            settings: Arc::new(settings),
             changes: Mutex::new(()),
             tenants: Mutex::new(HashMap::new()),
         }))

@@ -1,8 +1,8 @@
 //! The handle of one tenant.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use jackfield_types::{
@@ -17,7 +17,7 @@ use crate::isolation::{IsolationContext, enforce_data_isolation};
 use crate::policy::{ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict};
 use crate::redaction::RedactionRules;
 use crate::secrets::SecretError;
-use crate::tenancy::Shared;
+use crate::tenancy::{Settings, Shared};
 
 /// A handle through which everything that belongs to one tenant is reached. What it gives is
 /// this tenant's and nobody else's.
@@ -32,18 +32,21 @@ pub(crate) struct TenantState {
     number: AtomicU64,
     admission: TenantAdmission,
     audit: Option<TenantAudit>,
-    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    /// Not kept by it: those with a policy are kept there.
+    known: Weak<Shared>,
 }
 
 impl TenantState {
-    pub(crate) fn new(id: TenantId, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(id: TenantId, settings: &Arc<Settings>, known: &Arc<Shared>) -> Self {
         Self {
             policy: ArcSwapOption::empty(),
             number: AtomicU64::new(0),
-            admission: shared.admission(&id),
-            audit: shared.audit(&id),
+            admission: settings.admission(&id),
+            audit: settings.audit(&id),
             id,
-            shared,
+            settings: Arc::clone(settings),
+            known: Arc::downgrade(known),
         }
     }
 
@@ -55,7 +58,7 @@ impl TenantState {
     ) -> Option<Arc<TenantPolicy>> {
         let quotas = match &policy {
             Some(policy) => policy.quotas(),
-            None => self.shared.open_quotas(),
+            None => self.settings.open_quotas(),
         };
         self.admission.set_quotas(quotas);
         let old = self.policy.swap(policy);
@@ -75,7 +78,9 @@ impl TenantState {
 
 impl Drop for TenantState {
     fn drop(&mut self) {
-        self.shared.forget(&self.id);
+        if let Some(known) = self.known.upgrade() {
+            known.forget(&self.id);
+        }
     }
 }
 
@@ -110,7 +115,7 @@ impl Tenant {
             Some(policy) => policy
                 .decide(node_type, version, capabilities)
                 .into_result(),
-            None => self.0.shared.decide_without_policy().cloned(),
+            None => self.0.settings.decide_without_policy().cloned(),
         }
     }
 
@@ -124,7 +129,7 @@ impl Tenant {
         if let Some(policy) = &*self.0.policy.load() {
             return policy.explain(node_type, version, capabilities);
         }
-        let (verdict, says, rule) = match self.0.shared.decide_without_policy() {
+        let (verdict, says, rule) = match self.0.settings.decide_without_policy() {
             Ok(rule) => (Verdict::Allowed, RuleSays::Allows, Arc::clone(rule)),
             Err(refusal) => (Verdict::Refused, RuleSays::Refuses, refusal.rule),
         };
@@ -146,7 +151,7 @@ impl Tenant {
     pub fn authorize_user(&self, user: Option<&UserId>) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_user(user),
-            None => self.0.shared.decide_without_policy().map(drop),
+            None => self.0.settings.decide_without_policy().map(drop),
         }
     }
 
@@ -157,7 +162,7 @@ impl Tenant {
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_host(host, port),
-            None => self.0.shared.decide_without_policy().map(drop),
+            None => self.0.settings.decide_without_policy().map(drop),
         }
     }
 
@@ -172,13 +177,13 @@ impl Tenant {
             tenant: self.0.id.clone(),
             name: name.chars().take(100).collect(),
         };
-        let source = self.0.shared.secrets().ok_or_else(missing)?;
+        let source = self.0.settings.secrets().ok_or_else(missing)?;
         source.secret(&self.0.id, name).ok_or_else(missing)
     }
 
     /// The names of the secrets that it may read, in order.
     pub fn secret_names(&self) -> Vec<String> {
-        let Some(source) = self.0.shared.secrets() else {
+        let Some(source) = self.0.settings.secrets() else {
             return Vec::new();
         };
         let mut names = source.names(&self.0.id);
@@ -189,7 +194,7 @@ impl Tenant {
     fn decide_secret(&self, name: &str) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_secret(name),
-            None => self.0.shared.decide_without_policy().map(drop),
+            None => self.0.settings.decide_without_policy().map(drop),
         }
     }
 
@@ -197,7 +202,7 @@ impl Tenant {
     pub fn may_read_environment(&self, name: &str) -> bool {
         match &*self.0.policy.load() {
             Some(policy) => policy.may_read_environment(name),
-            None => self.0.shared.decide_without_policy().is_ok(),
+            None => self.0.settings.decide_without_policy().is_ok(),
         }
     }
 
@@ -239,7 +244,7 @@ impl Tenant {
     pub fn quotas(&self) -> Arc<Quotas> {
         match &*self.0.policy.load() {
             Some(policy) => Arc::clone(policy.quotas()),
-            None => Arc::clone(self.0.shared.open_quotas()),
+            None => Arc::clone(self.0.settings.open_quotas()),
         }
     }
 
@@ -260,7 +265,7 @@ impl Tenant {
     pub fn data_isolation(&self) -> DataIsolation {
         match &*self.0.policy.load() {
             Some(policy) => policy.document().data_isolation,
-            None => self.0.shared.open_isolation(),
+            None => self.0.settings.open_isolation(),
         }
     }
 
@@ -278,7 +283,7 @@ impl Tenant {
 impl PartialEq for Tenant {
     /// Two handles are equal when they are of the same tenant of the same [`Tenancy`](crate::Tenancy).
     fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id && Arc::ptr_eq(&self.0.shared, &other.0.shared)
+        self.0.id == other.0.id && Arc::ptr_eq(&self.0.settings, &other.0.settings)
     }
 }
 

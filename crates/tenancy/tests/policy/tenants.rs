@@ -247,7 +247,7 @@ fn a_file_of_secrets_is_read_and_its_errors_never_show_one() {
 #[test]
 fn changes_of_policy_are_recorded_and_the_policy_says_what_else_is() {
     let folder = tempfile::tempdir().unwrap();
-    let log = AuditLog::open(folder.path(), &AuditOptions::default()).unwrap();
+    let log = AuditLog::open(folder.path(), AuditOptions::default()).unwrap();
     let tenancy = Tenancy::builder().audit(log.clone()).build();
     let acme = tenancy.tenant(&tenant("acme"));
     let called = || AuditEntry::allowed(AuditAction::NodeCalled);
@@ -287,4 +287,22 @@ fn changes_of_policy_are_recorded_and_the_policy_says_what_else_is() {
         ]
     );
     assert_eq!(records[2].note.as_deref(), Some(&*digest));
+}
+
+#[test]
+fn what_ends_leaves_nothing_open_whatever_policies_were_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(folder.path(), AuditOptions::default()).unwrap();
+    let tenancy = Tenancy::builder().audit(log).build();
+    tenancy
+        .set_policy(&tenant("acme"), &Policy::default())
+        .unwrap();
+    let acme = tenancy.tenant(&tenant("acme"));
+    drop(tenancy);
+    acme.record(AuditEntry::allowed(AuditAction::NodeCalled));
+    drop(acme);
+    // The lock of the folder is free again, and everything was written.
+    let log = AuditLog::open(folder.path(), AuditOptions::default()).unwrap();
+    let records = log.tenant(&tenant("acme")).read().unwrap();
+    assert_eq!(records.map(Result::unwrap).count(), 3);
 }
