@@ -102,7 +102,9 @@ fn check(
         workflows: Vec::new(),
     };
     for file in workflow_files(&args.workflows)? {
-        checked.workflows.push(check_workflow(&engine, &file));
+        checked
+            .workflows
+            .push(check_workflow(&engine, &file, args.secrets.is_some()));
     }
     match args.output {
         PlainOutput::Pretty => {

@@ -13,5 +13,6 @@ mod nodes;
 mod plan;
 mod run;
 mod signals;
+mod tenancy;
 mod usage;
 mod validate;
