@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -157,6 +158,22 @@ impl TenantAudit {
             Err(AuditError::NoTrail { .. }) => Ok(AuditReader::empty(&self.tenant)),
             read => read,
         }
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("folder", &self.0.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TenantAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantAudit")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
     }
 }
 

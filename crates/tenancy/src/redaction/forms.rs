@@ -47,6 +47,17 @@ pub(super) fn forms(secret: &str) -> FxHashSet<String> {
     forms
 }
 
+/// The forms of a text that was made with a secret. There may be thousands of such texts.
+pub(super) fn derived_forms(text: &str) -> FxHashSet<String> {
+    let mut forms = FxHashSet::default();
+    for text in [text, text.trim()] {
+        forms.insert(text.to_owned());
+        forms.insert(json(text));
+    }
+    forms.remove("");
+    forms
+}
+
 fn add_forms(secret: &str, forms: &mut FxHashSet<String>) {
     forms.insert(secret.to_owned());
     forms.insert(hex(secret.as_bytes()));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use rustc_hash::FxHashSet;
 use serde_json::Number;
 
@@ -47,6 +47,9 @@ impl Known {
             // another one is masked.
             let built = AhoCorasick::builder()
                 .match_kind(MatchKind::Standard)
+                // Half as fast as the other kind, and made in a tenth of the time: it is made anew
+                // for each execution, and often looks at little.
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .ascii_case_insensitive(true)
                 .build(parts);
             match built {

@@ -1,14 +1,23 @@
 //! Names of fields whose values may not come out.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
 
 use super::rules::{RedactionPlace, RedactionProblem};
 
 const LONGEST: usize = 512;
 
+/// How many names are remembered.
+const MOST_REMEMBERED: usize = 4_096;
+
 /// Globs for names of fields, without regard to case.
-#[derive(Debug, Clone)]
-pub(super) struct FieldNames(GlobSet);
+#[derive(Debug)]
+pub(super) struct FieldNames {
+    set: GlobSet,
+    /// What was found out about names: items have the same ones again and again.
+    remembered: RwLock<FxHashMap<Box<str>, bool>>,
+}
 
 impl FieldNames {
     pub(super) fn compile(patterns: &[String], problems: &mut Vec<RedactionProblem>) -> Self {
@@ -36,23 +45,28 @@ impl FieldNames {
                 }
             }
         }
-        Self(set.build().unwrap_or_else(|error| {
+        let set = set.build().unwrap_or_else(|error| {
             let place = RedactionPlace::FieldPattern { pattern: 0 };
             let message = format!("the patterns cannot be matched together: {}", error.kind());
             problems.push(RedactionProblem::new(place, message, "write fewer"));
             GlobSet::empty()
-        }))
+        });
+        Self {
+            set,
+            remembered: RwLock::default(),
+        }
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
-        if name
-            .bytes()
-            .any(|b| b.is_ascii_uppercase() || !b.is_ascii())
-        {
-            self.0.is_match(folded(name))
-        } else {
-            self.0.is_match(name)
+        if let Some(matches) = self.remembered.read().get(name) {
+            return *matches;
         }
+        let matches = self.set.is_match(folded(name));
+        let mut remembered = self.remembered.write();
+        if remembered.len() < MOST_REMEMBERED && name.len() <= LONGEST {
+            remembered.insert(name.into(), matches);
+        }
+        matches
     }
 }
 

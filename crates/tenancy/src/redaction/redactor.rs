@@ -17,15 +17,12 @@ use tracing::warn;
 use super::MASK;
 use super::RedactionRules;
 use super::filter::Filter;
-use super::forms::forms;
+use super::forms::{derived_forms, forms};
 use super::known::Known;
 use super::walk::Walk;
 
 /// How many bytes all forms of all secrets may have. Beyond that nothing comes out any more.
-const MOST_BYTES: usize = 512 * 1024;
-
-/// How many of the texts that were learnt last are compared with a new one.
-const RECENT: usize = 16;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// Takes out of everything that leaves an execution what may not come out.
 #[derive(Default)]
@@ -35,15 +32,34 @@ pub struct Redactor {
     known: ArcSwapOption<Known>,
     is_behind: AtomicBool,
     has_learnt: AtomicBool,
+    /// Whether `known` lacks a secret, and not only a text that was made with one.
+    has_new_secret: AtomicBool,
     learnt: Mutex<Learnt>,
 }
 
 #[derive(Default)]
 struct Learnt {
+    secrets: FxHashSet<String>,
     forms: FxHashSet<String>,
     bytes: usize,
-    /// What was learnt since `known` was made, as it is.
-    recent: Vec<String>,
+}
+
+impl Learnt {
+    /// Adds forms, and says whether that is more than was known.
+    fn add(&mut self, forms: FxHashSet<String>) -> bool {
+        let before = self.bytes;
+        for form in forms {
+            let length = form.len();
+            if self.forms.insert(form) {
+                self.bytes += length;
+            }
+        }
+        self.bytes > before
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes > MOST_BYTES
+    }
 }
 
 impl Redactor {
@@ -60,33 +76,42 @@ impl Redactor {
         self.rules.is_none() && !self.has_learnt.load(Ordering::Acquire)
     }
 
-    /// Learns a secret, or a text that was made with one. It is masked from now on.
-    ///
-    /// A text that holds a secret which is known already adds nothing: the secret in it is masked.
-    pub fn learn(&self, text: &str) {
-        let known = self.known.load();
-        if text.is_empty() || text == MASK || known.as_ref().is_some_and(|known| known.is_in(text))
-        {
-            return;
-        }
+    /// Learns a secret. It is masked from now on, in all its forms.
+    pub fn learn(&self, secret: &str) {
         let mut learnt = self.learnt.lock();
-        if learnt.bytes > MOST_BYTES || learnt.recent.iter().any(|recent| text.contains(recent)) {
+        if secret.is_empty() || learnt.secrets.contains(secret) {
             return;
         }
-        for form in forms(text) {
-            let length = form.len();
-            if learnt.forms.insert(form) {
-                learnt.bytes += length;
-            }
+        learnt.secrets.insert(secret.to_owned());
+        self.add(&mut learnt, forms(secret));
+        self.has_new_secret.store(true, Ordering::Release);
+    }
+
+    /// Learns a text that was made with a secret, such as what an expression gave that reads one.
+    ///
+    /// A text that holds a known secret adds nothing: the secret in it is masked. Another one, such
+    /// as a part of a secret or a hash of it, is masked as it is.
+    pub fn learn_derived(&self, text: &str) {
+        // Not made anew for each text: there may be thousands.
+        let known = if self.has_new_secret.load(Ordering::Acquire) {
+            self.known()
+        } else {
+            self.known.load_full()
+        };
+        if !text.is_empty() && !known.is_some_and(|known| known.is_in(text)) {
+            self.add(&mut self.learnt.lock(), derived_forms(text));
         }
-        if learnt.bytes > MOST_BYTES {
+    }
+
+    fn add(&self, learnt: &mut Learnt, forms: FxHashSet<String>) {
+        if learnt.is_too_much() || !learnt.add(forms) {
+            return;
+        }
+        if learnt.is_too_much() {
             learnt.forms = FxHashSet::default();
             warn!(
                 "an execution holds more secrets than can be looked for, so all that it gives is masked"
             );
-        }
-        if text.len() >= super::forms::LEAST_PART && learnt.recent.len() < RECENT {
-            learnt.recent.push(text.to_owned());
         }
         self.is_behind.store(true, Ordering::Release);
         self.has_learnt.store(true, Ordering::Release);
@@ -95,16 +120,16 @@ impl Redactor {
     /// What is looked for, with everything that was learnt up to now.
     fn known(&self) -> Option<Arc<Known>> {
         if self.is_behind.load(Ordering::Acquire) {
-            let mut learnt = self.learnt.lock();
+            let learnt = self.learnt.lock();
             if self.is_behind.load(Ordering::Acquire) {
-                let known = if learnt.bytes > MOST_BYTES {
+                let known = if learnt.is_too_much() {
                     Known::overwhelmed()
                 } else {
                     Known::new(learnt.forms.iter().map(String::as_str))
                 };
-                learnt.recent.clear();
                 self.known.store(Some(Arc::new(known)));
                 self.is_behind.store(false, Ordering::Release);
+                self.has_new_secret.store(false, Ordering::Release);
             }
         }
         self.known.load_full().filter(|known| !known.is_empty())

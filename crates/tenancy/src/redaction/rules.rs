@@ -12,7 +12,7 @@ use super::pattern::FieldNames;
 const MOST_FILTERS: usize = 256;
 
 /// What may not come out for a tenant, compiled.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RedactionRules {
     filters: Vec<CompiledFilter>,
     names: Option<FieldNames>,
