@@ -105,6 +105,10 @@ fn notes(plan: &Plan, index: NodeIndex) -> String {
     if let Some(fallback) = &node.fallback {
         notes.push(format!("falls back to {}", fallback.node_type));
     }
+    if let Some(compensation) = plan.graph().compensation(index) {
+        let node_type = &plan.node(compensation).node_type;
+        notes.push(format!("undone by {node_type}"));
+    }
     match node.on_error {
         OnError::StopWorkflow => {}
         OnError::ContinueErrorOutput => notes.push("errors leave by `error`".to_owned()),

@@ -27,6 +27,7 @@ pub(crate) fn report(report: &Report, plan: &Plan, stream: Stream) -> String {
     );
     shown.push_str(&nodes(report, plan, stream));
     shown.push_str(&failures(report));
+    shown.push_str(&undone(report, stream));
     let leaves = plan.leaves().len();
     // Writing to a string cannot fail.
     let _ = writeln!(
@@ -77,6 +78,27 @@ fn nodes(report: &Report, plan: &Plan, stream: Stream) -> String {
         );
     }
     text
+}
+
+/// What was undone because the execution failed, in the order in which it was.
+fn undone(report: &Report, stream: Stream) -> String {
+    let columns = ["undone", "by", "status", "attempts", "duration", "error"];
+    let mut table = table(&columns, stream);
+    for compensation in report.compensations().take(MOST_ROWS) {
+        let result = &compensation.result;
+        table.add_row(vec![
+            Cell::new(line(compensation.node.as_str(), LONGEST_NAME)),
+            Cell::new(compensation.node_type.as_str()),
+            colored(&status_text(result), node_color(result.status), stream),
+            Cell::new(attempts(result)),
+            Cell::new(duration(result)),
+            error_cell(result, None, stream),
+        ]);
+    }
+    if table.row_count() == 0 {
+        return String::new();
+    }
+    format!("\n{}", to_text(&table))
 }
 
 /// The status, and which recovery led to it.

@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod nodes;
 mod plan;
+mod recovery;
 mod run;
 mod signals;
 mod tenancy;
