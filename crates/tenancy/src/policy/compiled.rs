@@ -14,7 +14,8 @@ use super::decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, V
 use super::finding::Finding;
 use super::hosts::{HostPattern, may_reach};
 use super::memo::Memo;
-use super::pattern::{Effect, EntryMatch, NameKind, NameSet, NodePatterns, PatternSetError};
+use super::node_pattern::{Effect, EntryMatch, NodePatterns};
+use super::pattern::{NameKind, NameSet, PatternSetError};
 
 /// A policy as it is enforced.
 pub struct TenantPolicy {

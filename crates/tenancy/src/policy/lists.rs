@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use globset::{Candidate, Glob, GlobSet};
 use jackfield_definition::{Diagnostic, nearest};
 use jackfield_types::{ErrorCode, Policy};
 
 use super::check::check_list;
 use super::finding::Finding;
-use super::pattern::{NameKind, NodePattern, PatternError, name_length};
+use super::node_pattern::{NodePattern, name_length};
+use super::pattern::{NameKind, PatternError};
+use super::pattern_set::PatternSet;
 use super::shape::index;
 
 const ALLOWED: &str = "allowedNodeTypes";
@@ -50,15 +51,16 @@ pub(super) fn check_users(policy: &Policy, findings: &mut Vec<Finding>) {
         findings,
     );
     let parse = |entry: &String| {
-        let glob = NameKind::BLOCKED_USER.parse(entry).ok()?;
+        let name = NameKind::BLOCKED_USER.parse(entry).ok()?;
         Some(NodePattern {
-            glob,
+            name,
             versions: None,
         })
     };
     warn_of_covered(
         ["allowedUsers", "blockedUsers"],
         [allowed, blocked],
+        NameKind::BLOCKED_USER,
         parse,
         findings,
     );
@@ -87,7 +89,13 @@ pub(super) fn check_node_types(
     }
     refuse_both([ALLOWED, RESTRICTED], lists, findings);
     let parse = |entry: &String| NodePattern::parse(entry).ok();
-    warn_of_covered([ALLOWED, RESTRICTED], lists, parse, findings);
+    warn_of_covered(
+        [ALLOWED, RESTRICTED],
+        lists,
+        NameKind::NODE_TYPE,
+        parse,
+        findings,
+    );
 }
 
 /// A warning when an entry means none of the node types that there are.
@@ -106,11 +114,8 @@ fn unknown_node_type(
         let hint = near.map(|near| format!("did you mean `{near}`?"));
         (format!("there is no node type `{name}`"), hint)
     } else {
-        let set = GlobSet::new([pattern.glob.clone()]).ok()?;
-        if known
-            .iter()
-            .any(|one| set.is_match_candidate(&Candidate::new(one)))
-        {
+        let set = PatternSet::compile(false, [pattern.name.clone()]);
+        if known.iter().any(|one| !set.matches(one).is_empty()) {
             return None;
         }
         let hint = (!name.contains('/')).then(|| {
@@ -152,6 +157,7 @@ fn refuse_both(fields: [&str; 2], lists: [&Vec<String>; 2], findings: &mut Vec<F
 fn warn_of_covered(
     fields: [&str; 2],
     lists: [&Vec<String>; 2],
+    kind: NameKind,
     parse: impl Fn(&String) -> Option<NodePattern>,
     findings: &mut Vec<Finding>,
 ) {
@@ -161,10 +167,8 @@ fn warn_of_covered(
     let Some(patterns) = patterns.filter(|patterns| !patterns.is_empty()) else {
         return;
     };
-    let globs = patterns.iter().map(|pattern| pattern.glob.clone());
-    let Ok(set) = GlobSet::new(globs.collect::<Vec<Glob>>()) else {
-        return;
-    };
+    let names = patterns.iter().map(|pattern| pattern.name.clone());
+    let set = PatternSet::compile(kind.is_case_insensitive, names);
     let covering = |entry: &String| {
         let own = parse(entry)?;
         let name = match own.versions {
@@ -173,8 +177,7 @@ fn warn_of_covered(
         };
         let mut matching: Option<BTreeSet<usize>> = None;
         for sample in samples(name)? {
-            let found = set.matches_candidate(&Candidate::new(&sample));
-            let found: BTreeSet<usize> = found.into_iter().collect();
+            let found: BTreeSet<usize> = set.matches(&sample).into_iter().collect();
             matching = Some(match matching {
                 None => found,
                 Some(before) => before.intersection(&found).copied().collect(),

@@ -253,10 +253,11 @@ impl Fields<'_> {
             Ok(tenant) => Some(tenant),
             Err(error) => {
                 let pointer = self.place("tenant");
-                self.findings
-                    .push(Finding::error(pointer, error.to_string()).with_expected(
-                        "lower-case ASCII letters and digits, with `.`, `_` or `-` between them",
-                    ));
+                let near = TenantId::parse(&text.trim().to_ascii_lowercase()).ok();
+                self.findings.push(
+                    Finding::error(pointer, error.to_string())
+                        .with_hint_if(near.map(|near| format!("did you mean `{near}`?"))),
+                );
                 None
             }
         }
@@ -349,11 +350,11 @@ impl Fields<'_> {
             .keys()
             .filter(|field| !known.contains(&field.as_str()));
         for field in unknown {
-            let near = nearest(
-                field,
-                known.iter().copied().filter(|name| *name != "$schema"),
-            )
-            .map(|near| format!("did you mean `{near}`?"));
+            let names = known.iter().copied().filter(|name| *name != "$schema");
+            let near = meant(field)
+                .filter(|meant| known.contains(meant))
+                .or_else(|| nearest(field, names))
+                .map(|near| format!("did you mean `{near}`?"));
             let shown: String = field.chars().take(100).collect();
             let message = format!("{what} has no field `{shown}`");
             let diagnostic = Diagnostic::new(ErrorCode::UNKNOWN_FIELD, message);

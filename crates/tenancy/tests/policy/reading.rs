@@ -237,9 +237,11 @@ fn what_is_probably_not_meant_is_a_warning() {
 fn a_pair_of_lists_that_contradict_each_other_is_refused_or_warned_of() {
     let both = r#"{ "allowedUsers": ["Ada"], "blockedUsers": ["ada"] }"#;
     let covered = r#"{ "allowedNodeTypes": ["math.*", "acme/*@1"], "restrictedNodeTypes": ["math.*@1", "math.**", "acme/*"] }"#;
+    let empty = r#"{ "allowedNodeTypes": [], "restrictedNodeTypes": [], "secrets": [] }"#;
     let other_version =
         r#"{ "allowedNodeTypes": ["math.*"], "restrictedNodeTypes": ["math.*@1"] }"#;
-    let documents = [both, covered, other_version].map(|text| findings(text, PolicyFormat::Json));
+    let documents =
+        [both, covered, empty, other_version].map(|text| findings(text, PolicyFormat::Json));
     insta::assert_snapshot!(documents.join("\n"));
 }
 
