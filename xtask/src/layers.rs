@@ -94,6 +94,15 @@ const LAYERS: &[Layer] = &[
         forbidden: &["wasmtime", "axum", "clap"],
     },
     Layer {
+        name: "jackfield-wasm",
+        below: &[
+            "jackfield-types",
+            "jackfield-plugin-api",
+            "jackfield-registry",
+        ],
+        forbidden: &["axum", "clap", "sqlx"],
+    },
+    Layer {
         name: "jackfield",
         below: &[
             "jackfield-types",

@@ -38,24 +38,26 @@ impl Running {
     }
 }
 
-impl CallHost<'_> {
+/// What the execution's tenant lets a call reach, with a life of its own.
+struct RunningGrants(Arc<Running>);
+
+/// What the grants of all calls of an execution come down to.
+impl Running {
     fn refused(&self, what: &str, refusal: &Refusal) -> NodeError {
-        let tenant = self.running.tenant_id();
+        let tenant = self.tenant_id();
         let message = format!("tenant `{tenant}` may not {what}: {refusal}");
         NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message)
     }
-}
 
-impl Grants for CallHost<'_> {
-    fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
-        let tenant = self.running.tenant();
+    fn grant_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
+        let tenant = self.tenant();
         tenant.check_host(host, port).map_err(|refusal| {
             self.refused(&format!("reach host `{host}` at port {port}"), &refusal)
         })
     }
 
-    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
-        self.running.secret(name).map_err(|error| match error {
+    fn grant_secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
+        self.secret(name).map_err(|error| match error {
             SecretError::Refused(refusal) => {
                 self.refused(&format!("read secret `{name}`"), &refusal)
             }
@@ -63,7 +65,43 @@ impl Grants for CallHost<'_> {
         })
     }
 
+    fn grant_filter(&self, filter: &Value) -> Value {
+        self.tenant().enforce_data_isolation(filter)
+    }
+}
+
+impl Grants for CallHost<'_> {
+    fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
+        self.running.grant_host(host, port)
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
+        self.running.grant_secret(name)
+    }
+
     fn isolate(&self, filter: &Value) -> Value {
-        self.running.tenant().enforce_data_isolation(filter)
+        self.running.grant_filter(filter)
+    }
+
+    fn to_shared(&self) -> Arc<dyn Grants> {
+        Arc::new(RunningGrants(Arc::clone(self.running)))
+    }
+}
+
+impl Grants for RunningGrants {
+    fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
+        self.0.grant_host(host, port)
+    }
+
+    fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
+        self.0.grant_secret(name)
+    }
+
+    fn isolate(&self, filter: &Value) -> Value {
+        self.0.grant_filter(filter)
+    }
+
+    fn to_shared(&self) -> Arc<dyn Grants> {
+        Arc::new(RunningGrants(Arc::clone(&self.0)))
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jackfield_types::{ErrorCode, Secret};
 use serde_json::Value;
 
@@ -23,6 +25,10 @@ pub trait Grants: Send + Sync {
     /// A new data filter that lets through what `filter` does, but no row of another tenant.
     /// Under relaxed isolation it is the same filter.
     fn isolate(&self, filter: &Value) -> Value;
+
+    /// The same grants, for whoever cannot borrow them, such as a sandbox. They end with the call:
+    /// who asked for them lets go of them when it ends.
+    fn to_shared(&self) -> Arc<dyn Grants>;
 }
 
 /// The grants of a host without tenants: every host, no secrets, filters as they are.
@@ -41,5 +47,9 @@ impl Grants for OpenGrants {
 
     fn isolate(&self, filter: &Value) -> Value {
         filter.clone()
+    }
+
+    fn to_shared(&self) -> Arc<dyn Grants> {
+        Arc::new(Self)
     }
 }

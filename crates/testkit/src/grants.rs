@@ -83,4 +83,8 @@ impl Grants for ScriptedGrants {
     fn isolate(&self, filter: &Value) -> Value {
         json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })
     }
+
+    fn to_shared(&self) -> Arc<dyn Grants> {
+        Arc::new(self.clone())
+    }
 }
