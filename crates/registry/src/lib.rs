@@ -16,6 +16,7 @@
 mod builder;
 mod cache;
 mod dependencies;
+pub mod discovery;
 mod error;
 mod export;
 mod invoke;

@@ -50,6 +50,8 @@ codes! {
     INVALID_INPUT;
     /// The metadata of a node type breaks a rule.
     INVALID_METADATA;
+    /// A plugin package is broken, was altered, or is not what it says.
+    INVALID_PACKAGE;
     /// A parameter has the wrong type or value, or a required one is missing.
     INVALID_PARAMETERS;
     /// A policy breaks a rule of its format, or contradicts itself.

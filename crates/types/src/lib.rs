@@ -12,6 +12,7 @@ mod item;
 mod metadata;
 mod name;
 mod outputs;
+mod plugin;
 mod policy;
 mod recovery;
 mod result;
@@ -30,6 +31,7 @@ pub use metadata::{
 };
 pub use name::{NameError, NodeId, NodeName, NodeTypeId, TenantId, UserId};
 pub use outputs::{Outputs, VariableWrite};
+pub use plugin::{Digest, DigestError, PluginId, PluginIdError, PluginOrigin};
 pub use policy::{
     Capability, CircuitBreaker, DataIsolation, FilterAction, OutputFilter, Policy, Quotas,
     WhenExceeded,

@@ -1,0 +1,24 @@
+//! Plugins: packages that provide node types, found in folders and loaded at first use.
+//!
+//! A package is a folder or a `.jfp` file with a manifest, `plugin.toml`, and a component. What is
+//! here reads manifests, checks packages against their digests, registers what they provide, and
+//! keeps count. It runs no component: a [`PluginHost`] does, and the registry knows nothing of how.
+//!
+//! A package is identified by the digest of its manifest, which lists the digests of all its other
+//! files. Whatever is read of a package is checked against it, so that what runs is what was found,
+//! signed and pinned, whoever changes the files meanwhile.
+
+mod component;
+mod hash;
+mod host;
+mod manifest;
+mod package;
+
+pub use component::ComponentSource;
+pub use hash::sha256;
+pub use host::{LoadedPlugin, PluginHost, PluginLoadError};
+pub use manifest::{
+    CapabilityRequest, HostPattern, HostPatternError, PackagePath, PackagePathError,
+    PluginDependency, PluginLimits, PluginManifest, PluginReuse,
+};
+pub use package::{PackageError, PackageErrorKind};
