@@ -85,18 +85,25 @@ const LAYERS: &[Layer] = &[
         forbidden: ADAPTED,
     },
     Layer {
+        name: "jackfield-net",
+        below: &["jackfield-types", "jackfield-plugin-api"],
+        forbidden: &["wasmtime", "axum", "clap", "sqlx"],
+    },
+    Layer {
         name: "jackfield-nodes",
         below: &[
             "jackfield-types",
+            "jackfield-net",
             "jackfield-plugin-api",
             "jackfield-registry",
         ],
-        forbidden: &["wasmtime", "axum", "clap"],
+        forbidden: &["wasmtime", "axum", "clap", "reqwest"],
     },
     Layer {
         name: "jackfield-wasm",
         below: &[
             "jackfield-types",
+            "jackfield-net",
             "jackfield-plugin-api",
             "jackfield-registry",
         ],

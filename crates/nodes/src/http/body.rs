@@ -1,13 +1,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jackfield_net::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
+use jackfield_net::{Answer, origin};
 use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, Object};
 use percent_encoding::percent_decode_str;
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 
-use super::client::Answer;
-use super::failure::origin;
 use super::params::Format;
 use crate::items::single;
 use crate::path::Path;

@@ -1,23 +1,16 @@
 //! Node types that speak HTTP.
 //!
-//! Requests reach public addresses only, unless the operator allows others: every URL, every hop
-//! of a redirect and every address that a name resolves to is checked by one [`guard`], at the
-//! moment of connecting. What the tenant may reach is asked of its grants before that, hop by hop.
-//! Nothing of a request that could be secret appears in an error.
+//! What may be reached is decided where requests are sent ([`jackfield_net`]), hop by hop: the
+//! operator's settings first, then the tenant's grants.
 
-mod address;
 mod auth;
 mod body;
-mod client;
-mod failure;
-mod guard;
 mod outgoing;
 mod pages;
 mod params;
 mod request;
-mod settings;
 
-pub use settings::{Access, HttpSettings};
+pub use jackfield_net::{Access, HttpSettings};
 
 use crate::BuiltIn;
 

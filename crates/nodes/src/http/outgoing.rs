@@ -1,12 +1,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jackfield_net::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use jackfield_net::{Request, Url};
 use jackfield_plugin_api::NodeError;
 use jackfield_types::Object;
-use reqwest::header::{
-    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
-};
-use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::auth::Proof;
@@ -16,26 +13,10 @@ use crate::value::kind;
 /// A request, ready to be sent.
 #[derive(Clone)]
 pub(super) struct Outgoing {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) request: Request,
     /// The key by which a repeated request is told from a new one, if it is not the author's.
     key: Option<String>,
 }
-
-/// Headers that belong to the connection and not to the author.
-const NOT_TO_BE_SET: [&str; 9] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-];
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -56,13 +37,13 @@ impl Outgoing {
         put_proof(&mut headers, proof)?;
         let needs_key = !params.method.is_safe() && !headers.contains_key(IDEMPOTENCY_KEY);
         let key = needs_key.then(|| key.to_owned());
-        let mut outgoing = Self {
+        let request = Request {
             method: params.method.to_http(),
             url,
             headers,
             body,
-            key,
         };
+        let mut outgoing = Self { request, key };
         outgoing.put_key(0)?;
         Ok(outgoing)
     }
@@ -81,55 +62,22 @@ impl Outgoing {
         let value = HeaderValue::from_str(&text).map_err(|_| {
             NodeError::parameter("/headers", "the idempotency key is no text for a header")
         })?;
-        self.headers.insert(IDEMPOTENCY_KEY, value);
+        self.request.headers.insert(IDEMPOTENCY_KEY, value);
         Ok(())
-    }
-
-    /// The request with which a redirect is followed.
-    pub(super) fn redirected(mut self, status: u16, url: Url) -> Self {
-        if url.origin() != self.url.origin() {
-            // Whatever could be meant for the first host alone does not go to another one.
-            let goes_along = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
-            let headers = std::mem::take(&mut self.headers);
-            for name in goes_along {
-                if let Some(value) = headers.get(&name) {
-                    self.headers.insert(name, value.clone());
-                }
-            }
-        }
-        let becomes_get = match status {
-            303 => self.method != Method::HEAD,
-            301 | 302 => self.method == Method::POST,
-            _ => false,
-        };
-        if becomes_get {
-            self.method = Method::GET;
-            self.body = None;
-            self.headers.remove(CONTENT_TYPE);
-            self.headers.remove(IDEMPOTENCY_KEY);
-        }
-        self.url = url;
-        self
     }
 
     /// Sets one parameter of the query, in place of all of that name.
     pub(super) fn set_query(&mut self, name: &str, value: &str) {
-        let kept: Vec<(String, String)> = self
-            .url
+        let url = &mut self.request.url;
+        let kept: Vec<(String, String)> = url
             .query_pairs()
             .filter(|(existing, _)| existing != name)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        self.url
-            .query_pairs_mut()
+        url.query_pairs_mut()
             .clear()
             .extend_pairs(kept)
             .append_pair(name, value);
-    }
-
-    /// The request as an error may show it: method and origin.
-    pub(super) fn describe(&self) -> String {
-        format!("{} {}", self.method, super::failure::origin(&self.url))
     }
 }
 
@@ -220,23 +168,14 @@ fn put_header(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), 
 }
 
 fn header_name(name: &str, path: &str) -> Result<HeaderName, NodeError> {
-    let header = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| NodeError::parameter(path, "this is no name of a header"))?;
-    if NOT_TO_BE_SET.contains(&header.as_str()) {
-        let message = format!("the header `{header}` belongs to the connection and cannot be set");
-        return Err(NodeError::parameter(path, message));
-    }
-    Ok(header)
+    jackfield_net::header_name(name)
+        .map_err(|problem| NodeError::parameter(path, problem.to_string()))
 }
 
 /// The value is not shown when it is wrong: it may be a secret.
 fn header_value(text: &str, path: &str) -> Result<HeaderValue, NodeError> {
-    HeaderValue::from_str(text).map_err(|_| {
-        NodeError::parameter(
-            path,
-            "a header must not have line breaks or other control characters",
-        )
-    })
+    jackfield_net::header_value(text)
+        .map_err(|problem| NodeError::parameter(path, problem.to_string()))
 }
 
 fn put_proof(headers: &mut HeaderMap, proof: &Proof) -> Result<(), NodeError> {

@@ -1,6 +1,6 @@
+use jackfield_net::Url;
 use jackfield_plugin_api::{Expr, NodeCall, NodeError};
 use jackfield_types::ErrorCode;
-use reqwest::Url;
 use serde_json::Value;
 
 use super::outgoing::Outgoing;
@@ -118,16 +118,16 @@ impl<'a> Pages<'a> {
                 "the expression for the next page gave what is no URL",
             )
         })?;
-        if url.origin() != outgoing.url.origin() {
+        if url.origin() != outgoing.request.url.origin() {
             // The answer must not decide to which other host the author's credentials go.
             let message =
                 "the next page is on another host or port, to which the request must not be sent";
             return Err(NodeError::permanent(ErrorCode::NETWORK_FORBIDDEN, message));
         }
-        if url == outgoing.url {
+        if url == outgoing.request.url {
             return Err(stuck());
         }
-        outgoing.url = url;
+        outgoing.request.url = url;
         Ok(true)
     }
 

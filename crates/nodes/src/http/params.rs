@@ -89,15 +89,15 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    pub(super) fn to_http(self) -> reqwest::Method {
+    pub(super) fn to_http(self) -> jackfield_net::Method {
         match self {
-            Self::Get => reqwest::Method::GET,
-            Self::Head => reqwest::Method::HEAD,
-            Self::Post => reqwest::Method::POST,
-            Self::Put => reqwest::Method::PUT,
-            Self::Patch => reqwest::Method::PATCH,
-            Self::Delete => reqwest::Method::DELETE,
-            Self::Options => reqwest::Method::OPTIONS,
+            Self::Get => jackfield_net::Method::GET,
+            Self::Head => jackfield_net::Method::HEAD,
+            Self::Post => jackfield_net::Method::POST,
+            Self::Put => jackfield_net::Method::PUT,
+            Self::Patch => jackfield_net::Method::PATCH,
+            Self::Delete => jackfield_net::Method::DELETE,
+            Self::Options => jackfield_net::Method::OPTIONS,
         }
     }
 
@@ -208,6 +208,16 @@ pub(crate) struct Redirects {
     /// How many of them.
     #[schemars(range(max = 20))]
     pub(super) max: u8,
+}
+
+impl Redirects {
+    pub(super) fn to_net(self) -> jackfield_net::Redirects {
+        if self.follow {
+            jackfield_net::Redirects::Followed { most: self.max }
+        } else {
+            jackfield_net::Redirects::Given
+        }
+    }
 }
 
 impl Default for Redirects {

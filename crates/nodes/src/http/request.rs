@@ -1,4 +1,5 @@
 use futures_util::{StreamExt, stream};
+use jackfield_net::{Answer, Bounds, Client, ErrorBodies, HttpSettings, bad_status};
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
 use jackfield_types::{
     Capability, ErrorCode, Item, NodeTypeMetadata, Object, Severity, ValidationIssue,
@@ -7,12 +8,9 @@ use serde_json::{Value, json};
 
 use super::auth::Proof;
 use super::body::{headers_object, objects, read_body};
-use super::client::{Answer, Bounds, Client};
-use super::failure::bad_status;
 use super::outgoing::Outgoing;
 use super::pages::{Page, Pages};
 use super::params::{HttpParams, MAX_CONCURRENCY};
-use super::settings::HttpSettings;
 use crate::declaration::{declare, example_without_output, tags};
 use crate::items::{Budget, MAX_ITEMS};
 
@@ -158,7 +156,7 @@ impl NodeType for HttpRequest {
 impl HttpRequest {
     /// The warning that a host written out is one that this instance does not reach.
     fn unreachable(&self, outgoing: &Outgoing) -> Option<ValidationIssue> {
-        let error = self.client.check(&outgoing.url).err()?;
+        let error = self.client.check(&outgoing.request.url).err()?;
         Some(ValidationIssue {
             code: error.code(),
             severity: Severity::Warning,
@@ -184,16 +182,20 @@ impl HttpRequest {
         let mut pages = Pages::new(call.untyped(), index, &params.pagination);
         pages.begin(&mut outgoing);
         let bounds = Bounds {
-            redirects: params.redirects,
-            size: params.max_response_size.0.as_u64(),
+            redirects: params.redirects.to_net(),
+            size: params.max_response_size.0,
             timeout: params.timeout.as_duration(),
+            error_bodies: ErrorBodies::Beginning,
+            way_out: "raise `maxResponseSize`",
         };
         let mut made = Vec::new();
         let mut bytes = 0_usize;
         loop {
             let answer = self
                 .client
-                .exchange(outgoing.clone(), bounds, grants)
+                .exchange(outgoing.request.clone(), bounds, |host, port| {
+                    grants.check_host(host, port)
+                })
                 .await?;
             bytes = bytes.saturating_add(answer.body.len());
             if pages.fetched() > 0 && bytes > ALL_PAGES {
@@ -248,7 +250,7 @@ fn check_status(
         answer.status,
         &answer.headers,
         &answer.body,
-        &outgoing.describe(),
+        &outgoing.request.describe(),
         &secrets,
     ))
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Everything that is set aside for another use is not public: private and shared networks,
 /// loopback, link-local, multicast, documentation, benchmarks, and what is reserved. An IPv6
 /// address that carries an IPv4 address is as public as that one.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

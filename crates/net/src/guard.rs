@@ -7,12 +7,12 @@ use jackfield_types::ErrorCode;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::is_public;
-use super::settings::{Access, HttpSettings};
+use crate::address::is_public;
+use crate::settings::{Access, HttpSettings};
 
 /// Decides which hosts and addresses a request may reach.
 #[derive(Debug, Clone)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     settings: Arc<HttpSettings>,
 }
 
@@ -22,12 +22,12 @@ pub(super) struct Guard {
     "`{host}` is not on the public internet; whoever runs this may allow it: `--allow-private-network`, or the \
      settings `private-networks` and `allowed-hosts` of HTTP"
 )]
-pub(super) struct Forbidden {
+pub(crate) struct Forbidden {
     host: String,
 }
 
 impl Guard {
-    pub(super) fn new(settings: HttpSettings) -> Self {
+    pub(crate) fn new(settings: HttpSettings) -> Self {
         Self {
             settings: Arc::new(settings),
         }
@@ -38,7 +38,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`NodeError::Refused`] when it may not be reached.
-    pub(super) fn check(&self, url: &Url) -> Result<(), NodeError> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), NodeError> {
         if !matches!(url.scheme(), "http" | "https") {
             let message = format!(
                 "`{}` URLs may not be requested, `http` and `https` only",
@@ -47,7 +47,8 @@ impl Guard {
             return Err(NodeError::refused(ErrorCode::NETWORK_FORBIDDEN, message));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            let message = "a URL must not carry a user or a password; use the parameter `auth`";
+            let message =
+                "a URL must not carry a user or a password; use a header, or the parameter `auth`";
             return Err(NodeError::refused(ErrorCode::NETWORK_FORBIDDEN, message));
         }
         let host = url.host_str().unwrap_or_default();
@@ -105,7 +106,7 @@ impl From<Forbidden> for NodeError {
 
 impl Forbidden {
     /// Finds out whether a refusal of the resolver is what an error came from.
-    pub(super) fn behind(error: &(dyn Error + 'static)) -> Option<NodeError> {
+    pub(crate) fn behind(error: &(dyn Error + 'static)) -> Option<NodeError> {
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(forbidden) = error.downcast_ref::<Self>() {

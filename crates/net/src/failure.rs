@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
-use super::guard::Forbidden;
+use crate::guard::Forbidden;
 
 /// The most characters of a body that an error shows.
 const EXCERPT: usize = 2_048;
@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 const SHORTEST_SECRET: usize = 4;
 
 /// Where a URL leads, without the path and the query, which may hold secrets.
-pub(super) fn origin(url: &Url) -> String {
+pub fn origin(url: &Url) -> String {
     let port = url
         .port()
         .map(|port| format!(":{port}"))
@@ -33,7 +33,7 @@ pub(super) fn origin(url: &Url) -> String {
 }
 
 /// What became of a request that got no answer, or not all of it.
-pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> NodeError {
+pub(crate) fn no_answer(error: reqwest::Error, url: &Url) -> NodeError {
     if let Some(refused) = Forbidden::behind(&error) {
         return refused;
     }
@@ -63,8 +63,8 @@ pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> NodeError {
     failure.with(|failure| failure.source = Some(Box::new(error)))
 }
 
-/// What an answer with an error status means.
-pub(super) fn bad_status(
+/// What an answer with an error status means. `secrets` are texts that it must not show.
+pub fn bad_status(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
