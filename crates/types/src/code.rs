@@ -98,6 +98,8 @@ codes! {
     UNKNOWN_VERSION;
     /// An expression uses a part of JavaScript that is not evaluated natively.
     UNSUPPORTED_EXPRESSION;
+    /// A plugin package is not signed by anybody who is trusted to sign it.
+    UNTRUSTED_PLUGIN;
     /// Nothing can ever reach a node, or what it gives goes nowhere.
     UNUSED_NODE;
     /// The connections of a workflow form a cycle that goes through no loop node.
