@@ -35,6 +35,7 @@ mod shards;
 mod snapshot;
 mod statistics;
 mod tenants;
+pub mod trust;
 mod validate;
 mod wording;
 
