@@ -8,7 +8,7 @@ use jackfield_types::{Digest, PluginOrigin};
 
 use super::hash::sha256;
 use super::manifest::PluginManifest;
-use super::package::PackageError;
+use super::package::{PackageError, PackageFiles};
 
 /// The component of a plugin, not read yet. Cloning is cheap.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub struct ComponentSource {
 #[derive(Clone)]
 enum Content {
     Bytes(Arc<[u8]>),
+    Package(Arc<PackageFiles>),
 }
 
 impl ComponentSource {
@@ -43,6 +44,21 @@ impl ComponentSource {
             origin: Arc::new(origin),
             digest,
             content: Content::Bytes(bytes),
+        }
+    }
+
+    pub(super) fn in_package(
+        manifest: Arc<PluginManifest>,
+        origin: Arc<PluginOrigin>,
+        digest: Digest,
+        files: Arc<PackageFiles>,
+    ) -> Self {
+        Self {
+            path: Arc::clone(files.path()),
+            manifest,
+            origin,
+            digest,
+            content: Content::Package(files),
         }
     }
 
@@ -74,6 +90,10 @@ impl ComponentSource {
     pub fn read(&self) -> Result<Arc<[u8]>, PackageError> {
         match &self.content {
             Content::Bytes(bytes) => Ok(Arc::clone(bytes)),
+            Content::Package(files) => files
+                .read(self.manifest.entry(), self.digest)
+                .map(Into::into)
+                .map_err(|kind| PackageError::new(files.path(), kind)),
         }
     }
 }

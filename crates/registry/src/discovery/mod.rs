@@ -9,6 +9,7 @@
 //! signed and pinned, whoever changes the files meanwhile.
 
 mod component;
+mod document;
 mod hash;
 mod host;
 mod manifest;
@@ -18,7 +19,9 @@ pub use component::ComponentSource;
 pub use hash::sha256;
 pub use host::{LoadedPlugin, PluginHost, PluginLoadError};
 pub use manifest::{
-    CapabilityRequest, HostPattern, HostPatternError, PackagePath, PackagePathError,
-    PluginDependency, PluginLimits, PluginManifest, PluginReuse,
+    CapabilityRequest, HostPattern, HostPatternError, MANIFEST, MAX_MANIFEST_SIZE, PackagePath,
+    PackagePathError, PluginDependency, PluginLimits, PluginManifest, PluginReuse,
 };
-pub use package::{PackageError, PackageErrorKind};
+pub use package::{
+    FileAction, Package, PackageError, PackageErrorKind, PackageForm, PackageLimits,
+};

@@ -1,16 +1,26 @@
 //! What a package says of itself, in `plugin.toml`.
 
+mod agreement;
 mod host_pattern;
+mod node_types;
 mod path;
+mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jackfield_definition::{Diagnostics, SourceText};
 use jackfield_types::{ByteSize, Capability, Digest, NodeTypeMetadata, PluginId, Span};
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use path::{PackagePath, PackagePathError};
+pub(super) use read::Draft;
+
+/// The name of the manifest in its package.
+pub const MANIFEST: &str = "plugin.toml";
+/// How large a manifest may be, and each file with node types or a schema that it names.
+pub const MAX_MANIFEST_SIZE: ByteSize = ByteSize::mib(1);
 
 /// What a package says of itself: checked, and right.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +38,8 @@ pub struct PluginManifest {
     pub(super) limits: PluginLimits,
     pub(super) include: Vec<PackagePath>,
     pub(super) digests: Option<BTreeMap<PackagePath, Digest>>,
+    /// The files that describe node types.
+    pub(super) described_in: BTreeSet<PackagePath>,
 }
 
 /// Another plugin that a plugin needs.
@@ -92,6 +104,14 @@ pub enum PluginReuse {
 }
 
 impl PluginManifest {
+    /// Reads a manifest that describes its node types itself, and not in files beside it.
+    ///
+    /// # Errors
+    /// All findings, each with its place.
+    pub fn parse(source: &SourceText) -> Result<Self, Diagnostics> {
+        Draft::read(source)?.complete(&BTreeMap::new())
+    }
+
     /// The plugin.
     pub fn id(&self) -> &PluginId {
         &self.id
@@ -145,6 +165,17 @@ impl PluginManifest {
     /// What it says of how much it needs.
     pub fn limits(&self) -> &PluginLimits {
         &self.limits
+    }
+
+    /// The files that belong to the package besides the manifest and its signature.
+    pub fn files(&self) -> BTreeSet<&PackagePath> {
+        let named = self.include.iter().chain(&self.described_in);
+        named.chain([&self.entry]).collect()
+    }
+
+    /// The files that describe node types.
+    pub(super) fn described_in(&self) -> &BTreeSet<PackagePath> {
+        &self.described_in
     }
 
     /// Files that are packed besides those that it needs.

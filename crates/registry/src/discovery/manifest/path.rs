@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 /// The most bytes that a path has; what an archive can hold without extensions of its format.
-const LONGEST: usize = 155;
+const LONGEST: usize = 100;
 /// The most steps that a path has.
 const MOST_STEPS: usize = 8;
 /// Names that Windows keeps for devices, whatever comes after a dot.
@@ -34,7 +34,7 @@ impl PackagePath {
             return refuse("a path must not be empty");
         }
         if text.len() > LONGEST {
-            return refuse("a path has at most 155 bytes");
+            return refuse("a path has at most 100 bytes");
         }
         if text.starts_with('/') {
             return refuse("a path begins in the package, not with `/`");
@@ -118,7 +118,7 @@ mod tests {
             let path = PackagePath::parse(text);
             assert_eq!(path.map(|path| path.to_string()), Ok(text.to_owned()));
         }
-        let long = "a".repeat(156);
+        let long = "a".repeat(101);
         for text in [
             "",
             "/etc/passwd",

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use jackfield_definition::Diagnostics;
 use jackfield_types::{ByteSize, Digest, ErrorCode};
 
+use crate::discovery::manifest::PackagePath;
+
 /// What is wrong with a package.
 #[derive(Debug)]
 pub struct PackageError {
@@ -26,7 +28,7 @@ pub enum PackageErrorKind {
         /// The file, as the package calls it.
         file: String,
         /// What was tried.
-        action: Action,
+        action: FileAction,
         /// What the system said.
         source: io::Error,
     },
@@ -38,7 +40,7 @@ pub enum PackageErrorKind {
     },
     /// The manifest has mistakes.
     #[error("the manifest is wrong")]
-    Manifest(#[source] Diagnostics),
+    Manifest(#[from] Diagnostics),
     /// It is no archive of the kind that packages are, or it is damaged.
     #[error("{reason}")]
     Archive {
@@ -101,19 +103,31 @@ pub enum PackageErrorKind {
 
 /// What was tried with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum FileAction {
     /// To read it.
     Read,
     /// To write it.
     Write,
 }
 
-impl Action {
+impl FileAction {
     fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "written",
         }
+    }
+}
+
+impl PackageErrorKind {
+    pub(super) fn missing(file: &PackagePath) -> Self {
+        let file = file.to_string();
+        Self::MissingFile { file }
+    }
+
+    pub(super) fn unlisted(file: &PackagePath) -> Self {
+        let file = file.to_string();
+        Self::Unlisted { file }
     }
 }
 
