@@ -1,28 +1,40 @@
 //! What the host keeps for one instance of a plugin, and lends to the capabilities.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use jackfield_plugin_api::Grants;
-use jackfield_types::{Capability, ExecutionId, NodeName, NodeTypeId, PluginOrigin, TenantId};
+use jackfield_plugin_api::{CancellationToken, Grants};
+use jackfield_registry::discovery::PluginManifest;
+use jackfield_types::{ExecutionId, NodeName, NodeTypeId, PluginOrigin, TenantId};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::capabilities::Services;
+use crate::breach::Breach;
+use crate::capabilities::{CallRecord, Clocks, Services, WasiGrant};
+use crate::limits::{Limits, Meter};
+use crate::stderr::Tail;
 
 /// The data of a store.
 pub(crate) struct PluginState {
     /// Which plugin it is.
     pub(crate) origin: Arc<PluginOrigin>,
-    /// What its manifest asks for.
-    pub(crate) asked: Arc<BTreeSet<Capability>>,
+    /// What it asks for.
+    pub(crate) manifest: Arc<PluginManifest>,
     /// What the capabilities are made of, shared by all plugins of a host.
     pub(crate) services: Arc<Services>,
     /// The call that is under way; `None` while the plugin starts or describes itself, when
     /// nothing is granted.
     pub(crate) call: Option<CallScope>,
-    /// How many more times the call may ask the host for something.
-    pub(crate) host_calls_left: u64,
+    /// When the call that is under way has to have ended.
+    pub(crate) deadline: Instant,
+    /// What the instance holds.
+    pub(crate) meter: Meter,
+    /// What the capabilities remember of the call that is under way.
+    pub(crate) record: CallRecord,
+    pub(crate) wasi_grant: WasiGrant,
+    host_calls: u32,
+    host_calls_left: u32,
+    stderr: Tail,
     wasi: Option<Box<Wasi>>,
 }
 
@@ -33,6 +45,7 @@ pub(crate) struct CallScope {
     pub(crate) node: NodeName,
     pub(crate) node_type: NodeTypeId,
     pub(crate) grants: Arc<dyn Grants>,
+    pub(crate) cancellation: CancellationToken,
 }
 
 /// WASI with nothing in it: no files, no sockets, no environment. Made for those that use it.
@@ -44,20 +57,46 @@ struct Wasi {
 /// The most WASI resources, such as streams, that an instance may hold.
 const MOST_RESOURCES: usize = 1_024;
 
+/// The most random bytes that WASI gives at once.
+const MOST_RANDOM: u64 = 1 << 16;
+
 impl PluginState {
+    /// The state of an instance that is about to start.
     pub(crate) fn new(
         origin: Arc<PluginOrigin>,
-        asked: Arc<BTreeSet<Capability>>,
+        manifest: Arc<PluginManifest>,
         services: Arc<Services>,
+        limits: &Limits,
     ) -> Self {
         Self {
             origin,
-            asked,
+            manifest,
             services,
             call: None,
-            host_calls_left: 0,
+            deadline: Instant::now(),
+            meter: Meter::new(limits),
+            record: CallRecord::new(),
+            wasi_grant: WasiGrant::default(),
+            host_calls: limits.host_calls,
+            host_calls_left: limits.host_calls,
+            stderr: Tail::default(),
             wasi: None,
         }
+    }
+
+    /// Begins a call, or a description of itself.
+    pub(crate) fn begin(&mut self, call: Option<CallScope>, deadline: Instant) {
+        self.call = call;
+        self.deadline = deadline;
+        self.host_calls_left = self.host_calls;
+        self.record = CallRecord::new();
+        self.grant_wasi();
+    }
+
+    /// Ends a call. Nothing of it is kept but what the plugin itself keeps.
+    pub(crate) fn end(&mut self) {
+        self.call = None;
+        self.stderr.clear();
     }
 
     /// Counts a request to the host. Every function of a capability begins with it.
@@ -65,20 +104,19 @@ impl PluginState {
     /// # Errors
     /// A trap that ends the call, when it asked too often.
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
-        match self.host_calls_left.checked_sub(1) {
-            Some(left) => {
-                self.host_calls_left = left;
-                Ok(())
-            }
-            None => Err(wasmtime::Error::new(TooManyHostCalls)),
-        }
+        let Some(left) = self.host_calls_left.checked_sub(1) else {
+            let limit = self.host_calls;
+            return Err(Breach::HostCalls { limit }.into());
+        };
+        self.host_calls_left = left;
+        Ok(())
+    }
+
+    /// The end of what the plugin wrote to its standard error in this call.
+    pub(crate) fn stderr(&self) -> Option<String> {
+        self.stderr.text()
     }
 }
-
-/// A call asked the host for more than it may.
-#[derive(Debug, thiserror::Error)]
-#[error("the plugin asks the host too often")]
-pub(crate) struct TooManyHostCalls;
 
 impl WasiView for PluginState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -88,7 +126,10 @@ impl WasiView for PluginState {
             let context = WasiCtx::builder()
                 .allow_tcp(false)
                 .allow_udp(false)
-                .max_random_size(1 << 16)
+                .max_random_size(MOST_RANDOM)
+                .stderr(self.stderr.clone())
+                .wall_clock(Clocks::new(self.wasi_grant.clone()))
+                .monotonic_clock(Clocks::new(self.wasi_grant.clone()))
                 .build();
             Box::new(Wasi { context, table })
         });

@@ -1,0 +1,121 @@
+//! Capability `kv`.
+
+mod limits;
+mod memory;
+mod store;
+
+use jackfield_types::{Capability, ErrorCode};
+
+use super::fault::{fault, invalid, too_much};
+use crate::bindings::jackfield::plugin::kv::Host;
+use crate::bindings::jackfield::plugin::types::Fault;
+use crate::state::PluginState;
+
+pub use limits::KvLimits;
+pub use memory::MemoryKv;
+pub use store::{KvError, KvRange, KvScope, KvStore};
+
+/// The most keys that a plugin is told at once.
+const MOST_LISTED: usize = 1_000;
+
+impl Host for PluginState {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, Fault>> {
+        self.count_host_call()?;
+        let scope = match self.kv_scope(&key) {
+            Ok(scope) => scope,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        Ok(told(self.services.kv.get(&scope, &key).await))
+    }
+
+    async fn set(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), Fault>> {
+        self.count_host_call()?;
+        let scope = match self.kv_scope(&key) {
+            Ok(scope) => scope,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let limits = &self.services.kv_limits;
+        if !limits.holds_value(&value) {
+            let message = format!("a value has at most {}", limits.value);
+            return Ok(Err(too_much(message)));
+        }
+        let kept = self.services.kv.set(&scope, &key, value, limits).await;
+        Ok(told(kept))
+    }
+
+    async fn delete(&mut self, key: String) -> wasmtime::Result<Result<bool, Fault>> {
+        self.count_host_call()?;
+        let scope = match self.kv_scope(&key) {
+            Ok(scope) => scope,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        Ok(told(self.services.kv.delete(&scope, &key).await))
+    }
+
+    async fn list_keys(
+        &mut self,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> wasmtime::Result<Result<Vec<String>, Fault>> {
+        self.count_host_call()?;
+        let scope = match self.scope() {
+            Ok(scope) => scope,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let range = KvRange {
+            prefix: &prefix,
+            after: after.as_deref(),
+            limit: usize::try_from(limit)
+                .unwrap_or(MOST_LISTED)
+                .min(MOST_LISTED),
+        };
+        Ok(told(self.services.kv.list_keys(&scope, range).await))
+    }
+
+    async fn increment(&mut self, key: String, by: i64) -> wasmtime::Result<Result<i64, Fault>> {
+        self.count_host_call()?;
+        let scope = match self.kv_scope(&key) {
+            Ok(scope) => scope,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let limits = &self.services.kv_limits;
+        let sum = self.services.kv.increment(&scope, &key, by, limits).await;
+        Ok(told(sum))
+    }
+}
+
+impl PluginState {
+    /// What the call may see: made of the call and the plugin, never of anything that the guest
+    /// says.
+    fn scope(&mut self) -> Result<KvScope, Fault> {
+        let tenant = self.granted(Capability::Kv)?.call.tenant.clone();
+        Ok(KvScope::new(tenant, self.origin.plugin.clone()))
+    }
+
+    /// [`scope`](Self::scope), for a key that has been checked.
+    fn kv_scope(&mut self, key: &str) -> Result<KvScope, Fault> {
+        let scope = self.scope()?;
+        let limits = &self.services.kv_limits;
+        if key.is_empty() {
+            return Err(invalid("a key must not be empty"));
+        }
+        if !limits.holds_key(key) {
+            return Err(too_much(format!("a key has at most {}", limits.key)));
+        }
+        Ok(scope)
+    }
+}
+
+fn told<T>(answer: Result<T, KvError>) -> Result<T, Fault> {
+    answer.map_err(|error| match error {
+        KvError::TooManyKeys { .. } | KvError::TooLarge { .. } | KvError::OutOfRange => {
+            too_much(error.to_string())
+        }
+        KvError::NotANumber => fault(&ErrorCode::WRONG_TYPE, error.to_string()),
+        KvError::StoreFull | KvError::Unavailable { .. } => Fault {
+            retryable: true,
+            ..fault(&ErrorCode::EXECUTION_ERROR, error.to_string())
+        },
+    })
+}
