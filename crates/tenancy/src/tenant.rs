@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use jackfield_types::{
-    Capability, CircuitBreaker, DataIsolation, NodeTypeId, Quotas, Secret, TenantId, UserId,
+    Capability, CircuitBreaker, DataIsolation, NodeTypeId, PluginOrigin, Quotas, Secret, TenantId,
+    UserId,
 };
 use semver::Version;
 use serde_json::Value;
@@ -151,6 +152,32 @@ impl Tenant {
     pub fn authorize_user(&self, user: Option<&UserId>) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_user(user),
+            None => self.0.settings.decide_without_policy().map(drop),
+        }
+    }
+
+    /// Asks whether a capability may be used.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule.
+    pub fn check_capability(&self, capability: Capability) -> Result<(), Refusal> {
+        match &*self.0.policy.load() {
+            Some(policy) => policy.decide_capability(capability),
+            None => self.0.settings.decide_without_policy().map(drop),
+        }
+    }
+
+    /// Asks whether the node types of a plugin may be used, by who signed it. Nobody has to sign
+    /// what comes from no plugin.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule. No recovery strategy gets round it.
+    pub fn authorize_plugin(&self, origin: Option<&PluginOrigin>) -> Result<(), Refusal> {
+        let Some(origin) = origin else {
+            return Ok(());
+        };
+        match &*self.0.policy.load() {
+            Some(policy) => policy.decide_plugin(origin),
             None => self.0.settings.decide_without_policy().map(drop),
         }
     }

@@ -62,6 +62,11 @@ pub struct Policy {
     /// The most that a node type may reach outside itself. Nothing said: anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<Capability>>,
+    /// The publishers whose plugins may be used, of those whom the instance trusts: names or globs,
+    /// and `unsigned` for plugins that none of them signed. Nothing said: all that the instance
+    /// takes; an empty list: no plugins, only what is built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_publishers: Option<Vec<String>>,
     /// When calls of a node type that fails too often are left out for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreaker>,
@@ -86,6 +91,7 @@ impl Default for Policy {
             environment: None,
             secrets: None,
             capabilities: None,
+            trusted_publishers: None,
             circuit_breaker: None,
         }
     }

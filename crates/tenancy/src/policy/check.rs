@@ -28,6 +28,11 @@ pub(super) fn check(policy: &Policy, known: Option<&BTreeSet<String>>) -> Vec<Fi
     let named = [
         ("environment", NameKind::ENVIRONMENT, &policy.environment),
         ("secrets", NameKind::SECRET, &policy.secrets),
+        (
+            "trustedPublishers",
+            NameKind::PUBLISHER,
+            &policy.trusted_publishers,
+        ),
     ];
     for (field, kind, entries) in named {
         if let Some(entries) = entries {

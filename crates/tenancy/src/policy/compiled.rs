@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use jackfield_definition::{Diagnostic, Diagnostics};
-use jackfield_types::{Capability, ErrorCode, NodeTypeId, Policy, Quotas, UserId};
+use jackfield_types::{Capability, ErrorCode, NodeTypeId, PluginOrigin, Policy, Quotas, UserId};
 use semver::Version;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +16,9 @@ use super::hosts::{HostPattern, may_reach};
 use super::memo::Memo;
 use super::node_pattern::{Effect, EntryMatch, NodePatterns};
 use super::pattern::{NameKind, NameSet, PatternSetError};
+
+/// What stands in `trustedPublishers` for plugins that no publisher signed whom the instance trusts.
+const UNSIGNED: &str = "unsigned";
 
 /// A policy as it is enforced.
 pub struct TenantPolicy {
@@ -30,6 +33,7 @@ pub struct TenantPolicy {
     secrets: Option<NameSet>,
     /// The capabilities that are granted, one bit each.
     ceiling: Option<u16>,
+    publishers: Option<NameSet>,
     redaction: Arc<RedactionRules>,
     rules: Rules,
     digest: Arc<str>,
@@ -107,6 +111,11 @@ impl TenantPolicy {
             environment: names(NameKind::ENVIRONMENT, "environment", &policy.environment)?,
             secrets: names(NameKind::SECRET, "secrets", &policy.secrets)?,
             ceiling: policy.capabilities.as_deref().map(bits),
+            publishers: names(
+                NameKind::PUBLISHER,
+                "trustedPublishers",
+                &policy.trusted_publishers,
+            )?,
             redaction: Arc::new(RedactionRules::compile(
                 &policy.output_filters,
                 &policy.sensitive_field_patterns,
@@ -292,6 +301,47 @@ impl TenantPolicy {
     pub fn may_read_environment(&self, name: &str) -> bool {
         let names = self.environment.as_ref();
         names.is_none_or(|names| names.matches(name))
+    }
+
+    /// Decides whether a capability may be used.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule.
+    pub fn decide_capability(&self, capability: Capability) -> Result<(), Refusal> {
+        match self.missing_capability(&[capability]) {
+            Some(rule) => Err(Refusal { rule }),
+            None => Ok(()),
+        }
+    }
+
+    /// Decides whether the node types of a plugin may be used, by who signed it.
+    ///
+    /// # Errors
+    /// The [`Refusal`] with its rule.
+    pub fn decide_plugin(&self, origin: &PluginOrigin) -> Result<(), Refusal> {
+        let Some(publishers) = &self.publishers else {
+            return Ok(());
+        };
+        // No glob means those who did not sign: they have to be let in by that very word.
+        let signer = origin.signer.as_deref().filter(|name| *name != UNSIGNED);
+        let Some(signer) = signer else {
+            let named = self.document.trusted_publishers.as_deref();
+            if named.is_some_and(|names| names.iter().any(|name| name == UNSIGNED)) {
+                return Ok(());
+            }
+            return Err(Refusal::new(format!(
+                "plugin `{}` is not signed by a trusted publisher, and `{UNSIGNED}` is not in trustedPublishers",
+                origin.plugin
+            )));
+        };
+        if publishers.matches(signer) {
+            return Ok(());
+        }
+        Err(Refusal::new(format!(
+            "publisher `{}` of plugin `{}` is not in trustedPublishers",
+            short(signer),
+            origin.plugin
+        )))
     }
 
     /// Decides whether a secret may be read.

@@ -112,6 +112,11 @@ impl NameKind {
         allows: |c| c.is_ascii_graphic() && c != '=',
         is_case_insensitive: false,
     };
+    pub(crate) const PUBLISHER: Self = Self {
+        what: "publisher",
+        allows: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+        is_case_insensitive: false,
+    };
     pub(crate) const SECRET: Self = Self {
         what: "name of a secret",
         allows: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'),

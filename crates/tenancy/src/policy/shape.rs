@@ -29,6 +29,7 @@ pub(super) const POLICY_FIELDS: &[&str] = &[
     "environment",
     "secrets",
     "capabilities",
+    "trustedPublishers",
     "circuitBreaker",
 ];
 pub(super) const QUOTA_FIELDS: &[&str] = &[
@@ -105,6 +106,7 @@ pub(super) fn policy(value: &Value, findings: &mut Vec<Finding>) -> Policy {
     policy.environment = fields.texts("environment");
     policy.secrets = fields.texts("secrets");
     policy.capabilities = fields.capabilities();
+    policy.trusted_publishers = fields.texts("trustedPublishers");
     policy.circuit_breaker = fields.within("circuitBreaker", circuit_breaker);
     policy
 }
@@ -376,6 +378,7 @@ fn meant(field: &str) -> Option<&'static str> {
         | "deniednodetypes" | "forbiddennodetypes" => "restrictedNodeTypes",
         "hosts" | "allowlisthosts" => "allowedHosts",
         "users" => "allowedUsers",
+        "publishers" | "trusted" | "allowedpublishers" => "trustedPublishers",
         "env" => "environment",
         "isolation" => "dataIsolation",
         "audit" | "auditlog" => "auditLogging",

@@ -2,7 +2,7 @@
 
 use jackfield_tenancy::policy::{RuleSays, Verdict};
 use jackfield_tenancy::{Decision, TenantPolicy};
-use jackfield_types::{Capability, Policy};
+use jackfield_types::{Capability, Digest, PluginOrigin, Policy};
 use semver::Version;
 
 use crate::{node_type, texts, user};
@@ -110,6 +110,72 @@ fn users_are_allowed_first_and_blocked_whatever_their_case() {
     });
     assert!(blocking.decide_user(None).is_ok() && blocking.decide_user(Some(&user("ada"))).is_ok());
     assert!(blocking.decide_user(Some(&user("mallory"))).is_err());
+}
+
+/// A plugin, signed by somebody or by nobody.
+fn origin(signer: Option<&str>) -> PluginOrigin {
+    PluginOrigin {
+        plugin: "acme/slugify".parse().unwrap(),
+        version: Version::new(1, 0, 0),
+        digest: Digest::from_bytes([7; 32]),
+        signer: signer.map(str::to_owned),
+    }
+}
+
+#[test]
+fn plugins_are_taken_of_those_publishers_whom_the_tenant_trusts() {
+    let trusting = |publishers: &[&str]| {
+        compiled(&Policy {
+            trusted_publishers: Some(texts(publishers)),
+            ..Policy::default()
+        })
+    };
+    let (acme, other, nobody) = (
+        origin(Some("acme")),
+        origin(Some("reviewers")),
+        origin(None),
+    );
+    let open = compiled(&Policy::default());
+    for origin in [&acme, &other, &nobody] {
+        assert_eq!(open.decide_plugin(origin), Ok(()));
+    }
+    let policy = trusting(&["acme", "globex-*"]);
+    assert_eq!(policy.decide_plugin(&acme), Ok(()));
+    assert_eq!(policy.decide_plugin(&origin(Some("globex-labs"))), Ok(()));
+    assert_eq!(
+        policy.decide_plugin(&other).unwrap_err().to_string(),
+        "publisher `reviewers` of plugin `acme/slugify` is not in trustedPublishers"
+    );
+    assert_eq!(
+        policy.decide_plugin(&nobody).unwrap_err().to_string(),
+        "plugin `acme/slugify` is not signed by a trusted publisher, and `unsigned` is not in trustedPublishers"
+    );
+    let none = trusting(&[]);
+    assert!(none.decide_plugin(&acme).is_err() && none.decide_plugin(&nobody).is_err());
+}
+
+#[test]
+fn only_that_very_word_lets_unsigned_plugins_in() {
+    for (publishers, is_unsigned_taken) in [
+        (&["*"][..], false),
+        (&["un*"][..], false),
+        (&["unsigned"][..], true),
+        (&["acme", "unsigned"][..], true),
+    ] {
+        let policy = compiled(&Policy {
+            trusted_publishers: Some(texts(publishers)),
+            ..Policy::default()
+        });
+        // Nobody gets in by being called so.
+        for signer in [None, Some("unsigned")] {
+            let verdict = policy.decide_plugin(&origin(signer));
+            assert_eq!(
+                verdict.is_ok(),
+                is_unsigned_taken,
+                "{publishers:?} {signer:?}"
+            );
+        }
+    }
 }
 
 #[test]

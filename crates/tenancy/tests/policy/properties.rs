@@ -74,10 +74,10 @@ proptest! {
     }
 
     #[test]
-    fn any_entry_is_read_without_a_panic(entry in "[ -~\u{e9}\u{430}\t]{0,12}", field in 0_usize..7) {
+    fn any_entry_is_read_without_a_panic(entry in "[ -~\u{e9}\u{430}\t]{0,12}", field in 0_usize..8) {
         let fields = [
             "allowedNodeTypes", "restrictedNodeTypes", "allowedUsers", "blockedUsers",
-            "allowedHosts", "environment", "secrets",
+            "allowedHosts", "environment", "secrets", "trustedPublishers",
         ];
         let document = json!({ fields[field]: [entry] });
         if let Ok(policy) = serde_json::from_value::<Policy>(document.clone())

@@ -61,6 +61,7 @@ const WHOLE: &str = r#"{
   "environment": ["STAGE"],
   "secrets": ["CRM_*"],
   "capabilities": ["http", "random"],
+  "trustedPublishers": ["acme", "globex-*", "unsigned"],
   "circuitBreaker": { "failureRate": 0.25, "minimumCalls": 8, "window": "1m", "openFor": 500 }
 }"#;
 
@@ -156,6 +157,7 @@ fn every_mistake_of_a_document_is_found_in_one_go() {
   "environment": null,
   "secrets": [""],
   "capabilities": ["htpp", "http", "http"],
+  "trustedPublishers": ["Acme", "acme/*", "globex", "globex"],
   "circuitBreaker": { "failureRate": 50, "minimumCalls": 0, "window": 0 }
 }"#;
     insta::assert_snapshot!(findings(document, PolicyFormat::Json));

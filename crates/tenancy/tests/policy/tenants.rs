@@ -8,7 +8,7 @@ use jackfield_tenancy::{
     AuditAction, AuditDecision, AuditEntry, AuditLog, AuditOptions, SecretError, SecretNameError,
     SecretsFileError, StaticSecrets, Tenancy,
 };
-use jackfield_types::{DataIsolation, Policy, Quotas, Secret};
+use jackfield_types::{DataIsolation, Digest, PluginOrigin, Policy, Quotas, Secret};
 use semver::Version;
 
 use crate::{node_type, tenant, texts, user};
@@ -42,6 +42,14 @@ fn without_a_policy_all_is_allowed_unless_the_instance_denies() {
     );
     assert!(closed.authorize_user(Some(&user("ada"))).is_err());
     assert!(closed.check_host("example.org", 443).is_err());
+    let plugin = PluginOrigin {
+        plugin: "acme/slugify".parse().unwrap(),
+        version: Version::new(1, 0, 0),
+        digest: Digest::from_bytes([7; 32]),
+        signer: Some("acme".to_owned()),
+    };
+    assert!(closed.authorize_plugin(Some(&plugin)).is_err());
+    assert!(open.authorize_plugin(Some(&plugin)).is_ok() && open.authorize_plugin(None).is_ok());
     assert!(!closed.may_read_environment("HOME"));
     assert!(matches!(
         closed.secret("TOKEN"),
