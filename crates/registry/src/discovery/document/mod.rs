@@ -196,7 +196,7 @@ fn object(table: &DeTable<'_>, pointer: &str, findings: &mut Vec<Finding>) -> Ob
     let mut object = Object::new();
     for (name, value) in table {
         let name = name.get_ref();
-        if let Some(value) = value_of(value.get_ref(), || key(pointer, name), findings) {
+        if let Some(value) = value_of(value.get_ref(), &|| key(pointer, name), findings) {
             object.insert(name.clone().into_owned(), value);
         }
     }
@@ -205,7 +205,7 @@ fn object(table: &DeTable<'_>, pointer: &str, findings: &mut Vec<Finding>) -> Ob
 
 fn value_of(
     value: &DeValue<'_>,
-    pointer: impl Fn() -> String,
+    pointer: &dyn Fn() -> String,
     findings: &mut Vec<Finding>,
 ) -> Option<Value> {
     let number = |number: Option<Number>, text: &str, findings: &mut Vec<Finding>| {
@@ -238,7 +238,7 @@ fn value_of(
         DeValue::Array(list) => {
             let mut values = Vec::with_capacity(list.len());
             for (place, element) in list.iter().enumerate() {
-                let read = value_of(element.get_ref(), || index(&pointer(), place), findings);
+                let read = value_of(element.get_ref(), &|| index(&pointer(), place), findings);
                 // A value that could not be read keeps its place in the list.
                 values.push(read.unwrap_or(Value::Null));
             }
