@@ -17,6 +17,7 @@ keeps no state: each call gets a fresh instance.
     Node = plugin(Greet())
 """
 
+import builtins
 import json
 import traceback
 from dataclasses import dataclass, field
@@ -247,16 +248,36 @@ def _asked(call: Callable, *arguments) -> Any:
         raise NodeError(fault.code, fault.message, retryable=fault.retryable) from None
 
 
+def _text(value: Any) -> str:
+    """Refuses what is no text: the border to the host takes no other types."""
+    if not isinstance(value, str):
+        raise TypeError(f"a text is needed, not {type(value).__name__}")
+    return value
+
+
+def _whole(value: Any, least: int, most: int) -> int:
+    """Refuses what is no whole number within bounds."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"a whole number is needed, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise ValueError(f"{value} is not within {least} and {most}")
+    return value
+
+
+_U32 = (0, 2**32 - 1)
+_S64 = (-(2**63), 2**63 - 1)
+
+
 class log:
     """Writes to the host's log. Capability ``log``."""
 
     @staticmethod
     def info(message: str) -> None:
-        _log.log(_log.Level.INFO, message)
+        _log.log(_log.Level.INFO, str(message))
 
     @staticmethod
     def warn(message: str) -> None:
-        _log.log(_log.Level.WARN, message)
+        _log.log(_log.Level.WARN, str(message))
 
 
 class http:
@@ -271,8 +292,10 @@ class http:
         timeout_ms: Optional[int] = None,
     ) -> _http.Response:
         """Sends a request and waits for the whole answer. Any status is an answer."""
-        listed = [_http.Header(name, value) for name, value in headers]
-        return _asked(_http.send, _http.Request(method, url, listed, body, timeout_ms))
+        listed = [_http.Header(_text(name), _text(value)) for name, value in headers]
+        timeout = None if timeout_ms is None else _whole(timeout_ms, *_U32)
+        request = _http.Request(_text(method), _text(url), listed, builtins.bytes(body), timeout)
+        return _asked(_http.send, request)
 
 
 class kv:
@@ -280,23 +303,24 @@ class kv:
 
     @staticmethod
     def get(key: str) -> Optional[str]:
-        return _asked(_kv.get, key)
+        return _asked(_kv.get, _text(key))
 
     @staticmethod
     def set(key: str, value: str) -> None:
-        _asked(_kv.set, key, value)
+        _asked(_kv.set, _text(key), _text(value))
 
     @staticmethod
     def delete(key: str) -> bool:
-        return _asked(_kv.delete, key)
+        return _asked(_kv.delete, _text(key))
 
     @staticmethod
     def list_keys(prefix: str, after: Optional[str] = None, limit: int = 100) -> list[str]:
-        return _asked(_kv.list_keys, prefix, after, limit)
+        behind = None if after is None else _text(after)
+        return _asked(_kv.list_keys, _text(prefix), behind, _whole(limit, *_U32))
 
     @staticmethod
     def increment(key: str, by: int = 1) -> int:
-        return _asked(_kv.increment, key, by)
+        return _asked(_kv.increment, _text(key), _whole(by, *_S64))
 
 
 class secrets:
@@ -304,7 +328,7 @@ class secrets:
 
     @staticmethod
     def get(name: str) -> str:
-        return _asked(_secrets.get, name)
+        return _asked(_secrets.get, _text(name))
 
 
 class config:
@@ -312,7 +336,7 @@ class config:
 
     @staticmethod
     def get(name: str) -> Optional[str]:
-        return _asked(_config.get, name)
+        return _asked(_config.get, _text(name))
 
 
 class clock:
@@ -332,7 +356,7 @@ class random:
 
     @staticmethod
     def bytes(count: int) -> bytes:
-        return _asked(_random.bytes, count)
+        return _asked(_random.bytes, _whole(count, *_U32))
 
 
 class progress:
@@ -340,4 +364,4 @@ class progress:
 
     @staticmethod
     def report(fraction: float, message: str = "") -> None:
-        _progress.report(fraction, message)
+        _progress.report(float(fraction), str(message))

@@ -1,0 +1,69 @@
+//! Writing and copying files.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{BuildError, SourceFile};
+
+/// Folders that hold what was built, or what belongs to other tools.
+const LEFT_OUT: [&str; 5] = ["target", "__pycache__", ".git", ".venv", "build"];
+
+/// Writes files below a folder. One that is right already is left alone, so that tools which look
+/// at times see no change.
+pub(crate) fn write_all(files: &[SourceFile], folder: &Path) -> Result<(), BuildError> {
+    for file in files {
+        write(&folder.join(file.path), file.text.as_bytes())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(BuildError::file(parent))?;
+    }
+    fs::write(path, bytes).map_err(BuildError::file(path))
+}
+
+/// Visits the files below a folder in the order of their names, with their paths in it. Links and
+/// what was built are left out.
+pub(crate) fn visit(
+    folder: &Path,
+    visitor: &mut dyn FnMut(&Path, &Path) -> Result<(), BuildError>,
+) -> Result<(), BuildError> {
+    fn walk(
+        root: &Path,
+        folder: &Path,
+        visitor: &mut dyn FnMut(&Path, &Path) -> Result<(), BuildError>,
+    ) -> Result<(), BuildError> {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut entries = entries.map_err(BuildError::file(folder))?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let kind = entry.file_type().map_err(BuildError::file(&path))?;
+            let is_left_out = LEFT_OUT.iter().any(|name| entry.file_name() == *name);
+            if kind.is_dir() && !is_left_out {
+                walk(root, &path, visitor)?;
+            } else if kind.is_file() {
+                visitor(&path, path.strip_prefix(root).unwrap_or(&path))?;
+            }
+        }
+        Ok(())
+    }
+    walk(folder, folder, visitor)
+}
+
+/// Makes a folder hold what another one holds, and nothing else.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
+    if to.exists() {
+        fs::remove_dir_all(to).map_err(BuildError::file(to))?;
+    }
+    fs::create_dir_all(to).map_err(BuildError::file(to))?;
+    visit(from, &mut |path, within| {
+        let bytes = fs::read(path).map_err(BuildError::file(path))?;
+        write(&to.join(within), &bytes)
+    })
+}
