@@ -1,10 +1,11 @@
 //! What a call can ask of the engine that makes it: grants, secrets, other workflows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_tenancy::{CallPermit, Refusal, SecretError};
-use jackfield_types::{ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, Secret};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,13 @@ impl Running {
         NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message)
     }
 
+    fn grant_capability(&self, capability: Capability) -> Result<(), NodeError> {
+        let name = capability.as_str();
+        self.tenant()
+            .check_capability(capability)
+            .map_err(|refusal| self.refused(&format!("use capability `{name}`"), &refusal))
+    }
+
     fn grant_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
         let tenant = self.tenant();
         tenant.check_host(host, port).map_err(|refusal| {
@@ -71,6 +79,10 @@ impl Running {
 }
 
 impl Grants for CallHost<'_> {
+    fn check_capability(&self, capability: Capability) -> Result<(), NodeError> {
+        self.running.grant_capability(capability)
+    }
+
     fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
         self.running.grant_host(host, port)
     }
@@ -83,12 +95,20 @@ impl Grants for CallHost<'_> {
         self.running.grant_filter(filter)
     }
 
+    fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.running.nested.redactor.redact_text(text)
+    }
+
     fn to_shared(&self) -> Arc<dyn Grants> {
         Arc::new(RunningGrants(Arc::clone(self.running)))
     }
 }
 
 impl Grants for RunningGrants {
+    fn check_capability(&self, capability: Capability) -> Result<(), NodeError> {
+        self.0.grant_capability(capability)
+    }
+
     fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
         self.0.grant_host(host, port)
     }
@@ -99,6 +119,10 @@ impl Grants for RunningGrants {
 
     fn isolate(&self, filter: &Value) -> Value {
         self.0.grant_filter(filter)
+    }
+
+    fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.0.nested.redactor.redact_text(text)
     }
 
     fn to_shared(&self) -> Arc<dyn Grants> {

@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_types::{ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, Secret};
 use serde_json::Value;
 
 use crate::NodeError;
@@ -8,6 +9,16 @@ use crate::NodeError;
 /// What the tenant on whose behalf a call is made lets it reach. Implemented by hosts; nodes that
 /// reach outside themselves ask here first.
 pub trait Grants: Send + Sync {
+    /// Whether a capability is granted at all. To be asked each time that one is used: what was
+    /// planned under another policy may still be running.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] that names the rule.
+    fn check_capability(&self, capability: Capability) -> Result<(), NodeError> {
+        let _ = capability;
+        Ok(())
+    }
+
     /// Whether a host may be reached, at a port. To be asked for every request and every redirect.
     ///
     /// # Errors
@@ -25,6 +36,12 @@ pub trait Grants: Send + Sync {
     /// A new data filter that lets through what `filter` does, but no row of another tenant.
     /// Under relaxed isolation it is the same filter.
     fn isolate(&self, filter: &Value) -> Value;
+
+    /// A text without the secrets that the execution knows, for what does not go the way of
+    /// outputs and failures, such as a line of a log.
+    fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        Cow::Borrowed(text)
+    }
 
     /// The same grants, for whoever cannot borrow them, such as a sandbox. They end with the call:
     /// who asked for them lets go of them when it ends.

@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, Secret};
 use serde_json::{Value, json};
 
 /// [`Grants`] that a test says, which remember what they were asked for.
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 /// Clones share what they remember.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptedGrants {
+    capabilities: Option<Vec<Capability>>,
     hosts: Option<Vec<String>>,
     secrets: BTreeMap<String, Secret<String>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -19,6 +21,13 @@ impl ScriptedGrants {
     /// Grants every host, and no secret.
     pub fn open() -> Self {
         Self::default()
+    }
+
+    /// Grants these capabilities and no others.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: &[Capability]) -> Self {
+        self.capabilities = Some(capabilities.to_vec());
+        self
     }
 
     /// Grants these hosts and no others, each with its port: `example.org:443`.
@@ -57,6 +66,18 @@ impl ScriptedGrants {
 }
 
 impl Grants for ScriptedGrants {
+    fn check_capability(&self, capability: Capability) -> Result<(), NodeError> {
+        let granted = self.capabilities.as_ref();
+        if granted.is_none_or(|granted| granted.contains(&capability)) {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` is not in the capabilities of the test",
+            capability.as_str()
+        );
+        Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message))
+    }
+
     fn check_host(&self, host: &str, port: u16) -> Result<(), NodeError> {
         let host = format!("{host}:{port}");
         self.remember(format!("host {host}"));
@@ -82,6 +103,13 @@ impl Grants for ScriptedGrants {
     /// Adds the tenant of every [`StaticCall`](crate::StaticCall).
     fn isolate(&self, filter: &Value) -> Value {
         json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })
+    }
+
+    fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let secrets = self.secrets.values();
+        secrets.fold(Cow::Borrowed(text), |text, secret| {
+            Cow::Owned(text.replace(secret.expose(), "[redacted]"))
+        })
     }
 
     fn to_shared(&self) -> Arc<dyn Grants> {

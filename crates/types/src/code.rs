@@ -26,6 +26,8 @@ macro_rules! codes {
 codes! {
     /// The execution or the node was cancelled.
     CANCELLED;
+    /// A plugin reached for something that its manifest does not ask for.
+    CAPABILITY_REFUSED;
     /// So many calls of a node type failed that none is made for a while.
     CIRCUIT_OPEN;
     /// A connection leads from or to a node or port that is not there.

@@ -42,6 +42,8 @@ fn without_a_policy_all_is_allowed_unless_the_instance_denies() {
     );
     assert!(closed.authorize_user(Some(&user("ada"))).is_err());
     assert!(closed.check_host("example.org", 443).is_err());
+    assert!(closed.check_capability(Capability::Log).is_err());
+    assert!(open.check_capability(Capability::Log).is_ok());
     let plugin = PluginOrigin {
         plugin: "acme/slugify".parse().unwrap(),
         version: Version::new(1, 0, 0),
@@ -59,6 +61,23 @@ fn without_a_policy_all_is_allowed_unless_the_instance_denies() {
         .set_policy(&tenant("acme"), &Policy::default())
         .unwrap();
     assert!(closed.authorize(&node_type("x"), &version, &[]).is_ok());
+}
+
+#[test]
+fn a_capability_is_granted_as_long_as_the_policy_in_force_names_it() {
+    let tenancy = Tenancy::open();
+    let handle = tenancy.tenant(&tenant("acme"));
+    let policy = |capabilities: &[Capability]| Policy {
+        capabilities: Some(capabilities.to_vec()),
+        ..Policy::default()
+    };
+    let put = |policy| tenancy.set_policy(&tenant("acme"), &policy).unwrap();
+    put(policy(&[Capability::Kv]));
+    assert!(handle.check_capability(Capability::Kv).is_ok());
+    let refusal = handle.check_capability(Capability::Http).unwrap_err();
+    assert_eq!(refusal.to_string(), "capability `http` is not granted");
+    put(policy(&[]));
+    assert!(handle.check_capability(Capability::Kv).is_err());
 }
 
 #[test]
