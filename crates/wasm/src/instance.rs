@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use jackfield_plugin_api::NodeError;
+use jackfield_registry::discovery::PluginManifest;
+use jackfield_types::{ErrorCode, PluginOrigin};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::Plugin as Bindings;
@@ -12,8 +15,6 @@ use crate::capabilities::Services;
 use crate::compile::Compiled;
 use crate::limits::Limits;
 use crate::state::{CallScope, PluginState};
-use jackfield_registry::discovery::PluginManifest;
-use jackfield_types::PluginOrigin;
 
 /// How much an instance may grow before it is replaced: guests that collect garbage seldom or
 /// never give back what they no longer need.
@@ -130,6 +131,15 @@ impl Instance {
             .memory()
             .saturating_sub(self.settled);
         self.calls < most_calls && grown <= GROWTH
+    }
+
+    /// What the host refused it in the call that ended, if it failed as a whole with just that.
+    pub(crate) fn refusal(&mut self, failure: &node::Failure) -> Option<NodeError> {
+        if !failure.failed_items.is_empty() {
+            return None;
+        }
+        let code = ErrorCode::custom(&failure.code);
+        self.store.data_mut().record.take_refusal(&code)
     }
 
     /// The end of what it wrote to its standard error.

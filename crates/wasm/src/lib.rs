@@ -31,7 +31,10 @@ mod trap;
 mod turns;
 mod warm;
 
-pub use capabilities::Services;
+pub use capabilities::{
+    CallSite, ConfigSource, HttpLimits, KvError, KvLimits, KvRange, KvScope, KvStore, LogLevel,
+    MemoryKv, PluginListener, Services, ServicesBuilder, StaticConfig, TracingListener,
+};
 pub use compile::{CacheError, CacheErrorKind, CompileError, StartError, compile_from_stdin};
 pub use config::{CompilerProgram, WasmConfig};
 pub use host::WasmHost;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jackfield_plugin_api::{
     BoxFuture, Failure, ItemResults, NodeCall, NodeError, NodeExecutor, NodeOutput,
@@ -18,6 +18,9 @@ use crate::state::CallScope;
 use crate::trap::{BrokenOff, named};
 use crate::turns::Turns;
 use crate::warm::WarmInstances;
+
+/// How much longer a call has whose guest computes: it is to end by itself, with the right reason.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// A plugin that is loaded. Its node types share it; it goes with the last of them.
 pub(crate) struct Plugin {
@@ -61,7 +64,9 @@ impl Plugin {
             described.map_err(|error| self.in_words(&error, instance.stderr()))
         };
         let late = |_| "it takes too long".to_owned();
-        timeout_at(deadline.into(), described).await.map_err(late)?
+        timeout_at((deadline + GRACE).into(), described)
+            .await
+            .map_err(late)?
     }
 
     fn in_words(&self, error: &wasmtime::Error, stderr: Option<String>) -> String {
@@ -90,7 +95,7 @@ impl Plugin {
         let _running = self.kind.compiled.sandbox.ticker().run();
         let deadline = Instant::now() + self.kind.limits.time();
         let mut held = None;
-        let ended = timeout_at(deadline.into(), async {
+        let ended = timeout_at((deadline + GRACE).into(), async {
             let instance = held.insert(self.instance(call, deadline).await?);
             instance.begin(Some(scope(call)), deadline);
             let result = instance.execute(request).await;
@@ -101,8 +106,16 @@ impl Plugin {
             // It was waiting for the host; whoever kept it waiting may be faster the next time.
             Err(_) => return Err(self.late()),
         };
+        // What was refused stays refused, whatever the guest says of it, and is told in full.
+        let refusal = match (&result, &mut held) {
+            (Err(failure), Some(instance)) => instance.refusal(failure),
+            _ => None,
+        };
         if let Some(instance) = held.filter(|instance| instance.is_fit(self.calls_per_instance)) {
             self.warm.put(self.number, context.tenant.clone(), instance);
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
         }
         Ok(result)
     }

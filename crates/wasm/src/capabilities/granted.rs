@@ -1,5 +1,5 @@
 use jackfield_plugin_api::NodeError;
-use jackfield_registry::CapabilityRequest;
+use jackfield_registry::discovery::CapabilityRequest;
 use jackfield_types::{Capability, ErrorCode};
 
 use super::CallSite;

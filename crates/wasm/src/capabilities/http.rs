@@ -7,7 +7,7 @@ use jackfield_net::{
     Bounds, ErrorBodies, Method, Redirects, Request, Url, header_name, header_value,
 };
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_registry::HostPattern;
+use jackfield_registry::discovery::HostPattern;
 use jackfield_types::{ByteSize, Capability, ErrorCode, Span};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
