@@ -110,6 +110,11 @@ const LAYERS: &[Layer] = &[
         forbidden: &["axum", "clap", "sqlx"],
     },
     Layer {
+        name: "jackfield-oci",
+        below: &["jackfield-types", "jackfield-registry"],
+        forbidden: &["wasmtime", "axum", "clap", "sqlx"],
+    },
+    Layer {
         name: "jackfield",
         below: &[
             "jackfield-types",
@@ -124,8 +129,13 @@ const LAYERS: &[Layer] = &[
         forbidden: FOR_EDGES,
     },
     Layer {
+        name: "jackfield-plugin-build",
+        below: &["jackfield-types"],
+        forbidden: IMPURE,
+    },
+    Layer {
         name: "jackfield-cli",
-        below: &["jackfield"],
+        below: &["jackfield", "jackfield-plugin-build"],
         forbidden: FOR_ADAPTERS,
     },
     Layer {
@@ -143,7 +153,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "xtask",
-        below: &[],
+        below: &["jackfield-plugin-build"],
         forbidden: &[],
     },
 ];

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::step;
+use jackfield_plugin_build::RustToolchain;
+
+use crate::{plugins, step};
 
 /// Something that builds or tests need, and the Debian packages that bring it.
 struct Prerequisite {
@@ -27,6 +29,26 @@ const PREREQUISITES: &[Prerequisite] = &[
             std::env::var_os("TZDIR").is_some()
                 || Path::new("/usr/share/zoneinfo/Europe/Berlin").exists()
         },
+    },
+    Prerequisite {
+        what: "a registry of container images, which plugins are pushed to and pulled from",
+        packages: &["docker-registry"],
+        is_there: || runs("docker-registry", &["--version"]),
+    },
+    Prerequisite {
+        what: "a compiler that makes WebAssembly of Rust, for plugins; `rustup target add wasm32-wasip2` will do as well",
+        packages: &RustToolchain::DEBIAN_PACKAGES,
+        is_there: plugins::has_rust_for_guests,
+    },
+    Prerequisite {
+        what: "Node.js and npm, for plugins in JavaScript",
+        packages: &["nodejs", "npm"],
+        is_there: || runs("node", &["--version"]) && runs("npm", &["--version"]),
+    },
+    Prerequisite {
+        what: "Python with its module `venv`, for plugins in Python",
+        packages: &["python3", "python3-venv"],
+        is_there: || runs("python3", &["-c", "import venv, ensurepip"]),
     },
     Prerequisite {
         what: "the certificates of the public authorities, which TLS clients check against",
