@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::parameters::StaticParameters;
 use crate::{ScriptedGrants, ScriptedWorkflows};
 
-/// The tenant on whose behalf every call is made.
+/// The tenant on whose behalf calls are made, unless they say another.
 pub(crate) const TENANT: &str = "tenant";
 
 const EXECUTION: &str = "exec_01900000000070008000000000000000";
@@ -47,6 +47,7 @@ const EXECUTION: &str = "exec_01900000000070008000000000000000";
 /// # });
 /// ```
 pub struct StaticCall {
+    tenant: TenantId,
     node_type: NodeTypeId,
     schema: Option<Value>,
     source: Value,
@@ -70,6 +71,7 @@ impl StaticCall {
     /// A call with one empty list of items, unless an input is given.
     pub fn new(metadata: &NodeTypeMetadata, parameters: Value) -> Self {
         Self {
+            tenant: TenantId::parse(TENANT).expect("a valid id"),
             node_type: metadata.node_type.clone(),
             schema: metadata.schema.clone(),
             source: parameters,
@@ -90,6 +92,16 @@ impl StaticCall {
     #[must_use]
     pub fn with_input(mut self, items: Value) -> Self {
         self.inputs.push(list(items));
+        self
+    }
+
+    /// Makes the call on behalf of another tenant.
+    ///
+    /// # Panics
+    /// When it is no id of a tenant.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: &str) -> Self {
+        self.tenant = TenantId::parse(tenant).expect("a valid id");
         self
     }
 
@@ -184,12 +196,11 @@ impl StaticCall {
                 return Err(NodeError::Params(issues));
             }
         }
-        let tenant = TenantId::parse(TENANT).expect("a valid id");
         // Always the same, so that what is made of it can be told in advance.
         let execution: ExecutionId = EXECUTION.parse().expect("a valid id");
         let node = NodeName::parse("node").expect("a valid name");
         let context = NodeContext {
-            tenant: &tenant,
+            tenant: &self.tenant,
             execution,
             workflow: "workflow",
             node: &node,

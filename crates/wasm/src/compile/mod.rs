@@ -214,7 +214,7 @@ impl Shared {
                 draft.file.write_all(&code).map_err(io)?;
             }
         }
-        store.keep(digest, draft).map_err(io)
+        store.keep(digest, &draft).map_err(io)
     }
 
     /// Maps code out of the store. `None` when it is of no use; it is removed then.

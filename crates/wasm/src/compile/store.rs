@@ -204,7 +204,7 @@ impl CodeStore {
     ///
     /// # Errors
     /// Those of the file system.
-    pub(crate) fn keep(&self, component: &Digest, draft: Draft) -> io::Result<()> {
+    pub(crate) fn keep(&self, component: &Digest, draft: &Draft) -> io::Result<()> {
         draft.file.sync_all()?;
         let path = self.code(component);
         fs::rename(&draft.path, &path)?;

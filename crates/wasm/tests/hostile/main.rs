@@ -1,0 +1,9 @@
+//! Guests that mean harm, or are broken: each tries one limit, or one thing that was not granted.
+//! The host survives all of them, says what happened, and serves everybody else meanwhile.
+//!
+//! Guests are core modules in text form, made into components by the public tools. What each does
+//! stands in the test; the rest of it is in [`guest`].
+
+mod guest;
+mod harness;
+mod limits;
