@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use jackfield_types::{NodeTypeId, NodeTypeMetadata, ValidationIssue, VersionSelector};
+use jackfield_types::{
+    NodeTypeId, NodeTypeMetadata, PluginOrigin, ValidationIssue, VersionSelector,
+};
 use semver::Version;
 use serde_json::Value;
 
@@ -66,6 +68,11 @@ pub trait CatalogEntry: Send + Sync {
     /// said about them, nor about what depends on them; with any of them the executor's own rules
     /// are left for later too.
     fn check(&self, parameters: &Value, unknown: &[String]) -> Vec<ValidationIssue>;
+
+    /// The plugin that it comes from, if it comes from one.
+    fn origin(&self) -> Option<&PluginOrigin> {
+        None
+    }
 }
 
 /// Why a node type was not found.

@@ -38,6 +38,7 @@ impl RegisterError {
 pub struct LoaderError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    refused: Option<ErrorCode>,
 }
 
 impl LoaderError {
@@ -46,7 +47,16 @@ impl LoaderError {
         Self {
             message: message.into(),
             source: None,
+            refused: None,
         }
+    }
+
+    /// Says that trying again cannot help, and by which code the failure is known. Otherwise it is
+    /// [`LOAD_FAILED`](ErrorCode::LOAD_FAILED), and may be retried.
+    #[must_use]
+    pub fn for_good(mut self, code: ErrorCode) -> Self {
+        self.refused = Some(code);
+        self
     }
 
     /// Adds what caused it.
@@ -72,9 +82,15 @@ pub struct LoadError {
 }
 
 impl From<LoadError> for NodeError {
-    /// A load may be tried again, so the error says so.
+    /// A load may be tried again, and the error says so, unless the loader said otherwise.
     fn from(error: LoadError) -> Self {
-        Self::retryable(ErrorCode::LOAD_FAILED, error.to_string())
-            .with(|failure| failure.source = Some(Box::new(error.cause)))
+        let failure = match &error.cause.refused {
+            Some(code) => {
+                let message = format!("{error}: {}", error.cause);
+                Self::permanent(code.clone(), message)
+            }
+            None => Self::retryable(ErrorCode::LOAD_FAILED, error.to_string()),
+        };
+        failure.with(|failure| failure.source = Some(Box::new(error.cause)))
     }
 }

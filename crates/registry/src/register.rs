@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jackfield_plugin_api::{NodeExecutor, NodeType};
-use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata};
+use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, PluginId, PluginOrigin};
 
 use crate::loader::LazyExecutor;
 use crate::metadata::{StoredMetadata, check_size};
@@ -26,15 +26,21 @@ pub struct Replacement {
 }
 
 /// What is checked before the writer's turn comes.
-struct Candidate {
+pub(crate) struct Candidate {
     metadata: StoredMetadata,
     source: Source,
+    origin: Option<Arc<PluginOrigin>>,
 }
 
+/// What becomes of what stands in a candidate's place.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Occupied {
+pub(crate) enum Occupied<'a> {
+    /// It stays, and the candidate is refused.
     Refuse,
+    /// It goes.
     Replace,
+    /// It goes if this plugin provides it.
+    ReplaceOf(&'a PluginId),
 }
 
 impl Registry {
@@ -150,58 +156,113 @@ impl Registry {
     fn publish(
         &self,
         candidate: Candidate,
-        occupied: Occupied,
+        occupied: Occupied<'_>,
     ) -> Result<Replacement, RegisterError> {
-        let Candidate { metadata, source } = candidate;
+        let mut done = self.publish_all(vec![candidate], &[], occupied)?;
+        Ok(done.pop().expect("one candidate gives one replacement"))
+    }
+
+    /// Takes out registrations and puts candidates in, all at once: nobody ever sees a part of it.
+    /// Nothing is changed when one of the candidates is refused. `taken_out` are those that are
+    /// registered no more, whatever stands in their places.
+    pub(crate) fn publish_all(
+        &self,
+        candidates: Vec<Candidate>,
+        taken_out: &[Arc<Registration>],
+        occupied: Occupied<'_>,
+    ) -> Result<Vec<Replacement>, RegisterError> {
         let mut writer = self.inner().writer.lock();
         let snapshot = self.inner().snapshot.load_full();
-        let node_type = metadata.head().node_type.clone();
-        let version = &metadata.head().version;
-        let mut versions = snapshot.versions(node_type.as_str()).to_vec();
-        let place = versions.iter().position(|one| one.version() == version);
-        if place.is_some() && occupied == Occupied::Refuse {
-            return Err(RegisterError::Duplicate {
-                node_type,
-                version: version.clone(),
+        let mut next = (*snapshot).clone();
+        let mut gone = Vec::new();
+        for one in taken_out {
+            let versions = next.versions(one.node_type().as_str());
+            let left: Vec<_> = versions
+                .iter()
+                .filter(|it| it.id() != one.id())
+                .cloned()
+                .collect();
+            if left.len() < versions.len() {
+                next.set_versions(one.node_type(), left);
+                gone.push(Arc::clone(one));
+            }
+        }
+        let mut done = Vec::with_capacity(candidates.len());
+        let mut number = *writer;
+        for Candidate {
+            metadata,
+            source,
+            origin,
+        } in candidates
+        {
+            let node_type = metadata.head().node_type.clone();
+            let version = &metadata.head().version;
+            let mut versions = next.versions(node_type.as_str()).to_vec();
+            let place = versions.iter().position(|one| one.version() == version);
+            if place.is_some_and(|place| !occupied.lets_replace(&versions[place])) {
+                let version = version.clone();
+                return Err(RegisterError::Duplicate { node_type, version });
+            }
+            let statistics = match snapshot.versions(node_type.as_str()).first() {
+                Some(sibling) => Arc::clone(sibling.statistics()),
+                None => match versions.first() {
+                    Some(sibling) => Arc::clone(sibling.statistics()),
+                    None => Arc::new(NodeTypeStatistics::default()),
+                },
+            };
+            let id = RegistrationId::new(number);
+            number += 1;
+            let cache = Arc::clone(&self.inner().cache);
+            let registration = Registration::new(id, metadata, source, statistics, cache, origin);
+            let registration = Arc::new(registration);
+            let replaced = place.map(|place| versions.swap_remove(place));
+            versions.push(Arc::clone(&registration));
+            next.set_versions(&node_type, versions);
+            gone.extend(replaced.clone());
+            done.push(Replacement {
+                registration,
+                replaced,
             });
         }
-        let statistics = match versions.first() {
-            Some(sibling) => Arc::clone(sibling.statistics()),
-            None => Arc::new(NodeTypeStatistics::default()),
-        };
-        let id = RegistrationId::new(*writer);
-        *writer += 1;
-        let cache = Arc::clone(&self.inner().cache);
-        let registration = Arc::new(Registration::new(id, metadata, source, statistics, cache));
-        let replaced = place.map(|place| versions.swap_remove(place));
-        versions.push(Arc::clone(&registration));
-        self.inner()
-            .snapshot
-            .store(Arc::new(snapshot.with_versions(&node_type, versions)));
-        if let Some(old) = &replaced {
-            old.retire();
-        }
+        *writer = number;
+        self.inner().snapshot.store(Arc::new(next));
+        gone.iter().for_each(|one| one.retire());
         drop(writer);
         self.inner().results.invalidate();
         // Not under the lock: this may be the end of an executor, which may do anything.
-        if let Some(old) = &replaced {
-            self.inner().cache.invalidate(old);
+        for one in &gone {
+            self.inner().cache.invalidate(one);
         }
-        let version = registration.version();
-        if replaced.is_some() {
-            tracing::debug!(target: "registry", %node_type, %version, "node type replaced");
-        } else {
-            tracing::debug!(target: "registry", %node_type, %version, "node type registered");
-        }
-        Ok(Replacement {
+        for Replacement {
             registration,
             replaced,
-        })
+        } in &done
+        {
+            let (node_type, version) = (registration.node_type(), registration.version());
+            if replaced.is_some() {
+                tracing::debug!(target: "registry", %node_type, %version, "node type replaced");
+            } else {
+                tracing::debug!(target: "registry", %node_type, %version, "node type registered");
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl Occupied<'_> {
+    fn lets_replace(self, standing: &Registration) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::Replace => true,
+            Self::ReplaceOf(plugin) => standing
+                .origin()
+                .is_some_and(|origin| origin.plugin == *plugin),
+        }
     }
 }
 
 impl Candidate {
-    fn check(
+    pub(crate) fn check(
         node_type: &str,
         source: Source,
         metadata: NodeTypeMetadata,
@@ -223,6 +284,20 @@ impl Candidate {
         Ok(Self {
             metadata: StoredMetadata::new(metadata),
             source,
+            origin: None,
         })
+    }
+
+    /// What a plugin provides, whose manifest was checked.
+    pub(crate) fn of_plugin(
+        origin: &Arc<PluginOrigin>,
+        source: Source,
+        metadata: NodeTypeMetadata,
+    ) -> Self {
+        Self {
+            metadata: StoredMetadata::new(metadata),
+            source,
+            origin: Some(Arc::clone(origin)),
+        }
     }
 }

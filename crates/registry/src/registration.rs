@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use jackfield_definition::CatalogEntry;
 use jackfield_plugin_api::NodeExecutor;
-use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, TenantId, ValidationIssue};
+use jackfield_types::{
+    MetadataError, NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId, ValidationIssue,
+};
 use jsonschema::Validator;
 use semver::Version;
 use serde::{Serialize, Serializer};
@@ -88,6 +90,7 @@ pub struct Registration {
     traps: Traps,
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
+    origin: Option<Arc<PluginOrigin>>,
 }
 
 const _: () = assert!(
@@ -102,6 +105,7 @@ impl Registration {
         source: Source,
         statistics: Arc<NodeTypeStatistics>,
         cache: Arc<ExecutorCache>,
+        origin: Option<Arc<PluginOrigin>>,
     ) -> Self {
         Self {
             cache,
@@ -115,6 +119,7 @@ impl Registration {
             traps: Traps::default(),
             validator: OnceLock::new(),
             digest: OnceLock::new(),
+            origin,
         }
     }
 
@@ -142,6 +147,12 @@ impl Registration {
     /// What it says of itself, but for schema, examples and documentation, which are left empty.
     pub fn summary(&self) -> &NodeTypeMetadata {
         self.metadata.head()
+    }
+
+    /// The plugin that provides it, in just the version and content that was registered; `None`
+    /// when no plugin does.
+    pub fn origin(&self) -> Option<&Arc<PluginOrigin>> {
+        self.origin.as_ref()
     }
 
     /// Where its executor comes from.
@@ -295,6 +306,10 @@ impl CatalogEntry for Registration {
 
     fn check(&self, parameters: &Value, unknown: &[String]) -> Vec<ValidationIssue> {
         self.check(parameters, unknown)
+    }
+
+    fn origin(&self) -> Option<&PluginOrigin> {
+        self.origin.as_deref()
     }
 }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use semver::Version;
 
 use crate::cache::Holder;
+use crate::discovery::PluginTable;
 use crate::registration::Source;
 use crate::snapshot::Snapshot;
 use crate::validate::{Kept, ResultBounds};
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Arc<ExecutorCache>,
     /// What came of checks of whole workflows.
     pub(crate) results: Kept,
+    pub(crate) plugins: Mutex<PluginTable>,
     /// So many traps in a row, and an executor is called no more.
     quarantine_after: Option<NonZeroU32>,
 }
@@ -84,6 +86,7 @@ impl Registry {
                 writer: Mutex::new(1),
                 cache: Arc::new(ExecutorCache::new(bounds)),
                 results: Kept::new(results),
+                plugins: Mutex::default(),
                 quarantine_after,
             }),
         }
@@ -146,8 +149,11 @@ impl Registry {
         gone
     }
 
-    /// Takes out everything; says how many registrations there were.
+    /// Takes out everything, plugins too; says how many registrations there were.
     pub fn clear(&self) -> usize {
+        // Dropped after the lock: a plugin is the end of whatever it holds.
+        let plugins = std::mem::take(&mut *self.inner.plugins.lock());
+        drop(plugins);
         let writer = self.inner.writer.lock();
         let old = self.inner.snapshot.swap(Arc::new(Snapshot::empty()));
         let gone: Vec<_> = old

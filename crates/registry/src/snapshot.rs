@@ -43,17 +43,26 @@ impl Snapshot {
     pub(crate) fn with_versions(
         &self,
         node_type: &NodeTypeId,
-        mut versions: Vec<Arc<Registration>>,
+        versions: Vec<Arc<Registration>>,
     ) -> Self {
-        versions.sort_by(|a, b| b.version().cmp(a.version()));
         let mut next = self.clone();
-        let shard = Arc::make_mut(&mut next.shards[shard_of(node_type.as_str())]);
+        next.set_versions(node_type, versions);
+        next
+    }
+
+    /// Changes the versions of one node type, before anybody sees the snapshot.
+    pub(crate) fn set_versions(
+        &mut self,
+        node_type: &NodeTypeId,
+        mut versions: Vec<Arc<Registration>>,
+    ) {
+        versions.sort_by(|a, b| b.version().cmp(a.version()));
+        let shard = Arc::make_mut(&mut self.shards[shard_of(node_type.as_str())]);
         if versions.is_empty() {
             shard.remove(node_type);
         } else {
             shard.insert(node_type.clone(), versions.into());
         }
-        next
     }
 
     /// The number of node types, however many versions they have.

@@ -13,12 +13,13 @@ mod references;
 
 pub(crate) use recovery_check::{LONGEST_DELAY, MOST_ATTEMPTS};
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use jackfield_kernel::{ConnectionIndex, Graph, NodeIndex, Output};
 use jackfield_types::{
-    Items, NodeId, NodeName, NodeTypeId, Object, OnError, Span, VersionSelector,
+    Items, NodeId, NodeName, NodeTypeId, Object, OnError, PluginOrigin, Span, VersionSelector,
 };
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
@@ -290,6 +291,17 @@ impl Plan {
     /// The nodes that no connection leaves.
     pub fn leaves(&self) -> &[NodeIndex] {
         &self.leaves
+    }
+
+    /// The plugins that it will run, each in just the version and content that it was planned
+    /// with: those of its nodes, their fallbacks and their compensations.
+    pub fn plugins(&self) -> BTreeSet<&PluginOrigin> {
+        let nodes = self.nodes.iter().chain(&self.compensations);
+        let entries = nodes.flat_map(|node| {
+            let fallback = node.fallback.as_ref().map(|fallback| &fallback.entry);
+            node.entry.iter().chain(fallback)
+        });
+        entries.filter_map(|entry| entry.origin()).collect()
     }
 
     /// What is probably not meant as it is written.

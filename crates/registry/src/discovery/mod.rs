@@ -8,20 +8,37 @@
 //! files. Whatever is read of a package is checked against it, so that what runs is what was found,
 //! signed and pinned, whoever changes the files meanwhile.
 
+mod admission;
 mod component;
+mod discover;
 mod document;
 mod hash;
 mod host;
+mod install;
+mod lock;
 mod manifest;
+mod options;
 mod package;
+mod plugin;
+mod refusal;
+mod report;
+mod requirements;
+mod scan;
+mod table;
 
 pub use component::ComponentSource;
 pub use hash::sha256;
 pub use host::{LoadedPlugin, PluginHost, PluginLoadError};
+pub use install::{InstalledPlugin, PreparedPlugin, Replacing};
+pub use lock::{LOCK_FILE, LockFile};
 pub use manifest::{
     CapabilityRequest, HostPattern, HostPatternError, MANIFEST, MAX_MANIFEST_SIZE, PackagePath,
     PackagePathError, PluginDependency, PluginLimits, PluginManifest, PluginReuse,
 };
+pub use options::{DiscoveryOptions, PatternError};
 pub use package::{
     FileAction, Package, PackageError, PackageErrorKind, PackageForm, PackageLimits,
 };
+pub use refusal::{PluginRefusal, RefusalReason};
+pub use report::{Discovered, DiscoveryReport, PluginState, PluginSummary, Shadowed};
+pub(crate) use table::PluginTable;

@@ -178,6 +178,26 @@ impl PluginManifest {
         &self.described_in
     }
 
+    /// The same manifest with other node types, or none.
+    pub(super) fn with_node_types(&self, node_types: Vec<NodeTypeMetadata>) -> Self {
+        Self {
+            node_types,
+            id: self.id.clone(),
+            version: self.version.clone(),
+            contract: self.contract.clone(),
+            entry: self.entry.clone(),
+            description: self.description.clone(),
+            license: self.license.clone(),
+            homepage: self.homepage.clone(),
+            dependencies: self.dependencies.clone(),
+            capabilities: self.capabilities.clone(),
+            limits: self.limits.clone(),
+            include: self.include.clone(),
+            digests: self.digests.clone(),
+            described_in: self.described_in.clone(),
+        }
+    }
+
     /// Files that are packed besides those that it needs.
     pub fn include(&self) -> &[PackagePath] {
         &self.include

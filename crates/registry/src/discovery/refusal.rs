@@ -1,0 +1,183 @@
+//! Why a package was found and not taken.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jackfield_types::{Digest, ErrorCode, NodeTypeId, PluginId};
+use semver::{Version, VersionReq};
+
+use super::{PackageError, PackageErrorKind, PluginLoadError};
+use crate::RegisterError;
+use crate::trust::TrustError;
+
+/// A package that was not taken, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`: {reason}", path.display())]
+pub struct PluginRefusal {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// The plugin, if its manifest could be read.
+    pub plugin: Option<PluginId>,
+    /// Its version, if its manifest could be read.
+    pub version: Option<Version>,
+    /// Why.
+    #[source]
+    pub reason: RefusalReason,
+}
+
+/// Why a package was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// It is broken, or was altered.
+    #[error("{}", .0.kind)]
+    Package(#[source] PackageError),
+    /// A folder of plugins cannot be read.
+    #[error("the folder cannot be read")]
+    Folder(#[source] io::Error),
+    /// There are more packages than are looked at.
+    #[error("there are more than {limit} packages, and the others are left out")]
+    TooMany {
+        /// How many are looked at.
+        limit: usize,
+    },
+    /// It was made for a contract that the host does not run.
+    #[error("it was made for version {made_for} of the plugin contract, and this host runs {runs}")]
+    Contract {
+        /// The version that it was made for.
+        made_for: Version,
+        /// The versions that the host runs.
+        runs: VersionReq,
+    },
+    /// Nobody signed it who is trusted to.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
+    /// The lock file does not know it.
+    #[error("`{plugin}` {version} is not pinned in the lock file")]
+    NotLocked {
+        /// The plugin.
+        plugin: PluginId,
+        /// Its version.
+        version: Version,
+    },
+    /// The lock file knows it with another content.
+    #[error("its digest is {found}, and the lock file pins {pinned}")]
+    LockedOtherwise {
+        /// The digest that is pinned.
+        pinned: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
+    /// The same plugin in the same version is there with another content.
+    #[error("`{plugin}` {version} is there already with another content, from `{}`", by.display())]
+    Occupied {
+        /// The plugin.
+        plugin: PluginId,
+        /// Its version.
+        version: Version,
+        /// Where that came from.
+        by: PathBuf,
+    },
+    /// Somebody else provides one of its node types in the same version.
+    #[error("node type `{node_type}` {version} is provided by {by} already")]
+    NodeTypeTaken {
+        /// The node type.
+        node_type: NodeTypeId,
+        /// Its version.
+        version: Version,
+        /// Who provides it.
+        by: String,
+    },
+    /// A plugin that it needs is not there.
+    #[error("it needs a plugin that is not there: {}", arrows(path))]
+    DependencyMissing {
+        /// From the plugin to the one that is missing, with the versions that would do.
+        path: Vec<String>,
+    },
+    /// It needs itself, by way of others.
+    #[error("it needs itself: {}", arrows(path))]
+    DependencyCycle {
+        /// The whole way; the first one comes again at the end.
+        path: Vec<String>,
+    },
+    /// The plugin could not be loaded.
+    #[error("{0}")]
+    Load(#[source] Arc<PluginLoadError>),
+    /// What it provides could not be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+}
+
+fn arrows(path: &[String]) -> String {
+    path.join(" → ")
+}
+
+impl RefusalReason {
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Package(error) => error.code(),
+            Self::TooMany { .. } => ErrorCode::LIMIT_EXCEEDED,
+            Self::Untrusted(error) => error.code(),
+            Self::DependencyMissing { .. } => ErrorCode::DEPENDENCY_MISSING,
+            Self::DependencyCycle { .. } => ErrorCode::DEPENDENCY_CYCLE,
+            Self::Load(error) if error.is_transient() => ErrorCode::LOAD_FAILED,
+            Self::Folder(_)
+            | Self::Contract { .. }
+            | Self::NotLocked { .. }
+            | Self::LockedOtherwise { .. }
+            | Self::Occupied { .. }
+            | Self::NodeTypeTaken { .. }
+            | Self::Load(_)
+            | Self::Register(_) => ErrorCode::INVALID_PACKAGE,
+        }
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Package(error) => error.hint(),
+            Self::Folder(_) => "see that the folder is there and may be read",
+            Self::TooMany { .. } => "split the folder, and name those that are meant",
+            Self::Contract { .. } => {
+                "build the plugin anew for the contract of this release, or use a release that runs it"
+            }
+            Self::Untrusted(error) => error.hint(),
+            Self::NotLocked { .. } => "pin it by `jackfield plugin install` if it is meant",
+            Self::LockedOtherwise { .. } => {
+                "fetch the version that is pinned, or pin this one by `jackfield plugin install`"
+            }
+            Self::Occupied { .. } => {
+                "give what was changed a version of its own, or remove one of the two"
+            }
+            Self::NodeTypeTaken { .. } => {
+                "remove one of the two, or give the node type another name or version"
+            }
+            Self::DependencyMissing { .. } => "install what is missing",
+            Self::DependencyCycle { .. } => "take one of the dependencies out of its manifest",
+            Self::Load(error) => match &**error {
+                PluginLoadError::Package(error) => error.hint(),
+                PluginLoadError::Mismatch { .. } => {
+                    "build the plugin anew, so that manifest and component belong together"
+                }
+                PluginLoadError::Component { .. } | PluginLoadError::Describe { .. } => {
+                    "try the plugin by itself with `jackfield plugin test`"
+                }
+                PluginLoadError::TooSlow { .. } | PluginLoadError::Host { .. } => "try again",
+            },
+            Self::Register(_) => "correct the metadata of the node type",
+        }
+    }
+
+    /// Whether it is a folder without a manifest, which is perhaps no plugin at all.
+    pub(super) fn is_no_plugin(&self) -> bool {
+        matches!(
+            self,
+            Self::Package(PackageError {
+                kind: PackageErrorKind::NoManifest { place: "in it" },
+                ..
+            })
+        )
+    }
+}

@@ -1,0 +1,133 @@
+//! The plugins that a registry knows.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jackfield_types::PluginId;
+use semver::{Version, VersionReq};
+
+use super::plugin::Plugin;
+use super::refusal::PluginRefusal;
+use super::report::{PluginState, PluginSummary};
+use crate::Registration;
+
+/// Plugins that are registered, and packages that were refused.
+#[derive(Default)]
+pub(crate) struct PluginTable {
+    installed: BTreeMap<PluginId, BTreeMap<Version, Installed>>,
+    refused: BTreeMap<PathBuf, Arc<PluginRefusal>>,
+}
+
+/// A plugin with what it provides.
+#[derive(Clone)]
+pub(super) struct Installed {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) registrations: Vec<Arc<Registration>>,
+}
+
+impl Installed {
+    fn is_gone(&self) -> bool {
+        self.registrations.iter().all(|one| one.is_retired())
+    }
+
+    fn state(&self) -> PluginState {
+        if let Some(refused) = self.plugin.refused() {
+            let why = refused.to_string();
+            return PluginState::Refused { why };
+        }
+        if self
+            .registrations
+            .iter()
+            .any(|one| !one.quarantines().is_empty())
+        {
+            PluginState::Quarantined
+        } else if self.plugin.is_loaded() {
+            PluginState::Ready
+        } else {
+            PluginState::Lazy
+        }
+    }
+
+    pub(super) fn summary(&self) -> PluginSummary {
+        let package = self.plugin.package();
+        let (loads, load_time) = self.plugin.loads();
+        let here = self.registrations.iter().filter(|one| !one.is_retired());
+        PluginSummary {
+            origin: Arc::clone(self.plugin.origin()),
+            path: Arc::clone(package.path()),
+            form: package.form(),
+            description: package.manifest().description().to_owned(),
+            node_types: here.map(|one| one.node_type().clone()).collect(),
+            state: self.state(),
+            loads,
+            load_time,
+        }
+    }
+}
+
+impl PluginTable {
+    /// A plugin in a version, as long as something of it is registered.
+    pub(super) fn get(&self, plugin: &PluginId, version: &Version) -> Option<&Installed> {
+        let installed = self.installed.get(plugin)?.get(version)?;
+        Some(installed).filter(|installed| !installed.is_gone())
+    }
+
+    /// Whether a plugin is there in a version that will do.
+    pub(super) fn has(&self, plugin: &PluginId, wanted: &VersionReq) -> bool {
+        self.versions(plugin)
+            .any(|(version, _)| wanted.matches(version))
+    }
+
+    /// The versions of a plugin.
+    pub(super) fn versions(
+        &self,
+        plugin: &PluginId,
+    ) -> impl Iterator<Item = (&Version, &Installed)> {
+        let versions = self.installed.get(plugin).into_iter().flatten();
+        versions.filter(|(_, installed)| !installed.is_gone())
+    }
+
+    /// The versions of a plugin of which nothing is registered any more.
+    pub(super) fn retired_versions(&self, plugin: &PluginId) -> Vec<Version> {
+        let versions = self.installed.get(plugin).into_iter().flatten();
+        let gone = versions.filter(|(_, installed)| installed.is_gone());
+        gone.map(|(version, _)| version.clone()).collect()
+    }
+
+    /// Notes a plugin, and gives back what stood in its place.
+    pub(super) fn put(&mut self, installed: Installed) -> Option<Installed> {
+        let origin = installed.plugin.origin();
+        self.refused.remove(&**installed.plugin.package().path());
+        let versions = self.installed.entry(origin.plugin.clone()).or_default();
+        versions.insert(origin.version.clone(), installed)
+    }
+
+    pub(super) fn take(&mut self, plugin: &PluginId, version: &Version) -> Option<Installed> {
+        let versions = self.installed.get_mut(plugin)?;
+        let taken = versions.remove(version);
+        if versions.is_empty() {
+            self.installed.remove(plugin);
+        }
+        taken
+    }
+
+    pub(super) fn refuse(&mut self, refusal: Arc<PluginRefusal>) {
+        self.refused.insert(refusal.path.clone(), refusal);
+    }
+
+    pub(super) fn forget_refusal(&mut self, path: &Path) {
+        self.refused.remove(path);
+    }
+
+    pub(super) fn summaries(&self) -> Vec<PluginSummary> {
+        let all = self.installed.values().flat_map(BTreeMap::values);
+        all.filter(|installed| !installed.is_gone())
+            .map(Installed::summary)
+            .collect()
+    }
+
+    pub(super) fn refusals(&self) -> Vec<Arc<PluginRefusal>> {
+        self.refused.values().cloned().collect()
+    }
+}
