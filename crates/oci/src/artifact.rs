@@ -63,7 +63,11 @@ impl Artifact {
             reason: shorten(&error.to_string()),
         };
         let manifest = package.manifest();
-        let node_types: Vec<_> = manifest.node_types().iter().map(|one| &one.node_type).collect();
+        let node_types: Vec<_> = manifest
+            .node_types()
+            .iter()
+            .map(|one| &one.node_type)
+            .collect();
         let config = serde_json::to_vec(&json!({
             "plugin": package.id(),
             "version": package.version(),

@@ -68,6 +68,10 @@ impl Credentials {
     /// [`DockerConfigError`]; a host that is not in the file is nobody's mistake, and
     /// [`Anonymous`](Self::Anonymous).
     pub fn from_docker_config(text: &str, host: &str) -> Result<Self, DockerConfigError> {
+        // A list would be read as the fields in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(DockerConfigError::Malformed);
+        }
         // The error of the parser could show what stands there.
         let config: DockerConfig =
             serde_json::from_str(text).map_err(|_| DockerConfigError::Malformed)?;
