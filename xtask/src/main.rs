@@ -1,5 +1,5 @@
 //! The chores of the workspace: `cargo xtask test`, `ci`, `layers`, `licences`, `bench`,
-//! `recovery-table`.
+//! `recovery-table`, `plugins`.
 //!
 //! Each chore does its own set-up and says what it did. Chores run the tools that a person would
 //! run by hand; what no tool does (layering, licences, the table of measurements) is done here.
@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod layers;
 mod licences;
+mod plugins;
 mod prerequisites;
 mod recovery_table;
 mod step;
@@ -49,6 +50,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Writes the page about recovery, `docs/recovery.md`, as the kernel has it.
     RecoveryTable,
+    /// Builds the example plugins from source, and tests what they are written with.
+    Plugins,
 }
 
 fn main() -> ExitCode {
@@ -70,5 +73,6 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Licences => licences::run(&workspace),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::RecoveryTable => recovery_table::run(&workspace),
+        Chore::Plugins => plugins::run(&workspace),
     }
 }

@@ -60,6 +60,18 @@ pub(crate) fn status(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command to its end and gives what it wrote to its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("{} could not be started", shown(command)))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", shown(command), output.status);
+    }
+    Ok(output.stdout)
+}
+
 /// A command as it would be typed.
 fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());

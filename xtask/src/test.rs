@@ -4,9 +4,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::prerequisites;
 use crate::step::Steps;
 use crate::workspace::Workspace;
+use crate::{plugins, prerequisites};
 
 /// Arguments of `cargo xtask test`.
 #[derive(Debug, Default, clap::Args)]
@@ -35,6 +35,11 @@ pub(crate) fn add_steps(
 ) -> Result<()> {
     let filters: Vec<&str> = arguments.filters.iter().map(String::as_str).collect();
     if !arguments.doc {
+        // Tests run them.
+        plugins::add_steps(workspace, steps)?;
+        if filters.is_empty() {
+            plugins::add_tests(workspace, steps)?;
+        }
         let (name, command) = unit_and_integration(workspace, &filters);
         steps.command(name, command)?;
     }
