@@ -125,7 +125,9 @@ impl Response {
         } else {
             NodeError::permanent(code::HTTP_STATUS, message)
         };
-        let seconds = self.header("retry-after").and_then(|text| text.parse().ok());
+        let seconds = self
+            .header("retry-after")
+            .and_then(|text| text.parse().ok());
         Err(error.with(|failure| {
             failure.status = Some(status);
             failure.retry_after = seconds.map(Duration::from_secs);
