@@ -125,6 +125,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-tenancy",
             "jackfield-engine",
             "jackfield-nodes",
+            "jackfield-oci",
         ],
         forbidden: FOR_EDGES,
     },

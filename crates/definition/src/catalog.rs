@@ -24,8 +24,8 @@ pub trait Catalog {
     /// code [`TENANT_FORBIDDEN`](jackfield_types::ErrorCode::TENANT_FORBIDDEN).
     ///
     /// By default everything may be used.
-    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
-        let _ = (node_type, metadata);
+    fn refusal(&self, node_type: &NodeTypeId, entry: &dyn CatalogEntry) -> Option<String> {
+        let _ = (node_type, entry);
         None
     }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use jackfield_tenancy::Refusal;
-use jackfield_types::{ErrorCode, FailureClass, NodeFailure, NodeTypeId, TenantId};
+use jackfield_tenancy::{Refusal, Tenant};
+use jackfield_types::{
+    ErrorCode, FailureClass, NodeFailure, NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId,
+};
 
 use crate::execution::Caller;
 use crate::{PreparedPlan, StartError};
@@ -34,27 +36,36 @@ pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartErro
     }
     for index in plan.all_indices() {
         let node = plan.node(index);
-        let own = node
-            .entry
-            .as_ref()
-            .map(|entry| (&node.node_type, entry.metadata()));
+        let own = node.entry.as_ref().map(|entry| (&node.node_type, entry));
         let fallback = node
             .fallback
             .as_ref()
-            .map(|fallback| (&fallback.node_type, fallback.entry.metadata()));
-        for (node_type, metadata) in own.into_iter().chain(fallback) {
-            tenant
-                .authorize(node_type, &metadata.version, &metadata.capabilities)
-                .map_err(|refusal| StartError::Forbidden {
+            .map(|fallback| (&fallback.node_type, &fallback.entry));
+        for (node_type, entry) in own.into_iter().chain(fallback) {
+            self::node_type(tenant, node_type, entry.metadata(), entry.origin()).map_err(
+                |refusal| StartError::Forbidden {
                     tenant: tenant.id().clone(),
                     node: node.name.clone(),
                     node_type: node_type.clone(),
                     rule: refusal.rule,
-                })?;
+                },
+            )?;
         }
     }
     plan.set_allowed_under(number);
     Ok(())
+}
+
+/// Asks whether a tenant may use a node type, and the plugin that it comes from, and gives the rule
+/// that allows it.
+pub(crate) fn node_type(
+    tenant: &Tenant,
+    node_type: &NodeTypeId,
+    metadata: &NodeTypeMetadata,
+    origin: Option<&PluginOrigin>,
+) -> Result<Arc<str>, Refusal> {
+    tenant.authorize_plugin(origin)?;
+    tenant.authorize(node_type, &metadata.version, &metadata.capabilities)
 }
 
 /// The failure of a call that is refused. No recovery strategy applies to it.

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use jackfield_definition::{Catalog, CatalogEntry, CatalogError, SecretGrant};
 use jackfield_registry::Registry;
 use jackfield_tenancy::{SecretError, Tenant};
-use jackfield_types::{NodeTypeId, NodeTypeMetadata, VersionSelector};
+use jackfield_types::{NodeTypeId, VersionSelector};
+
+use crate::authorize;
 
 /// The node types of a registry, as one tenant may use them, and its secrets: what its workflows
 /// are planned against.
@@ -27,12 +29,9 @@ impl Catalog for TenantCatalog<'_> {
         self.registry.find(node_type, version)
     }
 
-    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
-        let (version, capabilities) = (&metadata.version, &metadata.capabilities);
-        let refusal = self
-            .tenant
-            .authorize(node_type, version, capabilities)
-            .err()?;
+    fn refusal(&self, node_type: &NodeTypeId, entry: &dyn CatalogEntry) -> Option<String> {
+        let refusal =
+            authorize::node_type(self.tenant, node_type, entry.metadata(), entry.origin()).err()?;
         Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
     }
 

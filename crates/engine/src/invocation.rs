@@ -178,9 +178,9 @@ impl Invocation {
         {
             return Ok(allowed(kept));
         }
-        let (node_type, version) = (registration.node_type(), registration.version());
-        let capabilities = &registration.summary().capabilities;
-        match tenant.authorize(node_type, version, capabilities) {
+        let (node_type, metadata) = (registration.node_type(), registration.summary());
+        let origin = registration.origin().map(AsRef::as_ref);
+        match authorize::node_type(tenant, node_type, metadata, origin) {
             Ok(rule) => {
                 let kept = Kept { number, rule };
                 let answer = allowed(&kept);

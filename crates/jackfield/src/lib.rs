@@ -38,6 +38,8 @@
 pub use jackfield_definition as definition;
 pub use jackfield_kernel as kernel;
 pub use jackfield_nodes as nodes;
+#[cfg(feature = "oci")]
+pub use jackfield_oci as oci;
 pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
 pub use jackfield_tenancy as tenancy;

@@ -76,7 +76,7 @@ impl<'a> NodePlanner<'a> {
         let found = self.looked_up.entry(key).or_insert_with(|| {
             catalog.find(node_type, version).map(|entry| {
                 let places = ExpressionPlaces::of(entry.metadata());
-                let refusal = catalog.refusal(node_type, entry.metadata());
+                let refusal = catalog.refusal(node_type, entry.as_ref());
                 Found {
                     entry,
                     places,

@@ -11,3 +11,4 @@ mod quotas;
 mod secrets;
 mod support;
 mod tenancy;
+mod trust;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jackfield_definition::{Catalog, CatalogEntry, CatalogError, SecretGrant};
-use jackfield_types::{NodeTypeId, NodeTypeMetadata, VersionSelector};
+use jackfield_types::{NodeTypeId, VersionSelector};
 
 use super::Validated;
 use crate::Registration;
@@ -39,8 +39,8 @@ impl Catalog for Witness<'_> {
         self.catalog.find(node_type, version)
     }
 
-    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
-        self.catalog.refusal(node_type, metadata)
+    fn refusal(&self, node_type: &NodeTypeId, entry: &dyn CatalogEntry) -> Option<String> {
+        self.catalog.refusal(node_type, entry)
     }
 
     fn secret(&self, name: &str) -> SecretGrant {
