@@ -22,22 +22,22 @@ pub(super) struct Admitted {
 
 impl PluginRefusal {
     /// A refusal before the manifest could be read.
-    pub(super) fn of_path(path: &Path, reason: impl Into<RefusalReason>) -> Self {
-        Self {
+    pub(super) fn of_path(path: &Path, reason: impl Into<RefusalReason>) -> Arc<Self> {
+        Arc::new(Self {
             path: path.to_path_buf(),
             plugin: None,
             version: None,
             reason: reason.into(),
-        }
+        })
     }
 
-    pub(super) fn of(package: &Package, reason: impl Into<RefusalReason>) -> Self {
-        Self {
+    pub(super) fn of(package: &Package, reason: impl Into<RefusalReason>) -> Arc<Self> {
+        Arc::new(Self {
             path: package.path().to_path_buf(),
             plugin: Some(package.id().clone()),
             version: Some(package.version().clone()),
             reason: reason.into(),
-        }
+        })
     }
 }
 
@@ -135,8 +135,7 @@ impl Registry {
     }
 
     /// Notes why a package was not taken.
-    pub(super) fn refuse(&self, refusal: PluginRefusal) -> Arc<PluginRefusal> {
-        let refusal = Arc::new(refusal);
+    pub(super) fn refuse(&self, refusal: Arc<PluginRefusal>) -> Arc<PluginRefusal> {
         tracing::warn!(
             target: "registry",
             path = %refusal.path.display(),
@@ -147,12 +146,12 @@ impl Registry {
         refusal
     }
 
-    /// The registrations of a plugin.
-    pub(super) fn registrations_of(
+    /// The versions of a plugin that are meant.
+    pub(super) fn installed_of(
         &self,
         plugin: &PluginId,
         is_meant: impl Fn(&semver::Version) -> bool,
-    ) -> Vec<Arc<Registration>> {
+    ) -> Vec<Installed> {
         let plugins = self.inner().plugins.lock();
         let versions = plugins.versions(plugin);
         let meant = versions.filter(|(version, _)| is_meant(version));

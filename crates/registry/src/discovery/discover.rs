@@ -13,6 +13,7 @@ use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::{Discovered, DiscoveryReport, PluginSummary, Shadowed};
 use super::requirements::{self, Requirer};
 use super::scan::{self, MOST_PACKAGES, Opened};
+use super::table::Installed;
 use super::{DiscoveryOptions, Package};
 use crate::Registry;
 use crate::register::Occupied;
@@ -252,7 +253,7 @@ impl Registry {
                 .filter_map(|one| plugins.take(plugin, one))
                 .collect()
         };
-        let removed = taken.iter().map(|one| one.summary()).collect();
+        let removed = taken.iter().map(Installed::summary).collect();
         let gone: Vec<_> = taken
             .iter()
             .flat_map(|one| one.registrations.iter().cloned())
@@ -264,11 +265,11 @@ impl Registry {
 }
 
 /// What it means that a plugin is there already: refused, shadowed, or nothing at all.
-type Standing = Result<Option<Shadowed>, RefusalReason>;
+pub(super) type Standing = Result<Option<Shadowed>, RefusalReason>;
 
 /// What stands for a package of the same plugin and version: from another folder, or with the same
 /// content, it shadows it; two with different contents in one folder cannot both be meant.
-fn stands_for(package: &Package, first: &Package) -> Standing {
+pub(super) fn stands_for(package: &Package, first: &Package) -> Standing {
     let is_same = package.digest() == first.digest();
     let is_beside = package.path().parent() == first.path().parent();
     if is_beside && !is_same {

@@ -10,6 +10,7 @@ use super::admission::Admitted;
 use super::plugin::Loaded;
 use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::PluginSummary;
+use super::table::Installed;
 use super::requirements::{self, Requirer};
 use super::{DiscoveryOptions, Package};
 use crate::register::Occupied;
@@ -57,6 +58,10 @@ impl PreparedPlugin {
         &self.package
     }
 
+    pub(super) fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
     /// What it provides, with examples.
     pub fn node_types(&self) -> &[NodeTypeMetadata] {
         &self.admitted.node_types
@@ -79,7 +84,7 @@ impl Registry {
         &self,
         path: &Path,
         options: &DiscoveryOptions,
-    ) -> Result<PreparedPlugin, PluginRefusal> {
+    ) -> Result<PreparedPlugin, Arc<PluginRefusal>> {
         let (at, how) = (path.to_path_buf(), options.clone());
         let opened = off_thread(move || {
             let package = how.open(&at);
@@ -115,8 +120,8 @@ impl Registry {
 
     /// Registers a plugin that was prepared, in one step: whoever looks sees what was there before
     /// or what is there now, and never a part of it. Only what the same plugin provided is ever
-    /// replaced. Once this has returned no call that starts reaches what was taken out; calls under
-    /// way end with it.
+    /// replaced. Once this has returned no execution that begins reaches what was taken out; those
+    /// that began before, and hold the [`Edition`](super::Edition) in which they did, end with it.
     ///
     /// # Errors
     /// [`PluginRefusal`]; then nothing has changed.
@@ -124,10 +129,10 @@ impl Registry {
         &self,
         prepared: &PreparedPlugin,
         replacing: Replacing,
-    ) -> Result<InstalledPlugin, PluginRefusal> {
+    ) -> Result<InstalledPlugin, Arc<PluginRefusal>> {
         let origin = prepared.origin();
         let refused = |reason| PluginRefusal::of(&prepared.package, reason);
-        let taken_out = match replacing {
+        let standing = match replacing {
             Replacing::Nothing => {
                 let plugins = self.inner().plugins.lock();
                 if let Some(there) = plugins.get(&origin.plugin, &origin.version) {
@@ -140,13 +145,18 @@ impl Registry {
                 Vec::new()
             }
             Replacing::SameVersion => {
-                self.registrations_of(&origin.plugin, |version| *version == origin.version)
+                self.installed_of(&origin.plugin, |version| *version == origin.version)
             }
-            Replacing::AllVersions => self.registrations_of(&origin.plugin, |_| true),
+            Replacing::AllVersions => self.installed_of(&origin.plugin, |_| true),
         };
+        let taken_out = Installed::registrations_of(&standing);
+        let held = Installed::held_by(&standing);
         let occupied = match replacing {
             Replacing::Nothing => Occupied::Refuse,
-            Replacing::SameVersion | Replacing::AllVersions => Occupied::ReplaceOf(&origin.plugin),
+            Replacing::SameVersion | Replacing::AllVersions => Occupied::Supersede {
+                of: &origin.plugin,
+                held: &held,
+            },
         };
         let installed = self
             .install(&prepared.admitted, &taken_out, occupied)
@@ -192,7 +202,7 @@ impl Registry {
     }
 
     /// Puts the executors of a plugin that is in memory into the cache.
-    async fn warm(&self, registrations: &[Arc<Registration>]) {
+    pub(super) async fn warm(&self, registrations: &[Arc<Registration>]) {
         let nobody = TenantId::default_tenant();
         for registration in registrations {
             if registration.source() == ExecutorSource::Lazy {
@@ -204,9 +214,9 @@ impl Registry {
 }
 
 /// Runs what blocks on a thread that may wait, if there is a runtime that has one.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, PluginRefusal> + Send + 'static,
-) -> Result<T, PluginRefusal> {
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Arc<PluginRefusal>> + Send + 'static,
+) -> Result<T, Arc<PluginRefusal>> {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return work();
     };

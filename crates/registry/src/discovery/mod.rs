@@ -21,6 +21,7 @@ mod options;
 mod package;
 mod plugin;
 mod refusal;
+mod reload;
 mod report;
 mod requirements;
 mod scan;
@@ -40,5 +41,7 @@ pub use package::{
     FileAction, Package, PackageError, PackageErrorKind, PackageForm, PackageLimits,
 };
 pub use refusal::{PluginRefusal, RefusalReason};
+pub(crate) use reload::{Held, Reloads};
+pub use reload::{Edition, ReloadReport, ReloadedPlugin};
 pub use report::{Discovered, DiscoveryReport, PluginState, PluginSummary, Shadowed};
 pub(crate) use table::PluginTable;

@@ -38,6 +38,8 @@ pub(super) struct Plugin {
     host: Arc<dyn PluginHost>,
     max_load_time: Option<Duration>,
     slots: Mutex<Slots>,
+    /// What must not leave memory, for it cannot be loaded again.
+    kept: Mutex<Vec<Arc<Loaded>>>,
     /// Why it will never be loaded.
     refused: OnceLock<Arc<PluginLoadError>>,
     loads: AtomicU64,
@@ -85,6 +87,7 @@ impl Plugin {
             host,
             max_load_time,
             slots: Mutex::default(),
+            kept: Mutex::default(),
             refused: OnceLock::new(),
             loads: AtomicU64::new(0),
             load_nanoseconds: AtomicU64::new(0),
@@ -120,6 +123,26 @@ impl Plugin {
             .by_tenant
             .values()
             .any(|slot| slot.loaded.strong_count() > 0)
+    }
+
+    /// What is in memory of it.
+    pub(super) fn in_memory(&self) -> Vec<Arc<Loaded>> {
+        let slots = self.slots.lock();
+        let loaded = slots.by_tenant.values().map(|slot| &slot.loaded);
+        loaded.filter_map(Weak::upgrade).collect()
+    }
+
+    /// Keeps in memory what is there now: its package is not what it was.
+    pub(super) fn hold(&self) {
+        let before = std::mem::replace(&mut *self.kept.lock(), self.in_memory());
+        // Not under the lock: this may be the end of what it held.
+        drop(before);
+    }
+
+    /// Lets go of what [`hold`](Self::hold) kept.
+    pub(super) fn release(&self) {
+        let kept = std::mem::take(&mut *self.kept.lock());
+        drop(kept);
     }
 
     /// Why it will never be loaded.

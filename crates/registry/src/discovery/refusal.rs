@@ -104,6 +104,16 @@ pub enum RefusalReason {
     /// The plugin could not be loaded.
     #[error("{0}")]
     Load(#[source] Arc<PluginLoadError>),
+    /// One of its own examples, on which it was tried before it replaced anything, went wrong.
+    #[error("example `{title}` of node type `{node_type}` went wrong: {reason}")]
+    Example {
+        /// The node type.
+        node_type: NodeTypeId,
+        /// What the example shows.
+        title: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// What it provides could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -129,6 +139,7 @@ impl RefusalReason {
             | Self::LockedOtherwise { .. }
             | Self::Occupied { .. }
             | Self::NodeTypeTaken { .. }
+            | Self::Example { .. }
             | Self::Load(_)
             | Self::Register(_) => ErrorCode::INVALID_PACKAGE,
         }
@@ -166,8 +177,17 @@ impl RefusalReason {
                 }
                 PluginLoadError::TooSlow { .. } | PluginLoadError::Host { .. } => "try again",
             },
+            Self::Example { .. } => "correct the plugin or its example",
             Self::Register(_) => "correct the metadata of the node type",
         }
+    }
+
+    /// Whether the package may be taken once another one is there.
+    pub(super) fn is_about_others(&self) -> bool {
+        matches!(
+            self,
+            Self::DependencyMissing { .. } | Self::DependencyCycle { .. } | Self::NodeTypeTaken { .. }
+        )
     }
 
     /// Whether it is a folder without a manifest, which is perhaps no plugin at all.

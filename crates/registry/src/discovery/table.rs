@@ -79,6 +79,24 @@ impl PluginTable {
             .any(|(version, _)| wanted.matches(version))
     }
 
+    /// What came out of a package.
+    pub(super) fn out_of(&self, path: &Path) -> Vec<Installed> {
+        self.those_from(|one| one == path)
+    }
+
+    /// What came out of some packages.
+    pub(super) fn those_from(&self, is_meant: impl Fn(&Path) -> bool) -> Vec<Installed> {
+        let all = self.installed.values().flat_map(BTreeMap::values);
+        let there = all.filter(|one| !one.is_gone());
+        let meant = there.filter(|one| is_meant(one.plugin.package().path()));
+        meant.cloned().collect()
+    }
+
+    /// Forgets why some packages were refused.
+    pub(super) fn forget_refusals(&mut self, is_meant: impl Fn(&Path) -> bool) {
+        self.refused.retain(|path, _| !is_meant(path));
+    }
+
     /// The versions of a plugin.
     pub(super) fn versions(
         &self,
@@ -112,7 +130,13 @@ impl PluginTable {
         taken
     }
 
+    /// Notes a refusal, unless the same package is what is registered.
     pub(super) fn refuse(&mut self, refusal: Arc<PluginRefusal>) {
+        let named = refusal.plugin.as_ref().zip(refusal.version.as_ref());
+        let installed = named.and_then(|(plugin, version)| self.get(plugin, version));
+        if installed.is_some_and(|one| **one.plugin.package().path() == *refusal.path) {
+            return;
+        }
         self.refused.insert(refusal.path.clone(), refusal);
     }
 

@@ -59,10 +59,8 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
                     depth += 1;
                     dots.push(0);
                 }
-                b']' | b'}' => {
-                    if dots.len() > 1 {
-                        depth -= 1 + dots.pop().unwrap_or(0);
-                    }
+                b']' | b'}' if dots.len() > 1 => {
+                    depth -= 1 + dots.pop().unwrap_or(0);
                 }
                 b',' => depth -= dots.last_mut().map_or(0, std::mem::take),
                 // Inside of brackets a key may go on in the next line, or be taken for one.

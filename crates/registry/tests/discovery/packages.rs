@@ -1,0 +1,204 @@
+use std::fs;
+
+use jackfield_registry::discovery::{Package, PackageForm, PackageLimits, PackagePath, sha256};
+use jackfield_types::ByteSize;
+use tempfile::TempDir;
+
+use crate::support::{folder, manifest, one};
+
+fn open(path: &std::path::Path) -> Result<Package, String> {
+    Package::open(path, &PackageLimits::default()).map_err(|error| error.kind.to_string())
+}
+
+#[test]
+fn a_folder_and_what_is_packed_of_it_have_the_same_digest() {
+    let (root, path) = one(&manifest("acme/a", "1.0.0"));
+    let package = open(&path).unwrap();
+    let packed = package.to_archive(None).unwrap();
+    assert_eq!(packed, package.to_archive(None).unwrap());
+    let file = root.path().join("a.jfp");
+    fs::write(&file, &packed).unwrap();
+    let archive = open(&file).unwrap();
+    assert_eq!(archive.form(), PackageForm::Archive);
+    assert_eq!(archive.digest(), package.digest());
+    archive.verify().unwrap();
+    assert_eq!(archive.to_archive(None).unwrap(), packed);
+    let entry = PackagePath::parse("plugin.wasm").unwrap();
+    let component = fs::read(path.join("plugin.wasm")).unwrap();
+    assert_eq!(archive.read(&entry).unwrap(), component);
+    assert_eq!(archive.digests()[&entry], sha256(&component));
+    // Where and when it was packed makes no difference.
+    let (_elsewhere, other) = one(&manifest("acme/a", "1.0.0"));
+    assert_eq!(open(&other).unwrap().to_archive(None).unwrap(), packed);
+}
+
+#[test]
+fn a_signature_comes_and_goes_with_the_package_and_changes_no_digest() {
+    let (root, path) = one(&manifest("acme/a", "1.0.0"));
+    let package = open(&path).unwrap();
+    let file = root.path().join("a.jfp");
+    fs::write(&file, package.to_archive(Some(b"signed")).unwrap()).unwrap();
+    let archive = open(&file).unwrap();
+    assert_eq!(archive.signature(), Some(&b"signed"[..]));
+    assert_eq!(archive.digest(), package.digest());
+    archive.verify().unwrap();
+    fs::write(path.join("plugin.sig"), "signed").unwrap();
+    assert_eq!(open(&path).unwrap().signature(), Some(&b"signed"[..]));
+}
+
+#[test]
+fn node_types_may_be_described_in_files_of_their_own() {
+    let whole = manifest("acme/a", "1.0.0");
+    let (root, path) = one(&whole.replace(
+        "category = \"test\"",
+        "category = \"test\"\nschemaFile = \"schema.json\"",
+    ));
+    fs::write(path.join("plugin.wasm"), "[]").unwrap();
+    assert_eq!(
+        open(&path).unwrap_err(),
+        "`schema.json` is named in the manifest and is not there"
+    );
+    fs::write(path.join("schema.json"), r#"{"type": "object"}"#).unwrap();
+    let package = open(&path).unwrap();
+    let schema = package.manifest().node_types()[0].schema.as_ref().unwrap();
+    assert_eq!(schema["type"], "object");
+    let file = root.path().join("a.jfp");
+    fs::write(&file, package.to_archive(None).unwrap()).unwrap();
+    assert_eq!(
+        open(&file).unwrap().manifest().node_types(),
+        package.manifest().node_types()
+    );
+
+    let head = whole.split("\n[[").next().unwrap();
+    let path = folder(
+        root.path(),
+        "two",
+        &format!("{head}nodeTypesFile = \"describe.json\"\n"),
+    );
+    let described =
+        r#"{"contract": "0.1", "nodeTypes": [{"nodeType": "acme/a", "category": "x"}]}"#;
+    fs::write(path.join("describe.json"), described).unwrap();
+    assert_eq!(
+        open(&path).unwrap().manifest().node_types()[0].category,
+        "x"
+    );
+    fs::write(
+        path.join("describe.json"),
+        "{\n  \"nodeTypes\": [\n    {\"nodeType\": 3}]}",
+    )
+    .unwrap();
+    let error = Package::open(&path, &PackageLimits::default()).unwrap_err();
+    let found = std::error::Error::source(&error).unwrap().to_string();
+    assert!(found.contains("describe.json:3:"), "{found}");
+}
+
+#[test]
+fn a_file_that_changes_under_our_hands_is_not_served() {
+    let (_root, path) = one(&manifest("acme/a", "1.0.0"));
+    let package = open(&path).unwrap();
+    let entry = PackagePath::parse("plugin.wasm").unwrap();
+    fs::write(path.join("plugin.wasm"), "other").unwrap();
+    let error = package.read(&entry).unwrap_err().kind.to_string();
+    assert!(
+        error.starts_with("`plugin.wasm` has the digest sha256:"),
+        "{error}"
+    );
+    assert!(package.verify().is_err() && package.to_archive(None).is_err());
+    let component = package.component(None);
+    assert!(component.read().is_err());
+    fs::remove_file(path.join("plugin.wasm")).unwrap();
+    let error = package.read(&entry).unwrap_err().kind.to_string();
+    assert_eq!(
+        error,
+        "`plugin.wasm` is named in the manifest and is not there"
+    );
+    let stranger = PackagePath::parse("other.wasm").unwrap();
+    let error = package.read(&stranger).unwrap_err().kind.to_string();
+    assert_eq!(
+        error,
+        "`other.wasm` is not among the `digests` of the manifest"
+    );
+}
+
+#[test]
+fn a_manifest_that_changes_under_our_hands_is_not_packed() {
+    let (_root, path) = one(&manifest("acme/a", "1.0.0"));
+    let package = open(&path).unwrap();
+    fs::write(path.join("plugin.toml"), manifest("acme/a", "1.0.1")).unwrap();
+    let error = package.to_archive(None).unwrap_err().kind.to_string();
+    assert!(
+        error.starts_with("it was changed since it was found"),
+        "{error}"
+    );
+}
+
+#[test]
+fn digests_are_those_of_just_the_files_that_are_named() {
+    let whole = manifest("acme/a", "1.0.0");
+    let zeros = "0".repeat(64);
+    let (_root, path) = one(&format!(
+        "{whole}\n[digests]\n\"other\" = \"sha256:{zeros}\"\n"
+    ));
+    let error = Package::open(&path, &PackageLimits::default()).unwrap_err();
+    let found = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        found.contains("`digests` has none of `plugin.wasm`"),
+        "{found}"
+    );
+    assert!(found.contains("`other` is named nowhere else"), "{found}");
+    let (_root, path) = one(&format!(
+        "{whole}\n[digests]\n\"plugin.wasm\" = \"sha256:{zeros}\"\n"
+    ));
+    // Nothing but the manifest was read yet.
+    let package = open(&path).unwrap();
+    assert!(package.verify().is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_a_folder_are_refused_and_kept_from_waiting() {
+    use std::os::unix::fs::symlink;
+    let (root, path) = one(&manifest("acme/a", "1.0.0"));
+    let component = path.join("plugin.wasm");
+    fs::rename(&component, root.path().join("elsewhere")).unwrap();
+    symlink(root.path().join("elsewhere"), &component).unwrap();
+    assert_eq!(
+        open(&path).unwrap_err(),
+        "`plugin.wasm`: it is a link, or behind one"
+    );
+    fs::remove_file(&component).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &component,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    assert_eq!(open(&path).unwrap_err(), "`plugin.wasm`: it is no file");
+    fs::remove_file(&component).unwrap();
+    fs::create_dir(&component).unwrap();
+    assert_eq!(open(&path).unwrap_err(), "`plugin.wasm`: it is no file");
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let root = TempDir::new().unwrap();
+    let path = folder(
+        root.path(),
+        "large",
+        &format!("# {}\n", "x".repeat(2 << 20)),
+    );
+    assert_eq!(
+        open(&path).unwrap_err(),
+        "`plugin.toml` has more than 1 MiB"
+    );
+    let path = folder(root.path(), "small", &manifest("acme/a", "1.0.0"));
+    let limits = PackageLimits {
+        file: ByteSize::bytes(200),
+        ..PackageLimits::default()
+    };
+    fs::write(path.join("plugin.wasm"), vec![b'x'; 201]).unwrap();
+    let error = Package::open(&path, &limits).unwrap_err();
+    assert_eq!(error.kind.to_string(), "`plugin.wasm` has more than 200 B");
+}
