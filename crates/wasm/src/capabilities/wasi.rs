@@ -79,3 +79,19 @@ impl HostMonotonicClock for Clocks {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_stand_still_until_they_are_granted() {
+        let grant = WasiGrant::default();
+        let clocks = Clocks::new(grant.clone());
+        assert_eq!(HostWallClock::now(&clocks), Duration::ZERO);
+        assert_eq!(HostMonotonicClock::now(&clocks), 0);
+        grant.0.store(true, Ordering::Relaxed);
+        assert!(HostWallClock::now(&clocks) > Duration::from_hours(24 * 365 * 50));
+        assert!(HostMonotonicClock::now(&clocks) > 0);
+    }
+}

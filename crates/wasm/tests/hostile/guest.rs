@@ -62,8 +62,9 @@ impl Guest {
     /// Asks for a capability in the manifest; `more` are further lines of its table.
     pub(crate) fn asking(mut self, capability: Capability, more: &str) -> Self {
         let name = capability.as_str();
-        self.manifest
-            .push_str(&format!("[capabilities.{name}]\nreason = \"test\"\n{more}\n"));
+        self.manifest.push_str(&format!(
+            "[capabilities.{name}]\nreason = \"test\"\n{more}\n"
+        ));
         self.capabilities.push(capability);
         self
     }
@@ -205,7 +206,6 @@ pub(crate) mod signature {
     /// A text in, an answer at a place out.
     pub(crate) const TEXT: &str = "(param i32 i32 i32)";
     pub(crate) const SET: &str = "(param i32 i32 i32 i32 i32)";
-    pub(crate) const INCREMENT: &str = "(param i32 i32 i64 i32)";
     pub(crate) const LIST_KEYS: &str = "(param i32 i32 i32 i32 i32 i32 i32)";
     pub(crate) const CLOCK: &str = "(param i32)";
     pub(crate) const RANDOM: &str = "(param i32 i32)";

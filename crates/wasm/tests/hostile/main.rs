@@ -4,6 +4,16 @@
 //! Guests are core modules in text form, made into components by the public tools. What each does
 //! stands in the test; the rest of it is in [`guest`].
 
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+
+mod clocks;
+mod floods;
+mod grants;
 mod guest;
 mod harness;
+mod isolation;
+mod lies;
 mod limits;
+mod malformed;
+mod network;
+mod survival;
