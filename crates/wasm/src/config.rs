@@ -1,6 +1,7 @@
 //! How a host of plugins is set up.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use jackfield_types::{ByteSize, Span};
@@ -19,6 +20,9 @@ pub struct WasmConfig {
     pub most: Limits,
     /// How many calls of plugins run at once, over all plugins and tenants. More wait.
     pub instances: u32,
+    /// How many of them compute at once when they have done so for more than a few milliseconds:
+    /// fewer than there are threads, so that short calls find one.
+    pub long_calls: u32,
     /// How many instances wait for their next call, over all plugins that want theirs to be used
     /// again.
     pub warm_instances: u32,
@@ -61,11 +65,12 @@ impl Default for WasmConfig {
             limits: Limits::default(),
             most: Limits::generous(),
             instances: 256,
+            long_calls: long_calls(),
             warm_instances: 64,
             calls_per_instance: 1_000,
             warm_for: Span::from_millis(60_000),
             describe_time: Span::from_millis(10_000),
-            compile_time: Span::from_millis(120_000),
+            compile_time: Span::from_millis(300_000),
             compile_memory: ByteSize::mib(6 << 10),
             cache: None,
             cache_size: ByteSize::mib(2 << 10),
@@ -73,4 +78,13 @@ impl Default for WasmConfig {
             compiler_from: ByteSize::kib(512),
         }
     }
+}
+
+/// One fewer than there are processors.
+fn long_calls() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(processors)
+        .unwrap_or(u32::MAX)
+        .saturating_sub(1)
+        .max(1)
 }

@@ -15,6 +15,7 @@ use crate::compile::{Compiler, StartError};
 use crate::config::WasmConfig;
 use crate::describe;
 use crate::instance::Kind;
+use crate::lane::Lane;
 use crate::plugin::{Plugin, PluginExecutor};
 use crate::turns::Turns;
 use crate::warm::WarmInstances;
@@ -32,6 +33,7 @@ struct Shared {
     compiler: Compiler,
     warm: Arc<WarmInstances>,
     turns: Arc<Semaphore>,
+    lane: Lane,
 }
 
 impl WasmHost {
@@ -50,6 +52,7 @@ impl WasmHost {
                 services: Arc::new(services),
                 warm: Arc::new(warm),
                 turns: Arc::new(Semaphore::new(instances)),
+                lane: Lane::new(count(config.long_calls)),
                 compiler: Compiler::new(config.clone())?,
                 config,
             }),
@@ -70,6 +73,7 @@ impl WasmHost {
             compiled,
             services: Arc::clone(&shared.services),
             limits,
+            lane: shared.lane.clone(),
         };
         let turns = Turns::new(Arc::clone(&shared.turns), limits.instances);
         let warm = Arc::clone(&shared.warm);

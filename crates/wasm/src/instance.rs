@@ -13,6 +13,7 @@ use crate::bindings::exports::jackfield::plugin::node;
 use crate::breach::Breach;
 use crate::capabilities::Services;
 use crate::compile::Compiled;
+use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::state::{CallScope, PluginState};
 
@@ -27,6 +28,7 @@ pub(crate) struct Kind {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) services: Arc<Services>,
     pub(crate) limits: Limits,
+    pub(crate) lane: Lane,
 }
 
 /// An instance that has started.
@@ -52,9 +54,9 @@ impl Kind {
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(self.limits.output_bytes());
         store.set_epoch_deadline(1);
-        let limit = self.limits.time();
-        store.epoch_deadline_callback(move |context| {
-            let state = context.data();
+        let (limit, lane) = (self.limits.time(), self.lane.clone());
+        store.epoch_deadline_callback(move |mut context| {
+            let state = context.data_mut();
             if Instant::now() >= state.deadline {
                 return Err(Breach::Time { limit }.into());
             }
@@ -63,6 +65,10 @@ impl Kind {
                 return Err(Breach::Cancelled.into());
             }
             // Others have their turn.
+            if state.computes_for_long() {
+                let turn = lane.turn(&state.place, state.deadline);
+                return Ok(UpdateDeadline::YieldCustom(1, turn));
+            }
             Ok(UpdateDeadline::Yield(1))
         });
         store

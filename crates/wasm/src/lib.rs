@@ -20,6 +20,7 @@ mod config;
 mod describe;
 mod host;
 mod instance;
+mod lane;
 mod limits;
 mod payload;
 mod plugin;

@@ -200,7 +200,7 @@ impl PluginExecutor {
             most: limits.output_bytes(),
         };
         let result = match called {
-            Ok(Ok(output)) => reader.output(output),
+            Ok(Ok(output)) => reader.output(&output),
             // What a guest says of its failures is its own, and is not dressed up.
             Ok(Err(failure)) => return with_failed(request.failed, Err(reader.failure(failure))),
             Err(error) => Err(error),

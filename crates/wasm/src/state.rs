@@ -11,6 +11,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::breach::Breach;
 use crate::capabilities::{CallRecord, Clocks, Services, WasiGrant};
+use crate::lane::{Place, SHORT};
 use crate::limits::{Limits, Meter};
 use crate::stderr::Tail;
 
@@ -32,6 +33,10 @@ pub(crate) struct PluginState {
     /// What the capabilities remember of the call that is under way.
     pub(crate) record: CallRecord,
     pub(crate) wasi_grant: WasiGrant,
+    /// Where it stands among those who compute for long.
+    pub(crate) place: Place,
+    /// How often the call that is under way was looked at while it computed.
+    ticks: u32,
     host_calls: u32,
     host_calls_left: u32,
     stderr: Tail,
@@ -77,6 +82,8 @@ impl PluginState {
             meter: Meter::new(limits),
             record: CallRecord::new(),
             wasi_grant: WasiGrant::default(),
+            place: Place::default(),
+            ticks: 0,
             host_calls: limits.host_calls,
             host_calls_left: limits.host_calls,
             stderr: Tail::default(),
@@ -89,6 +96,7 @@ impl PluginState {
         self.call = call;
         self.deadline = deadline;
         self.host_calls_left = self.host_calls;
+        self.ticks = 0;
         self.record = CallRecord::new();
         self.grant_wasi();
     }
@@ -97,6 +105,13 @@ impl PluginState {
     pub(crate) fn end(&mut self) {
         self.call = None;
         self.stderr.clear();
+        self.place.leave();
+    }
+
+    /// Takes note that the guest computes still, and says whether it has for long.
+    pub(crate) fn computes_for_long(&mut self) -> bool {
+        self.ticks = self.ticks.saturating_add(1);
+        self.ticks > SHORT
     }
 
     /// Counts a request to the host. Every function of a capability begins with it.
@@ -109,6 +124,8 @@ impl PluginState {
             return Err(Breach::HostCalls { limit }.into());
         };
         self.host_calls_left = left;
+        // Whoever waits for the host does not compute.
+        self.place.leave();
         Ok(())
     }
 

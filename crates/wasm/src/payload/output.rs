@@ -45,7 +45,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// [`NodeError::Permanent`] when there is too much of it, or it is not what the contract says.
-    pub(crate) fn output(&self, output: node::Output) -> Result<NodeOutput, NodeError> {
+    pub(crate) fn output(&self, output: &node::Output) -> Result<NodeOutput, NodeError> {
         let variables = output.variables.as_ref().map_or(0, String::len);
         let ports = output.ports.iter().map(String::len);
         let size = ports.fold(variables, usize::saturating_add);
@@ -92,7 +92,7 @@ impl Reader<'_> {
         known.details = failure.details.map(|text| self.details(text)).transpose()?;
         known.partial = failure
             .partial
-            .map(|output| self.output(output))
+            .map(|output| self.output(&output))
             .transpose()?;
         let failed = failure.failed_items.into_iter();
         known.failed_items = failed

@@ -19,7 +19,7 @@ use guest::Guest;
 
 /// A host with few places, and limits that tests run into quickly.
 fn host() -> WasmHost {
-    WasmHost::start(config(), Services::default()).unwrap()
+    WasmHost::start(config(), Services::default()).expect("a host")
 }
 
 fn config() -> WasmConfig {
@@ -33,6 +33,9 @@ fn config() -> WasmConfig {
 
 /// The executor of a guest's one node type.
 async fn executor(host: &WasmHost, guest: &Guest) -> Arc<dyn NodeExecutor> {
-    let mut loaded = host.load(guest.source()).await.unwrap();
-    loaded.executors.remove("acme/guest").unwrap()
+    let mut loaded = host.load(guest.source()).await.expect("a plugin");
+    loaded
+        .executors
+        .remove("acme/guest")
+        .expect("its node type")
 }

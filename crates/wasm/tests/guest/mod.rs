@@ -43,8 +43,8 @@ impl Default for Guest {
 
 /// The metadata of the node type that guests provide.
 pub(crate) fn metadata() -> NodeTypeMetadata {
-    let node_type = "acme/guest".try_into().unwrap();
-    let version = "1.2.3".parse().unwrap();
+    let node_type = "acme/guest".try_into().expect("a valid name");
+    let version = "1.2.3".parse().expect("a valid version");
     NodeTypeMetadata::new(node_type, version, "test")
 }
 
@@ -80,7 +80,8 @@ fn put(at: usize, text: &str) -> String {
     let mut code = String::new();
     for (place, byte) in text.bytes().enumerate() {
         let at = at + place;
-        writeln!(code, "(i32.store8 (i32.const {at}) (i32.const {byte}))").unwrap();
+        writeln!(code, "(i32.store8 (i32.const {at}) (i32.const {byte}))")
+            .expect("a text takes everything");
     }
     code
 }
@@ -160,18 +161,17 @@ impl Guest {
 
 /// A component made of the text of a core module.
 pub(crate) fn component_of(module: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap();
+    let mut module = wat::parse_str(module).expect("the text of a module");
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
-    let (package, _) = resolve.push_path(wit).unwrap();
+    let (package, _) = resolve.push_path(wit).expect("the contract");
     let world = resolve.packages[package].worlds["plugin"];
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+        .expect("a module without metadata");
     ComponentEncoder::default()
         .module(&module)
-        .unwrap()
-        .validate(true)
-        .encode()
-        .unwrap()
+        .and_then(|encoder| encoder.validate(true).encode())
+        .expect("a module that keeps to the contract")
 }
 
 /// Some bytes as the registry hands them to a host.
@@ -180,6 +180,7 @@ pub(crate) fn source_of(manifest: &str, component: Vec<u8>) -> ComponentSource {
         "id = \"acme/guest\"\nversion = \"1.2.3\"\ncontract = \"0.1\"\nentry = \"guest.wasm\"\n\
          [[nodeTypes]]\nnodeType = \"acme/guest\"\ncategory = \"test\"\n{manifest}"
     );
-    let manifest = PluginManifest::parse(&SourceText::new("plugin.toml", text)).unwrap();
+    let manifest =
+        PluginManifest::parse(&SourceText::new("plugin.toml", text)).expect("a manifest");
     ComponentSource::from_bytes(Arc::new(manifest), component)
 }

@@ -1,0 +1,259 @@
+//! What a call of a plugin costs, beside what the same call costs with wasmtime alone.
+//!
+//! The guests are the example plugins, as `cargo xtask plugins` leaves them under
+//! `target/plugins/components`; those that were not built are left out.
+
+mod bare;
+mod scene;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use jackfield_definition::SourceText;
+use jackfield_plugin_api::NodeExecutor;
+use jackfield_registry::Registry;
+use jackfield_registry::discovery::{ComponentSource, LoadedPlugin, PluginHost, PluginManifest};
+use jackfield_types::{NodeTypeMetadata, Object};
+use jackfield_wasm::{CompilerProgram, Services, WasmConfig, WasmHost};
+use tokio::runtime::Runtime;
+
+use crate::bare::{Bare, Kind};
+use crate::scene::Scene;
+
+/// The example plugins that are measured, and in which language each is written.
+const GUESTS: &[(&str, &str)] = &[
+    ("rust", "file-header"),
+    ("javascript", "csv"),
+    ("python", "counter"),
+];
+
+/// A plugin as it was built.
+struct Guest {
+    language: &'static str,
+    component: Arc<[u8]>,
+    /// Its limits, so that it starts at all.
+    limits: &'static str,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn guests() -> Vec<Guest> {
+    let folder = root().join("target/plugins/components");
+    let mut guests = Vec::new();
+    for &(language, name) in GUESTS {
+        if let Ok(component) = std::fs::read(folder.join(name).join("plugin.wasm")) {
+            guests.push(Guest {
+                language,
+                component: component.into(),
+                limits: "[limits]\nmemory = \"256MiB\"\n",
+            });
+        }
+    }
+    guests
+}
+
+impl Guest {
+    fn source(&self, more: &str) -> ComponentSource {
+        // What it provides is of no interest to the host, only to the registry.
+        let text = format!(
+            "id = \"examples/bench\"\nversion = \"0.1.0\"\ncontract = \"0.1\"\nentry = \"plugin.wasm\"\n\
+             [[nodeTypes]]\nnodeType = \"examples/bench\"\ncategory = \"test\"\n{}{more}",
+            self.limits
+        );
+        let manifest = PluginManifest::parse(&SourceText::new("plugin.toml", text));
+        let manifest = manifest.expect("a valid manifest");
+        ComponentSource::from_bytes(Arc::new(manifest), Arc::clone(&self.component))
+    }
+}
+
+/// A host that keeps compiled code in a folder, and compiles large components elsewhere.
+fn host(folder: &Path) -> WasmHost {
+    let config = WasmConfig {
+        cache: Some(folder.to_owned()),
+        compiler: compiler(),
+        ..WasmConfig::default()
+    };
+    WasmHost::start(config, Services::default()).expect("a host")
+}
+
+/// The compiler of the examples, where it was built.
+fn compiler() -> Option<CompilerProgram> {
+    let bench = std::env::current_exe().ok()?;
+    let program = bench.parent()?.parent()?.join("examples/compiler");
+    program.exists().then_some(CompilerProgram {
+        program,
+        arguments: Vec::new(),
+    })
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().worker_threads(2);
+    builder.build().expect("a runtime")
+}
+
+/// The first node type of a plugin that does not reach outside, its executor, and a call of it
+/// after its first example.
+fn first(loaded: &LoadedPlugin) -> (NodeTypeMetadata, Arc<dyn NodeExecutor>, Scene) {
+    let metadata = loaded.node_types[0].clone();
+    let executor = Arc::clone(&loaded.executors[&metadata.node_type]);
+    let example = metadata.examples.first();
+    let parameters = example.map(|example| example.parameters.clone());
+    let item = example.and_then(|example| example.input.first()?.first().cloned());
+    let scene = Scene::new(
+        &metadata.node_type,
+        parameters.unwrap_or_default(),
+        item.unwrap_or_else(Object::new),
+    );
+    (metadata, executor, scene)
+}
+
+fn calls(criterion: &mut Criterion) {
+    let (runtime, folder) = (runtime(), tempfile::tempdir().expect("a folder"));
+    let host = host(folder.path());
+    let mut group = criterion.benchmark_group("wasm");
+    for guest in guests() {
+        let language = guest.language;
+        let load = |more: &str| {
+            runtime
+                .block_on(host.load(guest.source(more)))
+                .expect("a plugin")
+        };
+        let (metadata, executor, scene) = first(&load(""));
+        let (_, reused, _) = first(&load("reuse = \"tenant\"\n"));
+        let context = scene.context();
+        let call = scene.call(&context);
+
+        if language != "python" {
+            let written = bare::written(&call, &metadata.version.to_string());
+            for kind in [Kind::OnDemand, Kind::Pooled] {
+                let bare = Bare::new(&guest.component, kind).expect("a component");
+                let name = format!("bare {kind:?}").to_lowercase();
+                group.bench_function(BenchmarkId::new(name, language), |bencher| {
+                    bencher
+                        .to_async(&runtime)
+                        .iter(async || bare.execute(&written).await.expect("an output"));
+                });
+            }
+        }
+        group.bench_function(BenchmarkId::new("call", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || executor.execute(call).await);
+        });
+        group.bench_function(BenchmarkId::new("call reused", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || reused.execute(call).await);
+        });
+        let registry = Registry::new();
+        let name = metadata.node_type.clone();
+        registry
+            .register_with_metadata(name.as_str(), executor, metadata)
+            .expect("valid metadata");
+        group.bench_function(BenchmarkId::new("registry call", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || registry.execute(name.as_str(), call).await);
+        });
+    }
+    group.finish();
+}
+
+fn cold_starts(criterion: &mut Criterion) {
+    let (runtime, folder) = (runtime(), tempfile::tempdir().expect("a folder"));
+    let host = host(folder.path());
+    let mut group = criterion.benchmark_group("wasm");
+    for guest in guests() {
+        let language = guest.language;
+        let source = guest.source("");
+        // Compiles it; from then on it is in the folder.
+        runtime
+            .block_on(host.load(source.clone()))
+            .expect("a plugin");
+        group.bench_function(BenchmarkId::new("cold start", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || host.load(source.clone()).await.expect("a plugin"));
+        });
+        let bare = Bare::new(&guest.component, Kind::Pooled).expect("a component");
+        let code = bare.engine().precompile_component(&guest.component);
+        let path = folder.path().join(language);
+        std::fs::write(&path, code.expect("a component")).expect("a file");
+        group.bench_function(BenchmarkId::new("bare cold start", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || bare.cold(&path).await.expect("a description"));
+        });
+    }
+    group.finish();
+}
+
+/// How long after its deadline a guest ends that never would.
+fn deadline(criterion: &mut Criterion) {
+    const LIMIT: Duration = Duration::from_millis(50);
+    let (runtime, folder) = (runtime(), tempfile::tempdir().expect("a folder"));
+    let host = host(folder.path());
+    let endless = Guest {
+        language: "endless",
+        component: endless().into(),
+        limits: "[limits]\ntime = \"50ms\"\n",
+    };
+    let loaded = runtime
+        .block_on(host.load(endless.source("")))
+        .expect("a plugin");
+    let (_, executor, scene) = first(&loaded);
+    let context = scene.context();
+    let call = scene.call(&context);
+    let mut group = criterion.benchmark_group("wasm");
+    group.sample_size(10);
+    group.bench_function("end after deadline", |bencher| {
+        bencher.iter_custom(|iterations| {
+            let mut late = Duration::ZERO;
+            for _ in 0..iterations {
+                let began = Instant::now();
+                let ended = runtime.block_on(executor.execute(call));
+                ended.expect_err("it never ends by itself");
+                late += began.elapsed().saturating_sub(LIMIT);
+            }
+            late
+        });
+    });
+    group.finish();
+}
+
+/// A guest whose `execute` never ends.
+fn endless() -> Vec<u8> {
+    let described = r#"{"contract":"0.1","nodeTypes":[{"nodeType":"examples/bench","version":"0.1.0","category":"test"}]}"#;
+    let text = format!(
+        r#"(module
+        (memory (export "memory") 2)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+        (func (export "jackfield:plugin/node@0.1.0#describe") (result i32)
+            (i32.store (i32.const 16) (i32.const 1024))
+            (i32.store (i32.const 20) (i32.const {}))
+            (i32.const 16))
+        (func (export "jackfield:plugin/node@0.1.0#execute") (param i32) (result i32)
+            (loop $l (br $l)) unreachable)
+        (data (i32.const 1024) {described:?}))"#,
+        described.len()
+    );
+    let mut module = wat::parse_str(text).expect("the text of a module");
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_path(root().join("wit")).expect("the contract");
+    let world = resolve.packages[package].worlds["plugin"];
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding)
+        .expect("a module without metadata");
+    wit_component::ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .expect("a module that keeps to the contract")
+}
+
+criterion_group!(benches, calls, cold_starts, deadline);
+criterion_main!(benches);
