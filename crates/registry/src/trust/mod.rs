@@ -19,6 +19,7 @@ mod publisher;
 mod rules;
 mod rules_document;
 mod scope;
+mod sign;
 mod signature;
 
 pub use error::{KeyError, SignatureFileError, TrustError, TrustRulesError};
@@ -27,4 +28,5 @@ pub use key_folder::{KeyFolder, KeyPair};
 pub use publisher::{PublisherName, PublisherNameError, UNSIGNED};
 pub use rules::{Signatures, TrustRules};
 pub use scope::{Scope, ScopeError};
+pub use sign::{SignError, sign_package};
 pub use signature::{PackageSignatures, SIGNATURE_FILE, Signature, SignedPackage};

@@ -10,3 +10,4 @@ mod judging;
 mod keys;
 mod rules;
 mod scene;
+mod signing;
