@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jackfield_plugin_api::{NodeExecutor, NodeType};
 use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, PluginId, PluginOrigin};
 
+use crate::discovery::Held;
 use crate::loader::LazyExecutor;
 use crate::metadata::{StoredMetadata, check_size};
 use crate::registration::Source;
@@ -33,14 +34,18 @@ pub(crate) struct Candidate {
 }
 
 /// What becomes of what stands in a candidate's place.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Occupied<'a> {
     /// It stays, and the candidate is refused.
     Refuse,
     /// It goes.
     Replace,
-    /// It goes if this plugin provides it.
-    ReplaceOf(&'a PluginId),
+    /// It goes if this plugin provides it. Executions that began before end with it, and as long
+    /// as there are any, so long is there what it holds.
+    Supersede {
+        of: &'a PluginId,
+        held: &'a [Held],
+    },
 }
 
 impl Registry {
@@ -226,7 +231,14 @@ impl Registry {
         }
         *writer = number;
         self.inner().snapshot.store(Arc::new(next));
-        gone.iter().for_each(|one| one.retire());
+        let editions = &self.inner().reloads.editions;
+        match occupied {
+            Occupied::Refuse | Occupied::Replace => editions.withdraw(&gone),
+            Occupied::Supersede { held, .. } => {
+                let put_in = done.iter().map(|done| done.registration.id()).collect();
+                editions.end(&gone, put_in, held);
+            }
+        }
         drop(writer);
         self.inner().results.invalidate();
         // Not under the lock: this may be the end of an executor, which may do anything.
@@ -254,9 +266,9 @@ impl Occupied<'_> {
         match self {
             Self::Refuse => false,
             Self::Replace => true,
-            Self::ReplaceOf(plugin) => standing
+            Self::Supersede { of, .. } => standing
                 .origin()
-                .is_some_and(|origin| origin.plugin == *plugin),
+                .is_some_and(|origin| origin.plugin == *of),
         }
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use semver::Version;
 
 use crate::cache::Holder;
-use crate::discovery::PluginTable;
+use crate::discovery::{PluginTable, Reloads};
 use crate::registration::Source;
 use crate::snapshot::Snapshot;
 use crate::validate::{Kept, ResultBounds};
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     /// What came of checks of whole workflows.
     pub(crate) results: Kept,
     pub(crate) plugins: Mutex<PluginTable>,
+    pub(crate) reloads: Reloads,
     /// So many traps in a row, and an executor is called no more.
     quarantine_after: Option<NonZeroU32>,
 }
@@ -87,6 +88,7 @@ impl Registry {
                 cache: Arc::new(ExecutorCache::new(bounds)),
                 results: Kept::new(results),
                 plugins: Mutex::default(),
+                reloads: Reloads::default(),
                 quarantine_after,
             }),
         }
@@ -131,7 +133,7 @@ impl Registry {
         if let Some(first) = gone.first() {
             let next = snapshot.with_versions(first.node_type(), left);
             self.inner.snapshot.store(Arc::new(next));
-            gone.iter().for_each(|one| one.retire());
+            self.inner.reloads.editions.withdraw(&gone);
         }
         drop(writer);
         if !gone.is_empty() {
@@ -161,7 +163,7 @@ impl Registry {
             .into_iter()
             .flat_map(|versions| versions.iter())
             .collect();
-        gone.iter().for_each(|one| one.retire());
+        self.inner.reloads.editions.withdraw_all(gone.iter().copied());
         drop(writer);
         self.inner.results.invalidate();
         gone.iter().for_each(|one| {

@@ -155,8 +155,6 @@ impl Registry {
         let plugins = self.inner().plugins.lock();
         let versions = plugins.versions(plugin);
         let meant = versions.filter(|(version, _)| is_meant(version));
-        meant
-            .flat_map(|(_, one)| one.registrations.iter().cloned())
-            .collect()
+        meant.map(|(_, one)| one.clone()).collect()
     }
 }

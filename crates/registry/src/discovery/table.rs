@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jackfield_types::PluginId;
 use semver::{Version, VersionReq};
 
+use super::Held;
 use super::plugin::Plugin;
 use super::refusal::PluginRefusal;
 use super::report::{PluginState, PluginSummary};
@@ -47,6 +48,18 @@ impl Installed {
         } else {
             PluginState::Lazy
         }
+    }
+
+    /// What plugins provide.
+    pub(super) fn registrations_of(installed: &[Self]) -> Vec<Arc<Registration>> {
+        let all = installed.iter().flat_map(|one| one.registrations.iter());
+        all.cloned().collect()
+    }
+
+    /// What plugins have in memory.
+    pub(super) fn held_by(installed: &[Self]) -> Vec<Held> {
+        let loaded = installed.iter().flat_map(|one| one.plugin.in_memory());
+        loaded.map(|loaded| loaded as Held).collect()
     }
 
     pub(super) fn summary(&self) -> PluginSummary {

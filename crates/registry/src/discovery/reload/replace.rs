@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use jackfield_types::PluginId;
+use jackfield_types::{PluginId, PluginOrigin};
 use semver::Version;
 
 use super::trial::Trial;
-use super::{Held, ReloadedPlugin};
+use super::ReloadedPlugin;
 use crate::discovery::refusal::PluginRefusal;
 use crate::discovery::table::Installed;
 use crate::discovery::DiscoveryOptions;
 use crate::register::Occupied;
-use crate::{Registration, Registry};
+use crate::Registry;
 
 impl Registry {
     /// Checks, loads and tries what is in a package, and puts it in if all of that went well.
@@ -21,7 +21,7 @@ impl Registry {
         &self,
         path: &Path,
         options: &DiscoveryOptions,
-    ) -> Result<ReloadedPlugin, PluginRefusal> {
+    ) -> Result<ReloadedPlugin, Arc<PluginRefusal>> {
         let began = Instant::now();
         let prepared = self.prepare_plugin(path, options).await?;
         let trial = Trial::run(&prepared).await;
@@ -29,13 +29,13 @@ impl Registry {
         let trial = trial.map_err(refused)?;
         let origin = prepared.origin();
         let standing = self.standing(path, Some((&origin.plugin, &origin.version)));
-        let held = held_by(&standing);
+        let held = Installed::held_by(&standing);
         let occupied = Occupied::Supersede {
             of: &origin.plugin,
             held: &held,
         };
         let installed = self
-            .install(prepared.admitted(), &registrations_of(&standing), occupied)
+            .install(prepared.admitted(), &Installed::registrations_of(&standing), occupied)
             .map_err(refused)?;
         let instead_of = self.let_go(&standing, Some((&origin.plugin, &origin.version)));
         self.warm(&installed.registrations).await;
@@ -53,13 +53,13 @@ impl Registry {
     pub(super) fn remove_with_package(&self, installed: Installed) {
         let origin = Arc::clone(installed.plugin.origin());
         let standing = [installed];
-        let held = held_by(&standing);
+        let held = Installed::held_by(&standing);
         let occupied = Occupied::Supersede {
             of: &origin.plugin,
             held: &held,
         };
         // Nothing is put in, so nothing can be refused.
-        let _ = self.publish_all(Vec::new(), &registrations_of(&standing), occupied);
+        let _ = self.publish_all(Vec::new(), &Installed::registrations_of(&standing), occupied);
         self.let_go(&standing, None);
     }
 
@@ -85,7 +85,7 @@ impl Registry {
         &self,
         standing: &[Installed],
         put_in: Option<(&PluginId, &Version)>,
-    ) -> Vec<Arc<jackfield_types::PluginOrigin>> {
+    ) -> Vec<Arc<PluginOrigin>> {
         for one in standing {
             one.plugin.release();
             let origin = one.plugin.origin();
@@ -97,15 +97,4 @@ impl Registry {
         }
         standing.iter().map(|one| Arc::clone(one.plugin.origin())).collect()
     }
-}
-
-/// What plugins have in memory.
-pub(in crate::discovery) fn held_by(standing: &[Installed]) -> Vec<Held> {
-    let loaded = standing.iter().flat_map(|one| one.plugin.in_memory());
-    loaded.map(|loaded| loaded as Held).collect()
-}
-
-fn registrations_of(standing: &[Installed]) -> Vec<Arc<Registration>> {
-    let all = standing.iter().flat_map(|one| one.registrations.iter());
-    all.cloned().collect()
 }

@@ -266,6 +266,7 @@ struct NoWorkflows;
 impl WorkflowRunner for NoWorkflows {
     fn run<'a>(&'a self, _: SubWorkflow<'a>) -> BoxFuture<'a, Result<Items, NodeError>> {
         let message = "other workflows cannot be run while a plugin is tried";
-        Box::pin(async { Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message)) })
+        let refused = NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message);
+        Box::pin(async { Err(refused) })
     }
 }
