@@ -6,15 +6,24 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use jackfield_plugin_build::{Builder, COMPONENT, Language, NODE_TYPES, RustToolchain};
+use jackfield_plugin_build::{Builder, COMPONENT, Language, NODE_TYPES, RustToolchain, scaffold};
 
 use crate::prerequisites;
 use crate::step::{self, Steps};
 use crate::workspace::Workspace;
 
+/// The workspaces for guests.
+pub(crate) const MANIFESTS: [&str; 2] = ["sdk/rust/Cargo.toml", "plugins/Cargo.toml"];
+
 const MANIFEST: &str = "plugin.toml";
+const LOCK: &str = "Cargo.lock";
+/// Where the packages of the examples go.
+const PACKAGES: &str = "packages";
+/// Where those go that all say they were the same plugin, just begun.
+const BEGUN: &str = "begun";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
@@ -30,7 +39,7 @@ pub(crate) fn has_rust_for_guests() -> bool {
     RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR"))).is_some()
 }
 
-/// Builds all plugins, as steps of a longer chore.
+/// Builds all plugins, and what authors begin with, as steps of a longer chore.
 pub(crate) fn add_steps(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     let builder = Builder::new(target(workspace));
     let plugins = sources(workspace)?;
@@ -39,7 +48,12 @@ pub(crate) fn add_steps(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         steps.run(&format!("plugin `{name}` ({language})"), || {
             let component = builder.build(folder)?;
-            package(workspace, folder, &component)
+            package(workspace, folder, &component, PACKAGES)
+        })?;
+    }
+    for language in Language::ALL {
+        steps.run(&format!("a new plugin ({language})"), || {
+            begin(workspace, language)
         })?;
     }
     Ok(())
@@ -47,7 +61,7 @@ pub(crate) fn add_steps(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
 
 /// Tests the sources themselves, without a sandbox.
 pub(crate) fn add_tests(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
-    for manifest in ["sdk/rust/Cargo.toml", "plugins/Cargo.toml"] {
+    for manifest in MANIFESTS {
         let mut command = workspace.cargo(&["test", "--quiet", "--manifest-path", manifest]);
         command
             .arg("--target-dir")
@@ -55,13 +69,42 @@ pub(crate) fn add_tests(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
         steps.command(&format!("tests of {manifest}"), command)?;
     }
     for folder in ["sdk/js", "plugins/csv"] {
-        let mut command = std::process::Command::new("node");
+        let mut command = Command::new("node");
         command
             .arg("--test")
             .current_dir(workspace.root().join(folder));
         steps.command(&format!("tests of {folder}"), command)?;
     }
     Ok(())
+}
+
+/// The command that looks for what is unusual in one of the workspaces for guests.
+pub(crate) fn clippy(workspace: &Workspace, manifest: &str) -> Command {
+    let mut command = workspace.cargo(&["clippy", "--all-targets", "--manifest-path", manifest]);
+    command
+        .arg("--target-dir")
+        .arg(target(workspace).join("rust"))
+        .args(["--", "-D", "warnings"]);
+    command
+}
+
+/// Begins a plugin as `jackfield plugin new` does, and builds it.
+fn begin(workspace: &Workspace, language: Language) -> Result<()> {
+    let target = target(workspace);
+    let folder = target
+        .join("new")
+        .join(format!("new-{language}").to_lowercase());
+    // What it is locked to is kept, so that nothing has to be looked up again.
+    let lock = fs::read(folder.join(LOCK)).ok();
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    scaffold(language, &"acme/new".parse()?, &folder)?;
+    if let Some(lock) = lock {
+        fs::write(folder.join(LOCK), lock)?;
+    }
+    let component = Builder::new(target).build(&folder)?;
+    package(workspace, &folder, &component, BEGUN)
 }
 
 fn target(workspace: &Workspace) -> PathBuf {
@@ -86,10 +129,10 @@ fn sources(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 }
 
 /// Makes a package of a component, unless it is there already.
-fn package(workspace: &Workspace, folder: &Path, component: &Path) -> Result<()> {
+fn package(workspace: &Workspace, folder: &Path, component: &Path, among: &str) -> Result<()> {
     let target = target(workspace);
     let name = folder.file_name().unwrap_or_default();
-    let package = target.join("packages").join(name);
+    let package = target.join(among).join(name);
     let manifest = fs::read(folder.join(MANIFEST))?;
     let bytes = fs::read(component)?;
     let is_there =
@@ -117,7 +160,7 @@ fn package(workspace: &Workspace, folder: &Path, component: &Path) -> Result<()>
     if package.exists() {
         fs::remove_dir_all(&package)?;
     }
-    let made = target.join("packages").join(format!(".{}", name.display()));
+    let made = target.join(among).join(format!(".{}", name.display()));
     if made.exists() {
         fs::remove_dir_all(&made)?;
     }

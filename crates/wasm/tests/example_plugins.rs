@@ -23,8 +23,8 @@ fn built() -> PathBuf {
     target.join("plugins")
 }
 
-fn package(name: &str) -> Package {
-    let folder = built().join("packages").join(name);
+fn package(path: &str) -> Package {
+    let folder = built().join(path);
     match Package::open(&folder, &PackageLimits::default()) {
         Ok(package) => package,
         Err(error) => panic!("{error}; `cargo xtask plugins` builds the plugins that tests run"),
@@ -51,8 +51,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    async fn of(name: &str) -> Self {
-        let package = package(name);
+    async fn of(path: &str) -> Self {
+        let package = package(path);
         let loaded = host().load(package.component(None)).await;
         let LoadedPlugin {
             node_types,
@@ -60,7 +60,7 @@ impl Loaded {
             ..
         } = loaded.expect("a plugin that loads");
         let agreed = package.manifest().check_description(&node_types);
-        assert_eq!(agreed, Ok(()), "{name}");
+        assert_eq!(agreed, Ok(()), "{path}");
         let node_types = node_types.into_iter().map(|metadata| {
             let executor = Arc::clone(&executors[&metadata.node_type]);
             (metadata.node_type.to_string(), (metadata, executor))
@@ -112,7 +112,7 @@ fn source_of(output: &NodeOutput, place: usize) -> Option<u32> {
 
 #[tokio::test]
 async fn text_in_rust_does_what_its_examples_say_and_names_what_is_wrong() {
-    let plugin = Loaded::of("text").await;
+    let plugin = Loaded::of("packages/text").await;
     assert_eq!(plugin.run_examples().await, 3);
     let call = plugin.call("examples/slugify", json!({ "text": "a", "separator": "+" }));
     let error = plugin
@@ -125,7 +125,7 @@ async fn text_in_rust_does_what_its_examples_say_and_names_what_is_wrong() {
 
 #[tokio::test]
 async fn csv_in_javascript_pairs_rows_and_goes_on_after_a_broken_table() {
-    let plugin = Loaded::of("csv").await;
+    let plugin = Loaded::of("packages/csv").await;
     assert_eq!(plugin.run_examples().await, 2);
     let name = "examples/csv-to-items";
     let items = json!([{ "csv": "a\n1\n2" }, { "csv": "\"" }, { "csv": "a\n3" }]);
@@ -153,7 +153,7 @@ async fn csv_in_javascript_pairs_rows_and_goes_on_after_a_broken_table() {
 
 #[tokio::test]
 async fn a_counter_in_python_counts_for_each_tenant_and_only_where_it_is_granted() {
-    let plugin = Loaded::of("counter").await;
+    let plugin = Loaded::of("packages/counter").await;
     let name = "examples/counter";
     let call = |tenant: &str| {
         let call = plugin.call(name, json!({ "name": "orders" }));
@@ -188,7 +188,7 @@ async fn an_enrichment_reaches_granted_hosts_once_an_address_and_no_others() {
         .respond_with(busy)
         .mount(&server)
         .await;
-    let plugin = Loaded::of("enrich").await;
+    let plugin = Loaded::of("packages/enrich").await;
     let name = "examples/http-enrich";
     let url = format!("{}/people/{{{{ $json.id }}}}", server.uri());
     let host = server.address().to_string();
@@ -223,7 +223,7 @@ async fn an_enrichment_reaches_granted_hosts_once_an_address_and_no_others() {
 
 #[tokio::test]
 async fn a_reader_of_file_headers_takes_binary_data() {
-    let plugin = Loaded::of("file-header").await;
+    let plugin = Loaded::of("packages/file-header").await;
     assert_eq!(plugin.run_examples().await, 2);
     let name = "examples/file-header";
     for (data, kind) in [
@@ -240,5 +240,13 @@ async fn a_reader_of_file_headers_takes_binary_data() {
             kind,
             "{data}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_authors_begin_with_does_what_its_example_says() {
+    for language in ["rust", "javascript", "python"] {
+        let plugin = Loaded::of(&format!("begun/new-{language}")).await;
+        assert_eq!(plugin.run_examples().await, 1, "{language}");
     }
 }

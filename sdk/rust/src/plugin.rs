@@ -23,6 +23,10 @@ pub fn describe(node_types: &[&dyn AnyNodeType]) -> String {
 ///
 /// # Errors
 /// What the node type gives, and what the call itself cannot be meant by.
+#[expect(
+    clippy::result_large_err,
+    reason = "the contract's own type, made once a call"
+)]
 pub fn execute(
     node_types: &[&dyn AnyNodeType],
     call: node::Call,
@@ -49,7 +53,7 @@ pub fn execute(
 }
 
 fn output(output: NodeOutput) -> node::Output {
-    let ports = output.ports.iter().map(|items| json_text(items)).collect();
+    let ports = output.ports.iter().map(json_text).collect();
     node::Output {
         ports,
         variables: (!output.variables.is_empty()).then(|| json_text(&output.variables)),
