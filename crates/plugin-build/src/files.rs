@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{BuildError, SourceFile};
+use crate::{BuildError, COMPONENT, NODE_TYPES, SourceFile};
 
-/// Folders that hold what was built, or what belongs to other tools.
-const LEFT_OUT: [&str; 5] = ["target", "__pycache__", ".git", ".venv", "build"];
+/// What is no source, at the top of a plugin's folder: what was built, and what belongs to other
+/// tools.
+const LEFT_OUT: [&str; 5] = ["target", ".git", ".venv", COMPONENT, NODE_TYPES];
+/// What is no source anywhere.
+const NOWHERE: &str = "__pycache__";
 
 /// Writes files below a folder. One that is right already is left alone, so that tools which look
 /// at times see no change.
@@ -44,8 +47,13 @@ pub(crate) fn visit(
         for entry in entries {
             let path = entry.path();
             let kind = entry.file_type().map_err(BuildError::file(&path))?;
-            let is_left_out = LEFT_OUT.iter().any(|name| entry.file_name() == *name);
-            if kind.is_dir() && !is_left_out {
+            let name = entry.file_name();
+            let is_left_out = name == NOWHERE
+                || root == folder && LEFT_OUT.iter().any(|left_out| name == *left_out);
+            if is_left_out {
+                continue;
+            }
+            if kind.is_dir() {
                 walk(root, &path, visitor)?;
             } else if kind.is_file() {
                 visitor(&path, path.strip_prefix(root).unwrap_or(&path))?;
@@ -66,4 +74,34 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
         let bytes = fs::read(path).map_err(BuildError::file(path))?;
         write(&to.join(within), &bytes)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_sources_and_what_they_need_and_nothing_that_was_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for name in [
+            "plugin.py",
+            "plugin.wasm",
+            "node-types.json",
+            "target/x",
+            "a/__pycache__/y",
+            "node_modules/left/target/z.js",
+        ] {
+            write(&from.join(name), b"text").unwrap();
+        }
+        write(&to.join("stale"), b"text").unwrap();
+        copy(&from, &to).unwrap();
+        let mut copied = Vec::new();
+        visit(&to, &mut |_, within| {
+            copied.push(within.to_string_lossy().replace('\\', "/"));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(copied, ["node_modules/left/target/z.js", "plugin.py"]);
+    }
 }

@@ -154,9 +154,10 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
 /// Whether the guest crate is to be had by its version, and not by a path or a workspace's.
 fn asks_for_the_sdk_by_version(manifest: &Path) -> Result<bool, BuildError> {
     let text = std::fs::read_to_string(manifest).map_err(BuildError::file(manifest))?;
-    let mut lines = text.lines().map(str::trim_start);
-    let entry = lines.find_map(|line| line.strip_prefix(SDK));
-    Ok(entry.is_some_and(|rest| rest.trim_start().starts_with('=') && !rest.contains("path")))
+    let mut entries = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix(SDK));
+    Ok(entries.any(|rest| rest.trim_start().starts_with('=') && !rest.contains("path")))
 }
 
 /// The component of the crate with a manifest, among all that cargo made.
