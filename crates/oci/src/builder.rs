@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +12,20 @@ pub struct OciClientBuilder {
     pub(crate) settings: Settings,
 }
 
+/// How a registry is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// By TLS.
+    Tls,
+    /// Without it: whoever is between can read and change what is said, passwords too.
+    Plain,
+}
+
 /// What an [`OciClient`] goes by.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) credentials: HashMap<String, Credentials>,
-    pub(crate) without_tls: HashSet<String>,
+    pub(crate) transports: HashMap<String, Transport>,
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) limits: PackageLimits,
     pub(crate) time: Duration,
@@ -27,7 +36,7 @@ impl Default for OciClientBuilder {
         Self {
             settings: Settings {
                 credentials: HashMap::new(),
-                without_tls: HashSet::new(),
+                transports: HashMap::new(),
                 authorities: Vec::new(),
                 limits: PackageLimits::default(),
                 time: Duration::from_secs(300),
@@ -45,11 +54,11 @@ impl OciClientBuilder {
         self
     }
 
-    /// Speaks to the registry at this host (with its port if it has one) without TLS. Whoever is
-    /// between can read passwords then. The machine itself need not be named.
+    /// Says how the registry at this host (with its port if it has one) is spoken to. When nothing is
+    /// said this very machine is spoken to without TLS, and everybody else by it.
     #[must_use]
-    pub fn without_tls(mut self, host: impl Into<String>) -> Self {
-        self.settings.without_tls.insert(host.into());
+    pub fn transport(mut self, host: impl Into<String>, transport: Transport) -> Self {
+        self.settings.transports.insert(host.into(), transport);
         self
     }
 

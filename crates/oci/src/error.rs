@@ -141,7 +141,7 @@ impl OciError {
             }
             OciErrorKind::Answered { .. } => "the registry decides; ask those who keep it",
             OciErrorKind::Network(_) => {
-                "see that the host is right and reachable; one without TLS has to be named for it"
+                "see that the host is right and reachable; by TLS, unless somebody says otherwise"
             }
             OciErrorKind::TooSlow { .. } => "try again, or allow more time",
             OciErrorKind::Protocol { .. } => {

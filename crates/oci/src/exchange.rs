@@ -9,7 +9,7 @@ use oci_client::Client;
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::secrets::RegistryAuth;
 
-use crate::builder::Settings;
+use crate::builder::{Settings, Transport};
 use crate::error::OciErrorKind;
 use crate::{OciError, PackageReference};
 
@@ -30,10 +30,10 @@ impl Exchange {
         reference: &PackageReference,
     ) -> Result<Self, OciErrorKind> {
         let host = reference.host();
-        let protocol = if is_this_machine(host) || settings.without_tls.contains(host) {
-            ClientProtocol::Http
-        } else {
-            ClientProtocol::Https
+        let protocol = match settings.transports.get(host) {
+            Some(Transport::Plain) => ClientProtocol::Http,
+            None if is_this_machine(host) => ClientProtocol::Http,
+            Some(Transport::Tls) | None => ClientProtocol::Https,
         };
         let authority = |pem: &Vec<u8>| Certificate {
             encoding: CertificateEncoding::Pem,

@@ -9,8 +9,8 @@
 //! named by, and is given its place on the disk only after the package was read whole, is the one
 //! that the artifact says it is, and was signed by somebody whom the
 //! [`TrustRules`](jackfield_registry::trust::TrustRules) trust. What it says of where else layers lie
-//! is not listened to. Names are sent, and passwords too, over TLS alone, except to this very machine
-//! and to hosts that are named for it.
+//! is not listened to. Passwords go over TLS alone, except to this very machine and to hosts for
+//! which [`Transport::Plain`] was chosen.
 
 mod artifact;
 mod builder;
@@ -24,7 +24,7 @@ mod push;
 mod reference;
 
 pub use artifact::{ARTIFACT_TYPE, CONFIG_MEDIA_TYPE, PACKAGE_MEDIA_TYPE, RemotePackage};
-pub use builder::OciClientBuilder;
+pub use builder::{OciClientBuilder, Transport};
 pub use client::OciClient;
 pub use credentials::{Credentials, DockerConfigError};
 pub use error::{OciError, OciErrorKind};

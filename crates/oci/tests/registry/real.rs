@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use jackfield_oci::{OciClient, OciErrorKind, TakenTag};
+use jackfield_oci::{OciClient, OciErrorKind, TakenTag, Transport};
 use jackfield_registry::discovery::{Package, PackageLimits};
 use jackfield_registry::trust::{Signatures, TrustError, TrustRules};
 use jackfield_types::{ByteSize, ErrorCode};
@@ -178,4 +178,25 @@ async fn a_package_that_is_too_large_is_not_read() {
     );
     assert_eq!(error.code(), ErrorCode::LIMIT_EXCEEDED);
     assert_eq!(scene.pulled(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_registry_with_tls_is_believed_when_somebody_vouches_for_it() {
+    let (server, scene) = (Server::start(Doors::Hidden), Scene::new());
+    let place = server.reference("acme/slugify:1.0.0");
+    let package = scene.signed("1.0.0", "component");
+    let by_tls = || OciClient::builder().transport(&server.host, Transport::Tls);
+    let error = by_tls()
+        .build()
+        .push(&place, &package, TakenTag::Keep)
+        .await
+        .unwrap_err();
+    assert!(matches!(error.kind, OciErrorKind::Network(_)), "{error}");
+    let client = by_tls().authority(server.authority.as_bytes()).build();
+    client.push(&place, &package, TakenTag::Keep).await.unwrap();
+    let pulled = client.pull(&place, &scene.target(), &scene.rules).await;
+    assert_eq!(pulled.unwrap().origin.digest, *package.digest());
+    // What is no certificate is no reason to go on without one.
+    let wrong = by_tls().authority("hello").build();
+    assert!(wrong.inspect(&place).await.is_err());
 }

@@ -12,15 +12,20 @@ use tempfile::TempDir;
 const PASSWORDS: &str = "ada:$2b$04$YhzRCD4tFWdTg.LKuHiDdOh.F3fpH7qNPPVfeVY.oaLUETuuF1wa2\n";
 const PASSWORD: &str = "correct horse";
 
-/// Whom a registry lets in.
+/// Whom a registry lets in, and how.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doors {
     Open,
+    /// Who has a password.
     Locked,
+    /// Everybody, by TLS.
+    Hidden,
 }
 
 pub(crate) struct Server {
-    host: String,
+    pub(crate) host: String,
+    /// The certificate of who is [`Doors::Hidden`].
+    pub(crate) authority: String,
     child: Child,
     // Dropped after the child was stopped.
     _folder: TempDir,
@@ -37,6 +42,19 @@ impl Server {
         if doors == Doors::Locked {
             fs::write(folder.path().join("passwords"), PASSWORDS).unwrap();
             config += &format!("auth: {{ htpasswd: {{ realm: test, path: {path}/passwords }} }}\n");
+        }
+        let mut authority = String::new();
+        if doors == Doors::Hidden {
+            let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            authority = own.cert.pem();
+            fs::write(folder.path().join("cert.pem"), &authority).unwrap();
+            fs::write(
+                folder.path().join("key.pem"),
+                own.signing_key.serialize_pem(),
+            )
+            .unwrap();
+            let tls = format!("tls: {{ certificate: {path}/cert.pem, key: {path}/key.pem }}");
+            config = config.replace(":0' }", &format!(":0', {tls} }}"));
         }
         let file = folder.path().join("config.yml");
         fs::write(&file, config).unwrap();
@@ -62,6 +80,7 @@ impl Server {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self {
             host,
+            authority,
             child,
             _folder: folder,
         }
