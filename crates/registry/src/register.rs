@@ -230,13 +230,16 @@ impl Registry {
             });
         }
         *writer = number;
-        self.inner().snapshot.store(Arc::new(next));
+        let publish = || self.inner().snapshot.store(Arc::new(next));
         let editions = &self.inner().reloads.editions;
         match occupied {
-            Occupied::Refuse | Occupied::Replace => editions.withdraw(&gone),
+            Occupied::Refuse | Occupied::Replace => {
+                publish();
+                editions.withdraw(&gone);
+            }
             Occupied::Supersede { held, .. } => {
                 let put_in = done.iter().map(|done| done.registration.id()).collect();
-                editions.end(&gone, put_in, held);
+                editions.end(&gone, put_in, held, publish);
             }
         }
         drop(writer);

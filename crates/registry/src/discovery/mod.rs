@@ -26,6 +26,7 @@ mod report;
 mod requirements;
 mod scan;
 mod table;
+mod watch;
 
 pub use component::ComponentSource;
 pub use hash::sha256;
@@ -45,3 +46,4 @@ pub(crate) use reload::{Held, Reloads};
 pub use reload::{Edition, ReloadReport, ReloadedPlugin};
 pub use report::{Discovered, DiscoveryReport, PluginState, PluginSummary, Shadowed};
 pub(crate) use table::PluginTable;
+pub use watch::{PluginWatch, PluginWatchHandle, WatchEnded, WatchTiming};

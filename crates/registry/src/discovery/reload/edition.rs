@@ -111,15 +111,17 @@ impl Default for Editions {
 
 impl Editions {
     /// Ends the current edition: executions that began before it ended go on with what is taken out
-    /// here. Called by the writer of the registry, after the next snapshot was published.
+    /// here. Called by the writer of the registry; `publish` shows the next snapshot.
     pub(crate) fn end(
         &self,
         taken_out: &[Arc<Registration>],
         put_in: Vec<RegistrationId>,
         held: &[Held],
+        publish: impl FnOnce(),
     ) {
-        // Whoever finds something retired waits here until its edition says what became of it.
+        // Whoever begins now, or finds something retired, waits until all of this is done.
         let _ending = self.withdrawn.write();
+        publish();
         taken_out.iter().for_each(|one| one.retire());
         let page = self.current.load_full();
         let next = Page::new(page.number.saturating_add(1));
@@ -166,8 +168,10 @@ impl Registry {
     /// What the registry provides now: whoever asks [`current_in`](Self::current_in) and
     /// [`resolve_in`](Self::resolve_in) with it sees no reload that comes later.
     pub fn edition(&self) -> Edition {
+        let editions = &self.inner().reloads.editions;
+        let _not_ending = editions.withdrawn.read();
         Edition {
-            page: self.inner().reloads.editions.current.load_full(),
+            page: editions.current.load_full(),
         }
     }
 
@@ -184,7 +188,8 @@ impl Registry {
         if !registration.is_retired() {
             return self.current(registration);
         }
-        let versions = self.versions_in(edition, registration.node_type());
+        let withdrawn = self.inner().reloads.editions.withdrawn.read();
+        let versions = self.versions_in(edition, registration.node_type(), &withdrawn);
         let version = registration.version();
         versions.into_iter().find(|one| one.version() == version)
     }
@@ -200,8 +205,9 @@ impl Registry {
         node_type: &NodeTypeId,
         wanted: &VersionSelector,
     ) -> Result<Arc<Registration>, CatalogError> {
+        let withdrawn = self.inner().reloads.editions.withdrawn.read();
         if edition.page.end.get().is_some() {
-            let versions = self.versions_in(edition, node_type);
+            let versions = self.versions_in(edition, node_type, &withdrawn);
             if let Some(found) = select(&versions, wanted) {
                 return Ok(Arc::clone(found));
             }
@@ -210,8 +216,12 @@ impl Registry {
     }
 
     /// The versions of a node type that an edition has, newest first.
-    fn versions_in(&self, edition: &Edition, node_type: &NodeTypeId) -> Vec<Arc<Registration>> {
-        let withdrawn = self.inner().reloads.editions.withdrawn.read();
+    fn versions_in(
+        &self,
+        edition: &Edition,
+        node_type: &NodeTypeId,
+        withdrawn: &Withdrawn,
+    ) -> Vec<Arc<Registration>> {
         let mut came_later = FxHashSet::default();
         let mut versions = Vec::new();
         for (number, end) in edition.ends() {
@@ -225,7 +235,6 @@ impl Registry {
         }
         let here = self.versions(node_type.as_str()).into_iter();
         versions.extend(here.filter(|one| !came_later.contains(&one.id())));
-        drop(withdrawn);
         versions.sort_by(|a, b| b.version().cmp(a.version()));
         versions
     }

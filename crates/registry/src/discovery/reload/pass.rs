@@ -218,12 +218,7 @@ impl Registry {
     }
 
     /// Takes out what came out of packages that are not there any more.
-    fn take_out(
-        &self,
-        folders: &[PathBuf],
-        there: &BTreeSet<PathBuf>,
-        report: &mut ReloadReport,
-    ) {
+    fn take_out(&self, folders: &[PathBuf], there: &BTreeSet<PathBuf>, report: &mut ReloadReport) {
         let is_ours = |path: &Path| {
             let within = |folder: &PathBuf| path == folder || path.parent() == Some(folder);
             folders.iter().any(within)

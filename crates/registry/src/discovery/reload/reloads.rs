@@ -30,7 +30,11 @@ impl Default for Reloads {
 
 impl Reloads {
     /// Why a package was refused that is still what it was then.
-    pub(super) fn refused_before(&self, path: &Path, digest: &Digest) -> Option<Arc<PluginRefusal>> {
+    pub(super) fn refused_before(
+        &self,
+        path: &Path,
+        digest: &Digest,
+    ) -> Option<Arc<PluginRefusal>> {
         let hopeless = self.hopeless.lock();
         let (known, refusal) = hopeless.get(path)?;
         (known == digest).then(|| Arc::clone(refusal))

@@ -7,13 +7,13 @@ use std::time::Instant;
 use jackfield_types::{PluginId, PluginOrigin};
 use semver::Version;
 
-use super::trial::Trial;
 use super::ReloadedPlugin;
+use super::trial::Trial;
+use crate::Registry;
+use crate::discovery::DiscoveryOptions;
 use crate::discovery::refusal::PluginRefusal;
 use crate::discovery::table::Installed;
-use crate::discovery::DiscoveryOptions;
 use crate::register::Occupied;
-use crate::Registry;
 
 impl Registry {
     /// Checks, loads and tries what is in a package, and puts it in if all of that went well.
@@ -35,7 +35,11 @@ impl Registry {
             held: &held,
         };
         let installed = self
-            .install(prepared.admitted(), &Installed::registrations_of(&standing), occupied)
+            .install(
+                prepared.admitted(),
+                &Installed::registrations_of(&standing),
+                occupied,
+            )
             .map_err(refused)?;
         let instead_of = self.let_go(&standing, Some((&origin.plugin, &origin.version)));
         self.warm(&installed.registrations).await;
@@ -59,7 +63,11 @@ impl Registry {
             held: &held,
         };
         // Nothing is put in, so nothing can be refused.
-        let _ = self.publish_all(Vec::new(), &Installed::registrations_of(&standing), occupied);
+        let _ = self.publish_all(
+            Vec::new(),
+            &Installed::registrations_of(&standing),
+            occupied,
+        );
         self.let_go(&standing, None);
     }
 
@@ -90,11 +98,18 @@ impl Registry {
             one.plugin.release();
             let origin = one.plugin.origin();
             if put_in != Some((&origin.plugin, &origin.version)) {
-                let taken = self.inner().plugins.lock().take(&origin.plugin, &origin.version);
+                let taken = self
+                    .inner()
+                    .plugins
+                    .lock()
+                    .take(&origin.plugin, &origin.version);
                 // Not under the lock: this may be the end of what the plugin held.
                 drop(taken);
             }
         }
-        standing.iter().map(|one| Arc::clone(one.plugin.origin())).collect()
+        standing
+            .iter()
+            .map(|one| Arc::clone(one.plugin.origin()))
+            .collect()
     }
 }

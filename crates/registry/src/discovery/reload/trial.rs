@@ -76,7 +76,10 @@ async fn attempt(
     executor: &dyn NodeExecutor,
 ) -> Result<(), Verdict> {
     let inputs = inputs(example);
-    let first: Vec<Item> = inputs.first().map(|items| items.to_vec()).unwrap_or_default();
+    let first: Vec<Item> = inputs
+        .first()
+        .map(|items| items.to_vec())
+        .unwrap_or_default();
     let parameters = TrialParameters::new(example, first)?;
     let grants = TrialGrants::default();
     let call = async {
@@ -117,7 +120,8 @@ async fn attempt(
     let Some(ended) = guarded else {
         return Err(Verdict::Wrong(format!("it took longer than {TIME:?}")));
     };
-    let result = ended.map_err(|panic| Verdict::Wrong(format!("panic: {}", panic_text(&*panic))))?;
+    let result =
+        ended.map_err(|panic| Verdict::Wrong(format!("panic: {}", panic_text(&*panic))))?;
     if grants.was_refused() {
         return Err(Verdict::LeftOut);
     }
@@ -155,7 +159,11 @@ fn inputs(example: &Example) -> Vec<Items> {
     }
     let port = |objects: &Vec<Object>| {
         let items = objects.iter().cloned().enumerate();
-        Arc::new(items.map(|(place, json)| Item::new(json).paired_with(place)).collect())
+        Arc::new(
+            items
+                .map(|(place, json)| Item::new(json).paired_with(place))
+                .collect(),
+        )
     };
     example.input.iter().map(port).collect()
 }
@@ -169,10 +177,15 @@ struct TrialParameters {
 impl TrialParameters {
     fn new(example: &Example, input: Vec<Item>) -> Result<Self, Verdict> {
         let nothing = |_: &str| false;
-        let template =
-            ParameterTemplate::compile_keeping(&example.parameters, Syntax::Native, &nothing, &nothing);
-        let template = template
-            .map_err(|_| Verdict::Wrong("its parameters have a template that is none".to_owned()))?;
+        let template = ParameterTemplate::compile_keeping(
+            &example.parameters,
+            Syntax::Native,
+            &nothing,
+            &nothing,
+        );
+        let template = template.map_err(|_| {
+            Verdict::Wrong("its parameters have a template that is none".to_owned())
+        })?;
         let roots = StaticRoots::new(Timestamp::UNIX_EPOCH)
             .with_input(input)
             .with_variables(example.variables.clone());
@@ -235,7 +248,9 @@ impl TrialGrants {
 impl Grants for TrialGrants {
     fn check_capability(&self, capability: Capability) -> Result<(), NodeError> {
         match capability {
-            Capability::Log | Capability::Clock | Capability::Random | Capability::Progress => Ok(()),
+            Capability::Log | Capability::Clock | Capability::Random | Capability::Progress => {
+                Ok(())
+            }
             Capability::Http
             | Capability::Kv
             | Capability::Secrets
