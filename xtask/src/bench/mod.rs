@@ -32,7 +32,9 @@ pub(crate) struct Arguments {
 const CRITERION: &[(&str, &str)] = &[
     ("jackfield-registry", "registry"),
     ("jackfield-registry", "cache"),
+    ("jackfield-registry", "discovery"),
     ("jackfield", "execution"),
+    ("jackfield-wasm", "wasm"),
 ];
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {

@@ -56,6 +56,8 @@ const REGISTER_TARGET: Option<f64> = Some(MILLISECOND);
 const REGISTER_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
 const NODE_TARGET: Option<f64> = Some(10.0 * MILLISECOND);
 const NODE_BUDGET: Option<f64> = Some(MICROSECOND);
+const PLUGIN_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
+const DEADLINE_BUDGET: Option<f64> = Some(10.0 * MILLISECOND);
 
 /// Everything that the table shows, in its order.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -178,6 +180,115 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "execution/transform/1000",
         None,
         None,
+    ),
+    time(
+        "a call of a Rust plugin",
+        "wasm/call/rust",
+        None,
+        PLUGIN_BUDGET,
+    ),
+    time(
+        "… through the registry",
+        "wasm/registry call/rust",
+        None,
+        PLUGIN_BUDGET,
+    ),
+    time(
+        "… in an instance used again",
+        "wasm/call reused/rust",
+        None,
+        PLUGIN_BUDGET,
+    ),
+    time(
+        "floor: wasmtime alone, pooled",
+        "wasm/bare pooled/rust",
+        None,
+        None,
+    ),
+    time(
+        "floor: wasmtime alone, on demand",
+        "wasm/bare ondemand/rust",
+        None,
+        None,
+    ),
+    time(
+        "a call of a JavaScript plugin",
+        "wasm/call/javascript",
+        None,
+        None,
+    ),
+    time(
+        "… in an instance used again",
+        "wasm/call reused/javascript",
+        None,
+        None,
+    ),
+    time(
+        "floor: wasmtime alone, pooled",
+        "wasm/bare pooled/javascript",
+        None,
+        None,
+    ),
+    time("a call of a Python plugin", "wasm/call/python", None, None),
+    time(
+        "… in an instance used again",
+        "wasm/call reused/python",
+        None,
+        None,
+    ),
+    time(
+        "cold start of a Rust plugin",
+        "wasm/cold start/rust",
+        None,
+        None,
+    ),
+    time(
+        "floor: wasmtime alone",
+        "wasm/bare cold start/rust",
+        None,
+        None,
+    ),
+    time(
+        "cold start of a JavaScript plugin",
+        "wasm/cold start/javascript",
+        None,
+        None,
+    ),
+    time(
+        "floor: wasmtime alone",
+        "wasm/bare cold start/javascript",
+        None,
+        None,
+    ),
+    time(
+        "cold start of a Python plugin",
+        "wasm/cold start/python",
+        None,
+        None,
+    ),
+    time(
+        "floor: wasmtime alone",
+        "wasm/bare cold start/python",
+        None,
+        None,
+    ),
+    time(
+        "an endless loop ends after its deadline",
+        "wasm/end after deadline",
+        None,
+        DEADLINE_BUDGET,
+    ),
+    time(
+        "finding 10,000 plugins, as folders",
+        "discovery/folders/10000",
+        Some(1_000.0 * MILLISECOND),
+        Some(1_000.0 * MILLISECOND),
+    ),
+    time(
+        "finding 10,000 plugins, as archives",
+        "discovery/archives/10000",
+        Some(1_000.0 * MILLISECOND),
+        Some(1_000.0 * MILLISECOND),
     ),
     Operation {
         name: "memory of a registered executor",

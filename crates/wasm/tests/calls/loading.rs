@@ -259,3 +259,21 @@ async fn a_component_in_use_is_compiled_once_for_all() {
         assert!(loaded.memory > ByteSize::bytes(0));
     }
 }
+
+#[tokio::test]
+async fn a_component_that_does_not_fit_into_the_pool_runs_all_the_same() {
+    let kept = Kept::new();
+    let large = Guest {
+        more: "(table 50000 funcref)".to_owned(),
+        ..Guest::default()
+    };
+    // Compiled, then mapped, then in a host that keeps nothing.
+    for host in [kept.host(), kept.host(), host()] {
+        let guest = executor(&host, &large).await;
+        let output = StaticCall::new(&metadata(), json!({}))
+            .execute(&*guest)
+            .await;
+        assert_eq!(StaticCall::ports(&output.unwrap()), json!([[{"a": 1}]]));
+    }
+    assert!(kept.code().exists());
+}
