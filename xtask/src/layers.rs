@@ -126,6 +126,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-engine",
             "jackfield-nodes",
             "jackfield-oci",
+            "jackfield-wasm",
         ],
         forbidden: FOR_EDGES,
     },

@@ -46,6 +46,13 @@ pub(crate) enum CliError {
     /// A policy refused it.
     #[error("{message}")]
     Refused { code: ErrorCode, message: String },
+    /// Something is wrong with a plugin.
+    #[error("{message}")]
+    Plugin {
+        code: ErrorCode,
+        message: String,
+        hint: Option<String>,
+    },
     /// The workflow cannot be started like that.
     #[error("{message}")]
     Start {
@@ -69,6 +76,8 @@ impl CliError {
             | Self::Usage { .. }
             | Self::NodeType { .. }
             | Self::Start { .. } => Exit::InvalidInput,
+            Self::Plugin { code, .. } if *code == ErrorCode::UNTRUSTED_PLUGIN => Exit::Refused,
+            Self::Plugin { .. } => Exit::InvalidInput,
             Self::Refused { .. } => Exit::Refused,
             Self::Internal { .. } => Exit::Internal,
         }
@@ -97,9 +106,10 @@ impl Diagnostic for CliError {
             Self::Policies(_) => "INVALID_INPUT",
             Self::File { .. } | Self::Usage { .. } => "INVALID_INPUT",
             Self::Input(error) => error.code(),
-            Self::NodeType { code, .. } | Self::Refused { code, .. } | Self::Start { code, .. } => {
-                code.as_str()
-            }
+            Self::NodeType { code, .. }
+            | Self::Refused { code, .. }
+            | Self::Plugin { code, .. }
+            | Self::Start { code, .. } => code.as_str(),
             Self::Internal { .. } => "INTERNAL",
         }))
     }
@@ -109,6 +119,7 @@ impl Diagnostic for CliError {
             Self::File { hint, .. }
             | Self::Usage { hint, .. }
             | Self::NodeType { hint, .. }
+            | Self::Plugin { hint, .. }
             | Self::Start { hint, .. } => hint.as_deref(),
             Self::Input(error) => error.hint(),
             Self::Policies(PolicyFolderError::Unreadable { .. }) => Some(
@@ -169,6 +180,20 @@ fn exit_for(diagnostics: &Diagnostics) -> Exit {
     } else {
         Exit::InvalidInput
     }
+}
+
+/// An error with all that caused it.
+pub(crate) fn whole_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// What an I/O error means to somebody who named a file.

@@ -10,10 +10,13 @@ mod error;
 mod exit;
 mod file;
 mod folder;
+mod home;
 mod input;
 mod logging;
 mod node_reference;
 mod output;
+mod plugin_reference;
+mod plugins;
 mod progress;
 mod render;
 mod session;
@@ -66,6 +69,7 @@ fn start(cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
         Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
         Command::Exec(args) => commands::exec::exec(args, terminal, &mut output),
         Command::Nodes(command) => commands::nodes::nodes(command, &mut output),
+        Command::Plugin(command) => commands::plugin::plugin(command, &mut output),
         Command::Policy(command) => commands::policy::policy(command, terminal, &mut output),
         Command::Audit(command) => commands::audit::audit(&command, &mut output),
         Command::Schema(command) => commands::schema::schema(&command, &mut output),

@@ -9,11 +9,12 @@ use jackfield::{
     NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
 };
 
-use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, TenancyArgs};
+use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, PluginArgs, TenancyArgs};
 use crate::commands::audit::audit_error;
-use crate::error::CliError;
+use crate::error::{CliError, whole_text};
 use crate::file::read_file;
 use crate::folder::WorkflowFolder;
+use crate::plugins;
 
 /// A key is far smaller.
 const LARGEST_KEY: ByteSize = ByteSize::kib(4);
@@ -54,9 +55,19 @@ impl Session {
     }
 }
 
+/// A registry with the built-in node types and the plugins that the command line names.
+pub(crate) fn registry_with(
+    plugins: &PluginArgs,
+    settings: &NodeSettings,
+) -> Result<Registry, CliError> {
+    let registry = registry(settings)?;
+    plugins::register(&registry, plugins, &settings.http)?;
+    Ok(registry)
+}
+
 /// A session that only checks and plans.
-pub(crate) fn planning(args: &TenancyArgs) -> Result<Session, CliError> {
-    let registry = registry(&NodeSettings::default())?;
+pub(crate) fn planning(args: &TenancyArgs, plugins: &PluginArgs) -> Result<Session, CliError> {
+    let registry = registry_with(plugins, &NodeSettings::default())?;
     let (tenancy, warnings) = tenancy(args, &registry, None)?;
     let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
     Ok(Session {
@@ -72,23 +83,16 @@ pub(crate) fn running(
     args: &TenancyArgs,
     acting: &ActingArgs,
     grants: &GrantArgs,
+    plugins: &PluginArgs,
     file: Option<&Path>,
 ) -> Result<Session, CliError> {
-    let private_networks = if grants.allow_private_network {
-        Access::Allowed
-    } else {
-        Access::Refused
-    };
-    let http = HttpSettings {
-        private_networks,
-        ..HttpSettings::default()
-    };
+    let http = http_settings(grants);
     let environment: Vec<(String, String)> = grants
         .environment
         .iter()
         .map(|name| granted(name).map(|value| (name.clone(), value)))
         .collect::<Result<_, _>>()?;
-    let registry = registry(&NodeSettings { http })?;
+    let registry = registry_with(plugins, &NodeSettings { http })?;
     let audit = audit_log(acting)?;
     let (tenancy, warnings) = tenancy(args, &registry, audit.clone())?;
     let mut builder = Engine::builder(registry.clone())
@@ -107,6 +111,19 @@ pub(crate) fn running(
         registry,
         audit,
     })
+}
+
+/// What requests may reach.
+pub(crate) fn http_settings(grants: &GrantArgs) -> HttpSettings {
+    let private_networks = if grants.allow_private_network {
+        Access::Allowed
+    } else {
+        Access::Refused
+    };
+    HttpSettings {
+        private_networks,
+        ..HttpSettings::default()
+    }
 }
 
 /// The policies and secrets that the command line names.
@@ -187,20 +204,6 @@ pub(crate) fn audit_key(args: &AuditKeyArgs) -> Result<Option<AuditKey>, CliErro
     AuditKey::parse(Secret::new(bytes))
         .map(Some)
         .map_err(|error| audit_error(&error))
-}
-
-/// An error with all that caused it.
-fn whole_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn granted(name: &str) -> Result<String, CliError> {

@@ -44,6 +44,8 @@ pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
 pub use jackfield_tenancy as tenancy;
 pub use jackfield_types as types;
+#[cfg(feature = "plugins")]
+pub use jackfield_wasm as wasm;
 
 pub use jackfield_definition::expression::MissingFields;
 pub use jackfield_definition::{

@@ -31,8 +31,8 @@ pub use audit::{
 };
 pub use isolation::{IsolationContext, TENANT_FIELD, enforce_data_isolation};
 pub use policy::{
-    Decision, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat, PolicyReader, Refusal,
-    TenantPolicy, policy_schema, read_policy,
+    Decision, ExplainedRule, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat,
+    PolicyReader, Refusal, RuleSays, TenantPolicy, Verdict, policy_schema, read_policy,
 };
 pub use redaction::{
     MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,

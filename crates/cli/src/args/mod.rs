@@ -1,5 +1,6 @@
 //! The command line, as it is written.
 
+mod plugin;
 mod tenancy;
 
 use std::path::PathBuf;
@@ -13,6 +14,12 @@ use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
 
+pub(crate) use self::plugin::{
+    InstalledArgs, KeyCommand, KeysArgs, LockArgs, PluginArgs, PluginBuildArgs, PluginCommand,
+    PluginDoctorArgs, PluginInspectArgs, PluginInstallArgs, PluginListArgs, PluginNewArgs,
+    PluginOutdatedArgs, PluginPackArgs, PluginPullArgs, PluginPushArgs, PluginRemoveArgs,
+    PluginShowArgs, PluginSignArgs, PluginTestArgs, RemoteArgs, TrustArgs,
+};
 pub(crate) use self::tenancy::{
     ActingArgs, AuditCommand, AuditExportArgs, AuditKeyArgs, AuditQueryArgs, AuditShowArgs,
     AuditVerifyArgs, ExportFormat, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, TenancyArgs,
@@ -70,6 +77,9 @@ pub(crate) enum Command {
     /// Lists, shows and searches node types
     #[command(subcommand)]
     Nodes(NodesCommand),
+    /// Lists, checks, installs, signs, distributes and writes plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Tells what policies would refuse, and why
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -117,6 +127,8 @@ pub(crate) struct RunArgs {
     pub(crate) acting: ActingArgs,
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 /// What workflows may reach outside themselves.
@@ -173,6 +185,8 @@ pub(crate) struct ValidateArgs {
     pub(crate) output: PlainOutput,
     #[command(flatten)]
     pub(crate) tenancy: TenancyArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Args)]
@@ -186,6 +200,8 @@ pub(crate) struct PlanArgs {
     pub(crate) missing_fields: MissingFieldsArgs,
     #[command(flatten)]
     pub(crate) tenancy: TenancyArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 /// What `plan` prints.
@@ -234,6 +250,8 @@ pub(crate) struct ExecArgs {
     pub(crate) acting: ActingArgs,
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -246,6 +264,8 @@ pub(crate) enum NodesCommand {
         /// What is printed
         #[arg(long, short, value_enum, default_value_t)]
         output: PlainOutput,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
     /// Shows what a node type does: parameters, examples, schema
     Show {
@@ -255,6 +275,8 @@ pub(crate) enum NodesCommand {
         /// What is printed
         #[arg(long, short, value_enum, default_value_t)]
         output: PlainOutput,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
     /// Finds node types by words in name, tags and description
     Search {
@@ -270,6 +292,8 @@ pub(crate) enum NodesCommand {
         /// What is printed
         #[arg(long, short, value_enum, default_value_t)]
         output: PlainOutput,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
 }
 
@@ -284,6 +308,8 @@ pub(crate) enum SchemaCommand {
         /// The node type
         #[arg(value_name = "NODE_TYPE[@VERSION]")]
         node: NodeReference,
+        #[command(flatten)]
+        plugins: PluginArgs,
     },
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jackfield::tenancy::AuditHead;
 use jackfield::{ExecutionId, TenantId, UserId};
 
-use super::PlainOutput;
+use super::{PlainOutput, PluginArgs};
 use crate::node_reference::NodeReference;
 
 /// Under which policies something is done.
@@ -68,6 +68,8 @@ pub(crate) struct PolicyCheckArgs {
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +82,8 @@ pub(crate) struct PolicyExplainArgs {
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) plugins: PluginArgs,
 }
 
 #[derive(Debug, Subcommand)]

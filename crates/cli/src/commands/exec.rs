@@ -27,7 +27,13 @@ pub(crate) fn exec(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::running(&args.tenancy, &args.acting, &args.grants, None)?;
+    let session = session::running(
+        &args.tenancy,
+        &args.acting,
+        &args.grants,
+        &args.plugins,
+        None,
+    )?;
     warn_all(&session.warnings, terminal.stderr);
     let registration = session
         .registry()

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod exec;
 pub(crate) mod nodes;
 pub(crate) mod plan;
+pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -26,7 +26,7 @@ pub(crate) fn plan(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::planning(&args.tenancy)?;
+    let session = session::planning(&args.tenancy, &args.plugins)?;
     warn_all(&session.warnings, terminal.stderr);
     let source = workflow_file::read_source(&args.file)?;
     let options = workflow_file::plan_options(&args.missing_fields);
@@ -57,13 +57,21 @@ fn shown(plan: &Plan, stream: Stream) -> String {
             Cell::new(notes(plan, index)),
         ]);
     }
-    format!(
+    let mut text = format!(
         "{}: {}, {}\n\n{}",
         line(plan.name(), 80),
         count(plan.nodes().len(), "node"),
         count(plan.connections().len(), "connection"),
         to_text(&table)
-    )
+    );
+    for origin in plan.plugins() {
+        let signer = origin.signer.as_deref().unwrap_or("nobody who is trusted");
+        text.push_str(&format!(
+            "plugin {origin}, {}, signed by {signer}\n",
+            origin.digest
+        ));
+    }
+    text
 }
 
 /// What delivers to a node: `source`, `check (true)`.

@@ -77,7 +77,7 @@ fn check(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let registry = session::registry(&NodeSettings::default())?;
+    let registry = session::registry_with(&args.plugins, &NodeSettings::default())?;
     let (policy, warnings) = session::policy_reader(&registry)
         .read_file(&args.policy)
         .map_err(CliError::Policies)?;
@@ -219,7 +219,7 @@ fn explain(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let registry = session::registry(&NodeSettings::default())?;
+    let registry = session::registry_with(&args.plugins, &NodeSettings::default())?;
     let (tenancy, warnings) = session::tenancy(&args.tenancy, &registry, None)?;
     warn_all(&warnings, terminal.stderr);
     let tenant = tenancy.tenant(&args.tenancy.tenant);

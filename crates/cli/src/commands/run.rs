@@ -32,7 +32,13 @@ pub(crate) fn run(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::running(&args.tenancy, &args.acting, &args.grants, Some(&args.file))?;
+    let session = session::running(
+        &args.tenancy,
+        &args.acting,
+        &args.grants,
+        &args.plugins,
+        Some(&args.file),
+    )?;
     let source = workflow_file::read_source(&args.file)?;
     let options = workflow_file::plan_options(&args.missing_fields);
     let planned = workflow_file::plan(&session.engine, &source, &options)?;

@@ -14,8 +14,8 @@ pub(crate) fn schema(command: &SchemaCommand, output: &mut Output) -> Result<Exi
     let schema: Value = match command {
         SchemaCommand::Workflow => workflow_schema(),
         SchemaCommand::Policy => policy_schema(),
-        SchemaCommand::Node { node } => {
-            let registry = session::registry(&NodeSettings::default())?;
+        SchemaCommand::Node { node, plugins } => {
+            let registry = session::registry_with(plugins, &NodeSettings::default())?;
             let found = registry.resolve(&node.node_type, &node.version)?;
             // A node type without a schema takes any parameters.
             found

@@ -7,6 +7,7 @@ pub(crate) mod findings;
 pub(crate) mod items;
 pub(crate) mod node_type;
 pub(crate) mod picture;
+pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod ports;
 pub(crate) mod report;

@@ -1,39 +1,71 @@
 use std::fmt::Write;
+use std::sync::Arc;
 
 use comfy_table::Cell;
-use jackfield::types::{Example, Ports};
-use jackfield::{NodeTypeMetadata, Object, Registration};
+use jackfield::registry::discovery::PluginState;
+use jackfield::types::{Example, PluginOrigin, Ports};
+use jackfield::{NodeTypeMetadata, Object};
 use serde_json::Value;
 
+use super::plugin;
 use super::table::{table, to_text};
 use super::text::{count, harmless, line};
 use crate::terminal::Stream;
 
-/// A list of node types, a line each.
-pub(crate) fn list(registrations: &[impl AsRef<Registration>], stream: Stream) -> String {
-    if registrations.is_empty() {
+/// A node type, where it comes from, and how that stands.
+pub(crate) struct Listed {
+    pub(crate) metadata: Arc<NodeTypeMetadata>,
+    /// The plugin that it comes from; `None` for what is built in.
+    pub(crate) origin: Option<Arc<PluginOrigin>>,
+    pub(crate) state: PluginState,
+}
+
+/// A list of node types, a line each. Where they come from is said if there are plugins.
+pub(crate) fn list(listed: &[Listed], stream: Stream) -> String {
+    if listed.is_empty() {
         return "no node type fits\n".to_owned();
     }
-    let mut table = table(&["node type", "version", "category", "description"], stream);
-    for one in registrations {
-        let summary = one.as_ref().summary();
+    let has_plugins = listed.iter().any(|one| one.origin.is_some());
+    let mut columns = vec!["node type", "version", "category"];
+    if has_plugins {
+        columns.extend(["plugin", "digest", "publisher", "state"]);
+    }
+    columns.push("description");
+    let mut table = table(&columns, stream);
+    for one in listed {
+        let summary = &one.metadata;
         let experimental = if summary.experimental {
             " (experimental)"
         } else {
             ""
         };
-        table.add_row(vec![
+        let mut cells = vec![
             Cell::new(&summary.node_type),
             Cell::new(&summary.version),
             Cell::new(line(&summary.category, 40)),
-            Cell::new(format!("{}{experimental}", line(&summary.description, 120))),
-        ]);
+        ];
+        if has_plugins {
+            cells.extend(origin_cells(one.origin.as_deref()));
+            cells.push(plugin::state(&one.state, stream));
+        }
+        cells.push(Cell::new(format!(
+            "{}{experimental}",
+            line(&summary.description, 120)
+        )));
+        table.add_row(cells);
     }
-    format!(
-        "{}{}\n",
-        to_text(&table),
-        count(registrations.len(), "node type")
-    )
+    format!("{}{}\n", to_text(&table), count(listed.len(), "node type"))
+}
+
+fn origin_cells(origin: Option<&PluginOrigin>) -> [Cell; 3] {
+    match origin {
+        None => ["built-in", "", ""].map(Cell::new),
+        Some(origin) => [
+            Cell::new(origin),
+            Cell::new(plugin::short(&origin.digest)),
+            Cell::new(origin.signer.as_deref().unwrap_or("unknown")),
+        ],
+    }
 }
 
 /// Everything that a node type says of itself.

@@ -70,6 +70,7 @@ impl Folder {
     pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jackfield"));
         command.current_dir(self.guard.path()).args(arguments);
+        command.env("JACKFIELD_HOME", self.guard.path().join("home"));
         for name in ["JACKFIELD_LOG", "NO_COLOR", "RUST_LOG"] {
             command.env_remove(name);
         }

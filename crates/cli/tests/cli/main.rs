@@ -7,10 +7,12 @@
 
 mod bad_input;
 mod exec;
+mod guest;
 mod harness;
 mod hostile;
 mod nodes;
 mod plan;
+mod plugins;
 mod recovery;
 mod run;
 mod signals;

@@ -1,0 +1,231 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::guest::write_package;
+use crate::harness::{Folder, assert_shown, code, show};
+
+/// A workflow with the node type of the plugin in it.
+const WORKFLOW: &str = r#"{
+  "name": "guest",
+  "nodes": [
+    { "id": "start", "nodeType": "trigger.manual" },
+    { "id": "guest", "nodeType": "acme/guest" }
+  ],
+  "connections": { "start": { "main": [[{ "node": "guest" }]] } }
+}"#;
+
+/// A folder with one plugin in `plugins`, and a workflow that uses it.
+fn folder() -> Folder {
+    let folder = Folder::new().file("flow.json", WORKFLOW);
+    write_package(&folder.path("plugins/guest"), "1.2.3");
+    folder
+}
+
+const PLUGINS: [&str; 3] = ["--plugins", "plugins", "--signatures=ignored"];
+
+fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [arguments, more].concat()
+}
+
+/// Runs the command, which must succeed.
+fn done(folder: &Folder, arguments: &[&str]) -> String {
+    let output = folder.run(arguments);
+    assert_eq!(code(&output), 0, "{arguments:?}: {}", show(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn workflows_run_with_plugins_from_a_folder() {
+    let folder = folder();
+    let report = folder.json(&with(&["run", "flow.json", "--output", "json"], &PLUGINS));
+    assert_eq!(report["status"], "success", "{report}");
+    let call = folder.json(&with(&["exec", "acme/guest", "--output", "json"], &PLUGINS));
+    assert_eq!(call["status"], "success", "{call}");
+    assert!(call["output"].to_string().contains(r#"{"a":1}"#), "{call}");
+    for command in [["validate", "flow.json"], ["plan", "flow.json"]] {
+        done(&folder, &with(&command, &PLUGINS));
+    }
+}
+
+#[test]
+fn plugins_that_nobody_signed_are_not_run_unless_that_is_asked_for() {
+    let folder = folder();
+    let output = folder.run(&["run", "flow.json", "--plugins", "plugins"]);
+    assert_eq!(code(&output), 2);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("warning[UNTRUSTED_PLUGIN]"), "{said}");
+    assert!(said.contains("error[UNKNOWN_NODE_TYPE]"), "{said}");
+    let missing = folder.run(&["run", "flow.json", "--plugins", "nowhere"]);
+    assert_eq!(code(&missing), 2, "{}", show(&missing));
+}
+
+#[test]
+fn node_types_say_where_they_come_from() {
+    let folder = folder();
+    let list = ["nodes", "list", "--category", "test"];
+    assert_shown(
+        "nodes_plugins",
+        &scrub(&done(&folder, &with(&list, &PLUGINS))),
+    );
+    let all = folder.json(&with(&list, &["--plugins", "plugins", "--output", "json"]));
+    assert_eq!(all[0]["state"], "refused", "{all}");
+    assert!(all[0]["why"].as_str().unwrap().contains("is not signed"));
+}
+
+#[test]
+fn plugins_are_listed_shown_and_inspected() {
+    let folder = folder();
+    let list = done(&folder, &with(&["plugin", "list"], &PLUGINS));
+    assert_shown("plugin_list", &scrub(&list));
+    let show = done(&folder, &with(&["plugin", "show", "acme/guest"], &PLUGINS));
+    assert_shown("plugin_show", &scrub(&show));
+    let inspect = done(&folder, &["plugin", "inspect", "plugins/guest"]);
+    assert_shown("plugin_inspect", &scrub(&inspect));
+    let unknown = folder.run(&with(&["plugin", "show", "acme/other"], &PLUGINS));
+    assert_eq!(code(&unknown), 2);
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_with_a_folder_and_how_to_mend_it() {
+    let folder = folder()
+        .file("plugins/broken/plugin.toml", "id = 3\nversion = \"1\"\n")
+        .file("plugins/cut.jfp", b"not an archive")
+        .file("plugins/notes/readme.txt", "no plugin");
+    let ill = folder.run(&["plugin", "doctor", "plugins", "--signatures=ignored"]);
+    assert_eq!(code(&ill), 2);
+    assert_shown("plugin_doctor", &scrub(&show(&ill)));
+    fs::remove_dir_all(folder.path("plugins/broken")).unwrap();
+    fs::remove_file(folder.path("plugins/cut.jfp")).unwrap();
+    done(
+        &folder,
+        &["plugin", "doctor", "plugins", "--signatures=ignored"],
+    );
+    // A component that is none is found, though its manifest is right.
+    fs::write(folder.path("plugins/guest/guest.wasm"), b"nonsense").unwrap();
+    let ill = folder.run(&["plugin", "doctor", "plugins", "--signatures=ignored"]);
+    assert_eq!(code(&ill), 2, "{}", show(&ill));
+}
+
+#[test]
+fn a_plugin_is_packed_signed_trusted_installed_and_removed() {
+    let folder = folder();
+    done(
+        &folder,
+        &["plugin", "pack", "plugins/guest", "--to", "guest.jfp"],
+    );
+    done(&folder, &["plugin", "key", "new", "acme"]);
+    let keys = folder.json(&["plugin", "key", "list", "--output", "json"]);
+    let key = keys[0]["publicKey"].as_str().unwrap().to_owned();
+    let refused = folder.run(&["plugin", "install", "guest.jfp", "--plugins", "installed"]);
+    assert_eq!(code(&refused), 3, "{}", show(&refused));
+    done(&folder, &["plugin", "sign", "guest.jfp"]);
+    done(&folder, &["plugin", "key", "trust", "acme", &key]);
+    let trusted = folder.json(&["plugin", "key", "trusted", "--output", "json"]);
+    assert_eq!(trusted["publishers"][0]["publisher"], "acme");
+    done(
+        &folder,
+        &["plugin", "install", "guest.jfp", "--plugins", "installed"],
+    );
+    let locked = fs::read_to_string(folder.path("jackfield.lock")).unwrap();
+    assert!(locked.contains("acme/guest"), "{locked}");
+    let run = [
+        "run",
+        "flow.json",
+        "--plugins",
+        "installed",
+        "--output",
+        "json",
+    ];
+    assert_eq!(folder.json(&run)["status"], "success");
+    // What is not pinned is not taken, though it may be signed.
+    let other = folder.run(&with(&["plugin", "list", "--output", "json"], &PLUGINS));
+    let listed: Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert_eq!(listed[0]["state"], "refused", "{listed}");
+
+    write_package(&folder.path("newer/guest"), "1.3.0");
+    let outdated = [
+        "plugin",
+        "outdated",
+        "--from",
+        "newer",
+        "--plugins",
+        "installed",
+        "--output",
+        "json",
+    ];
+    let outdated = folder.json(&outdated);
+    assert_eq!(outdated[0]["newest"], "1.3.0", "{outdated}");
+
+    done(&folder, &["plugin", "key", "distrust", &key]);
+    assert_ne!(code(&folder.run(&run)), 0);
+    done(
+        &folder,
+        &["plugin", "remove", "acme/guest", "--plugins", "installed"],
+    );
+    assert_eq!(fs::read_dir(folder.path("installed")).unwrap().count(), 0);
+    let locked = fs::read_to_string(folder.path("jackfield.lock")).unwrap();
+    assert!(!locked.contains("acme/guest"), "{locked}");
+}
+
+#[test]
+fn examples_and_fixtures_are_tried_in_the_sandbox() {
+    let folder = folder().file(
+        "right/one.json",
+        r#"{ "title": "always one", "nodeType": "acme/guest", "output": [[{ "a": 1 }]] }"#,
+    );
+    let tried = ["plugin", "test", "plugins/guest", "--fixtures", "right"];
+    assert_shown("plugin_test", &scrub(&done(&folder, &tried)));
+    let folder = folder.file(
+        "wrong/two.json",
+        r#"[{ "title": "two", "nodeType": "acme/guest", "output": [[{ "a": 2 }]] }]"#,
+    );
+    let wrong = folder.run(&["plugin", "test", "plugins/guest", "--fixtures", "wrong"]);
+    assert_eq!(code(&wrong), 1, "{}", show(&wrong));
+}
+
+#[test]
+fn a_plugin_is_begun_in_each_language() {
+    let folder = Folder::new();
+    for lang in ["rust", "js", "python"] {
+        let new = ["plugin", "new", "initech/report", lang, "--lang", lang];
+        done(&folder, &new);
+        assert!(folder.path(lang).join("plugin.toml").is_file());
+        assert_eq!(code(&folder.run(&new)), 2);
+    }
+    let nothing = folder.run(&["plugin", "build", "."]);
+    assert_eq!(code(&nothing), 2, "{}", show(&nothing));
+}
+
+#[test]
+fn packages_go_to_registries_only_by_references_that_name_one() {
+    let folder = folder();
+    let push = folder.run(&["plugin", "push", "plugins/guest", "guest:1"]);
+    assert_eq!(code(&push), 2, "{}", show(&push));
+    // Nobody listens there.
+    let gone = "localhost:1/acme/guest:1.2.3";
+    for arguments in [
+        &["plugin", "push", "plugins/guest", gone][..],
+        &["plugin", "pull", gone],
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(code(&output), 2, "{}", show(&output));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("error[NETWORK_ERROR]"), "{said}");
+    }
+}
+
+/// Digests depend on the tools that make components.
+fn scrub(text: &str) -> String {
+    let mut scrubbed = String::new();
+    for part in text.split_inclusive(|one: char| !one.is_ascii_hexdigit()) {
+        let digits = part.trim_end_matches(|one: char| !one.is_ascii_hexdigit());
+        if digits.len() == 64 || digits.len() == 12 && digits.contains(char::is_numeric) {
+            scrubbed.push_str("DIGEST");
+            scrubbed.push_str(&part[digits.len()..]);
+        } else {
+            scrubbed.push_str(part);
+        }
+    }
+    scrubbed
+}
