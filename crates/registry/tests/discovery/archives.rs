@@ -133,7 +133,7 @@ fn what_leads_out_or_is_no_plain_file_is_refused() {
         let refused = archives.refused(&archive(&[first.clone(), second]));
         assert_eq!(refused.as_deref(), Some(reason));
     }
-    let missing = archives.refused(&archive(&[first.clone()]));
+    let missing = archives.refused(&archive(std::slice::from_ref(&first)));
     let reason = "`plugin.wasm` is named in the manifest and is not there";
     assert_eq!(missing.as_deref(), Some(reason));
     let altered = entry(Kind::Regular, b"plugin.wasm", b"other");

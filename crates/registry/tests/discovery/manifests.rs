@@ -250,7 +250,7 @@ proptest! {
         let source = SourceText::new("plugin.toml", &*text);
         if let Err(found) = PluginManifest::parse(&source) {
             prop_assert!(!found.is_empty());
-            for one in found.iter() {
+            for one in &found {
                 let at = one.location.as_ref().unwrap();
                 prop_assert!(at.offset + at.length <= text.len());
             }

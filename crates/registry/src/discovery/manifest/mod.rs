@@ -1,6 +1,7 @@
 //! What a package says of itself, in `plugin.toml`.
 
 mod agreement;
+mod control;
 mod host_pattern;
 mod node_types;
 mod path;

@@ -7,7 +7,7 @@ use jackfield_types::{MetadataError, NodeTypeMetadata, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::read::has_control;
+use super::control::has_control;
 use super::{PackagePath, PluginManifest};
 use crate::discovery::document::{Fields, Finding, describe, index};
 use crate::{metadata, schema};

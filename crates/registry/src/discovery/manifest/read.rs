@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackfield_definition::{Diagnostics, SourceText, nearest};
-use jackfield_types::{ByteSize, Capability, Digest, Object, PluginId, Span};
+use jackfield_types::{ByteSize, Capability, Digest, PluginId, Span};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::control::refuse_control;
 use super::node_types::{self, Declared};
 use super::{
     CapabilityRequest, HostPattern, PackagePath, PluginDependency, PluginLimits, PluginManifest,
@@ -376,39 +377,4 @@ fn check_digests(manifest: &PluginManifest, findings: &mut Vec<Finding>) {
         let finding = Finding::error(key("/digests", file.as_str()), message).at_key();
         findings.push(finding.with_hint("add it to `include`"));
     }
-}
-
-/// Refuses what would do something to a terminal that shows it. Schemas and examples are data.
-fn refuse_control(object: &Object, pointer: &str, fields: &mut Fields<'_>) {
-    let is_data = |name: &str| matches!(name, "schema" | "examples");
-    for (name, value) in object {
-        let mut open = vec![(value, key(pointer, name))];
-        while let Some((value, pointer)) = open.pop() {
-            match value {
-                Value::String(text) => {
-                    if has_control(text) {
-                        let message = "the text has control characters";
-                        fields.find(Finding::error(pointer, message));
-                    }
-                }
-                Value::Array(list) => {
-                    let within = list.iter().enumerate();
-                    open.extend(within.map(|(place, value)| (value, format!("{pointer}/{place}"))));
-                }
-                Value::Object(map) => {
-                    let within = map.iter().filter(|(name, _)| !is_data(name));
-                    open.extend(within.map(|(name, value)| (value, key(&pointer, name))));
-                }
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
-            }
-        }
-    }
-}
-
-/// Whether a text has characters that stand for something else than themselves.
-pub(super) fn has_control(text: &str) -> bool {
-    text.chars().any(|c| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    })
 }
