@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use jackfield_kernel::NodeIndex;
 use jackfield_tenancy::Tenant;
+use jackfield_registry::discovery::Edition;
 use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId, UserId};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -67,6 +68,8 @@ pub(crate) struct Caller {
 pub(crate) struct Running {
     pub(crate) caller: Caller,
     pub(crate) plan: Arc<PreparedPlan>,
+    /// What the registry provided when it began: it ends with the plugins that it began with.
+    pub(crate) edition: Edition,
     pub(crate) id: ExecutionId,
     pub(crate) roots: RootValues,
     pub(crate) cancellation: CancellationToken,
@@ -114,6 +117,7 @@ impl Running {
         Self {
             caller: caller.clone(),
             plan: Arc::clone(plan),
+            edition: caller.engine.registry.edition(),
             id,
             roots,
             cancellation,

@@ -246,7 +246,7 @@ impl Invocation {
         let prepared = self.scope.plan().prepared(self.node);
         let planned = prepared.registration(self.with);
         if let Some(planned) = planned
-            && let Some(current) = registry.current(planned)
+            && let Some(current) = registry.current_in(&self.scope.running.edition, planned)
         {
             if !Arc::ptr_eq(planned, &current) {
                 self.check_static(&current)?;
@@ -259,7 +259,7 @@ impl Invocation {
             RunWith::Fallback => VersionSelector::Newest,
         };
         let found = registry
-            .resolve(self.node_type(), &wanted)
+            .resolve_in(&self.scope.running.edition, self.node_type(), &wanted)
             .map_err(|error| {
                 Box::new(NodeFailure::new(
                     FailureClass::UnknownNodeType,
