@@ -42,10 +42,7 @@ pub(crate) enum Occupied<'a> {
     Replace,
     /// It goes if this plugin provides it. Executions that began before end with it, and as long
     /// as there are any, so long is there what it holds.
-    Supersede {
-        of: &'a PluginId,
-        held: &'a [Held],
-    },
+    Supersede { of: &'a PluginId, held: &'a [Held] },
 }
 
 impl Registry {
@@ -194,6 +191,7 @@ impl Registry {
         }
         let mut done = Vec::with_capacity(candidates.len());
         let mut number = *writer;
+        let bound = RegistrationId::new(number);
         for Candidate {
             metadata,
             source,
@@ -239,7 +237,7 @@ impl Registry {
             }
             Occupied::Supersede { held, .. } => {
                 let put_in = done.iter().map(|done| done.registration.id()).collect();
-                editions.end(&gone, put_in, held, publish);
+                editions.end(&gone, put_in, held, bound, publish);
             }
         }
         drop(writer);
@@ -269,9 +267,9 @@ impl Occupied<'_> {
         match self {
             Self::Refuse => false,
             Self::Replace => true,
-            Self::Supersede { of, .. } => standing
-                .origin()
-                .is_some_and(|origin| origin.plugin == *of),
+            Self::Supersede { of, .. } => {
+                standing.origin().is_some_and(|origin| origin.plugin == *of)
+            }
         }
     }
 }

@@ -163,7 +163,10 @@ impl Registry {
             .into_iter()
             .flat_map(|versions| versions.iter())
             .collect();
-        self.inner.reloads.editions.withdraw_all(gone.iter().copied());
+        self.inner
+            .reloads
+            .editions
+            .withdraw_all(gone.iter().copied());
         drop(writer);
         self.inner.results.invalidate();
         gone.iter().for_each(|one| {

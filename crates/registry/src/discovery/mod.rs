@@ -42,8 +42,8 @@ pub use package::{
     FileAction, Package, PackageError, PackageErrorKind, PackageForm, PackageLimits,
 };
 pub use refusal::{PluginRefusal, RefusalReason};
-pub(crate) use reload::{Held, Reloads};
 pub use reload::{Edition, ReloadReport, ReloadedPlugin};
+pub(crate) use reload::{Held, Reloads};
 pub use report::{Discovered, DiscoveryReport, PluginState, PluginSummary, Shadowed};
 pub(crate) use table::PluginTable;
 pub use watch::{PluginWatch, PluginWatchHandle, WatchEnded, WatchTiming};

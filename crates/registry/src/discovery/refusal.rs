@@ -186,7 +186,9 @@ impl RefusalReason {
     pub(super) fn is_about_others(&self) -> bool {
         matches!(
             self,
-            Self::DependencyMissing { .. } | Self::DependencyCycle { .. } | Self::NodeTypeTaken { .. }
+            Self::DependencyMissing { .. }
+                | Self::DependencyCycle { .. }
+                | Self::NodeTypeTaken { .. }
         )
     }
 
