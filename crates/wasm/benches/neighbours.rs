@@ -32,8 +32,8 @@ use harness::{Host, Loaded};
 const TURN: Duration = Duration::from_millis(500);
 const TURNS: usize = 8;
 
-/// How many calls of the attacker run at once.
-const ATTACKERS: usize = 8;
+/// How many calls of the attacker run at once: fewer than the host of the tests has places for.
+const ATTACKERS: usize = 4;
 
 /// How often the tenant that is measured calls.
 const PAUSE: Duration = Duration::from_micros(500);
@@ -70,7 +70,10 @@ fn attacks() -> [(&'static str, Guest); 6] {
         ("loop", Guest::doing("(loop $on (br $on)) unreachable")),
         ("trap", Guest::doing("unreachable")),
         ("memory", Guest::doing(touch)),
-        ("recursion", Guest::doing("(call $execute (local.get $call))")),
+        (
+            "recursion",
+            Guest::doing("(call $execute (local.get $call))"),
+        ),
         ("flood", flood),
     ]
     .map(|(name, guest)| (name, guest.with_limits(limits)))
