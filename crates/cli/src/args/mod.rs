@@ -316,3 +316,15 @@ pub(crate) enum SchemaCommand {
 fn duration(text: &str) -> Result<Duration, DurationParseError> {
     parse_duration(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_command_has_the_same_argument_twice() {
+        Cli::command().debug_assert();
+    }
+}

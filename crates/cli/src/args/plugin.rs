@@ -141,7 +141,8 @@ pub(crate) struct PluginInspectArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PluginDoctorArgs {
     /// Folders of plugins, or plugins; those of `--plugins` if none is given
-    pub(crate) folders: Vec<PathBuf>,
+    #[arg(value_name = "DIR")]
+    pub(crate) examined: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
     /// What is printed

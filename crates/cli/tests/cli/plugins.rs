@@ -138,7 +138,8 @@ fn a_plugin_is_packed_signed_trusted_installed_and_removed() {
         "json",
     ];
     assert_eq!(folder.json(&run)["status"], "success");
-    // What is not pinned is not taken, though it may be signed.
+    // What is not pinned is not taken, whatever is said of signatures.
+    write_package(&folder.path("plugins/guest"), "1.2.4");
     let other = folder.run(&with(&["plugin", "list", "--output", "json"], &PLUGINS));
     let listed: Value = serde_json::from_slice(&other.stdout).unwrap();
     assert_eq!(listed[0]["state"], "refused", "{listed}");

@@ -16,8 +16,8 @@ use crate::session;
 /// Reads every package whole, and loads each plugin in the sandbox as its first use would.
 pub(super) fn doctor(args: &PluginDoctorArgs, output: &mut Output) -> Result<Exit, CliError> {
     let mut named: PluginArgs = args.plugins.clone();
-    if !args.folders.is_empty() {
-        named.folders.clone_from(&args.folders);
+    if !args.examined.is_empty() {
+        named.folders.clone_from(&args.examined);
     }
     if named.folders.is_empty() {
         return Err(no_folders());
