@@ -77,8 +77,10 @@ impl Registry {
         call: NodeCall<'_>,
     ) -> Result<NodeOutput, NodeError> {
         let node_type = NodeTypeId::parse(node_type).map_err(|error| no_name(&error))?;
+        // What is found stays until the call has ended, whatever is reloaded meanwhile.
+        let edition = self.edition();
         let registration = self
-            .resolve(&node_type, version)
+            .resolve_in(&edition, &node_type, version)
             .map_err(|error| not_found(&error))?;
         let executor = self
             .load_executor(&registration, call.context.tenant)

@@ -198,6 +198,7 @@ impl Scene {
 
     /// What a call gives that begins now.
     pub(crate) async fn call(&self, id: &str) -> u64 {
+        let _edition = self.registry.edition();
         let found = self.find(id);
         self.call_of(&found).await.unwrap()
     }

@@ -1,17 +1,18 @@
 //! Editions: which registrations an execution sees, whatever is reloaded while it runs.
 //!
 //! Each edition knows what ended it: what was taken out, what was put in, and the next edition. So
-//! an old one leads to all that came later, and nothing leads back: whoever holds an edition keeps
-//! what was taken out since, and when nobody does any more, all of it goes.
+//! an old one leads to all that came later, and nothing leads back. What a plugin has in memory is
+//! kept by the editions that had the plugin, and by no older one: it goes with the last execution
+//! that could need it, however long others go on.
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use jackfield_definition::CatalogError;
 use jackfield_types::{NodeTypeId, VersionSelector};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::resolution::select;
@@ -25,6 +26,27 @@ pub(crate) type Held = Arc<dyn Any + Send + Sync>;
 #[derive(Clone)]
 pub struct Edition {
     page: Arc<Page>,
+    /// Never looked at: it is only kept.
+    _seat: Arc<Seat>,
+}
+
+/// What those keep who hold an edition, and nobody else does.
+#[derive(Default)]
+struct Seat {
+    held: Mutex<Vec<Held>>,
+}
+
+/// The edition that is current.
+struct Current {
+    page: Arc<Page>,
+    seat: Arc<Seat>,
+}
+
+/// An edition that ended.
+struct Ended {
+    /// What has a lower id was there when it ended.
+    bound: RegistrationId,
+    seat: Weak<Seat>,
 }
 
 struct Page {
@@ -36,8 +58,6 @@ struct Page {
 struct End {
     taken_out: Vec<Arc<Registration>>,
     put_in: Vec<RegistrationId>,
-    /// Never looked at: it is only kept.
-    _held: Vec<Held>,
     next: Arc<Page>,
 }
 
@@ -81,7 +101,9 @@ impl fmt::Debug for Edition {
 
 /// The editions of a registry.
 pub(crate) struct Editions {
-    current: ArcSwap<Page>,
+    current: ArcSwap<Current>,
+    /// Those that somebody may still hold.
+    ended: Mutex<Vec<Ended>>,
     /// Node types that were taken out on purpose, with the edition in which that was: nothing that
     /// was replaced before is given to anybody any more. Held for writing while an edition ends.
     withdrawn: RwLock<Withdrawn>,
@@ -103,7 +125,11 @@ impl Withdrawn {
 impl Default for Editions {
     fn default() -> Self {
         Self {
-            current: ArcSwap::new(Page::new(0)),
+            current: ArcSwap::from_pointee(Current {
+                page: Page::new(0),
+                seat: Arc::default(),
+            }),
+            ended: Mutex::default(),
             withdrawn: RwLock::default(),
         }
     }
@@ -117,23 +143,42 @@ impl Editions {
         taken_out: &[Arc<Registration>],
         put_in: Vec<RegistrationId>,
         held: &[Held],
+        bound: RegistrationId,
         publish: impl FnOnce(),
     ) {
         // Whoever begins now, or finds something retired, waits until all of this is done.
         let _ending = self.withdrawn.write();
         publish();
         taken_out.iter().for_each(|one| one.retire());
-        let page = self.current.load_full();
+        let current = self.current.load_full();
+        let page = &current.page;
         let next = Page::new(page.number.saturating_add(1));
+        let mut ended = self.ended.lock();
+        ended.retain(|one| one.seat.strong_count() > 0);
+        ended.push(Ended {
+            bound,
+            seat: Arc::downgrade(&current.seat),
+        });
+        for Ended { bound, seat } in ended.iter() {
+            if taken_out.iter().any(|one| one.id() < *bound)
+                && let Some(seat) = seat.upgrade()
+            {
+                seat.held.lock().extend_from_slice(held);
+            }
+        }
+        drop(ended);
         let end = End {
             taken_out: taken_out.to_vec(),
             put_in,
-            _held: held.to_vec(),
             next: Arc::clone(&next),
         };
         // Only the writer ends editions, so this one has no end yet.
         let _ = page.end.set(end);
-        drop(self.current.swap(next));
+        let next = Current {
+            page: next,
+            seat: Arc::default(),
+        };
+        drop(self.current.swap(Arc::new(next)));
     }
 
     /// Takes out registrations for good: from every edition, with what they replaced before.
@@ -143,7 +188,7 @@ impl Editions {
         }
         let mut withdrawn = self.withdrawn.write();
         taken_out.iter().for_each(|one| one.retire());
-        let page = self.current.load_full();
+        let page = Arc::clone(&self.current.load().page);
         if Arc::strong_count(&page) <= 2 {
             // Nobody is left who began in an earlier edition; nor will be.
             withdrawn.node_types.clear();
@@ -160,7 +205,7 @@ impl Editions {
         let mut withdrawn = self.withdrawn.write();
         taken_out.for_each(|one| one.retire());
         withdrawn.node_types.clear();
-        withdrawn.everything = self.current.load().number;
+        withdrawn.everything = self.current.load().page.number;
     }
 }
 
@@ -170,8 +215,10 @@ impl Registry {
     pub fn edition(&self) -> Edition {
         let editions = &self.inner().reloads.editions;
         let _not_ending = editions.withdrawn.read();
+        let current = editions.current.load();
         Edition {
-            page: editions.current.load_full(),
+            page: Arc::clone(&current.page),
+            _seat: Arc::clone(&current.seat),
         }
     }
 
