@@ -16,11 +16,11 @@ async fn failure(guest: Guest) -> NodeFailure {
     let host = host();
     let broken = executor(&host, &guest).await;
     let call = StaticCall::new(&metadata(), json!({}));
-    let error = call.execute(&*broken).await.unwrap_err();
+    let error = call.execute(&*broken).await.expect_err("it breaks off");
     assert!(matches!(error, NodeError::Permanent(_)), "{error:?}");
     // The host lives, and so does whoever comes next.
     let whole = executor(&host, &Guest::default()).await;
-    let output = call.execute(&*whole).await.unwrap();
+    let output = call.execute(&*whole).await.expect("an output");
     assert_eq!(StaticCall::ports(&output), json!([[{"a": 1}]]));
     let failure = error.into_failure();
     let named = "plugin `acme/guest 1.2.3` at node `node`: ";

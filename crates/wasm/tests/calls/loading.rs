@@ -84,8 +84,9 @@ struct Kept {
 
 impl Kept {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))
+            .expect("a folder of its own");
         let config = WasmConfig {
             cache: Some(folder.path().to_owned()),
             ..config()
@@ -94,15 +95,15 @@ impl Kept {
     }
 
     fn host(&self) -> WasmHost {
-        WasmHost::start(self.config.clone(), Services::default()).unwrap()
+        WasmHost::start(self.config.clone(), Services::default()).expect("a host")
     }
 
     fn code(&self) -> PathBuf {
-        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let entries = fs::read_dir(self.folder.path()).expect("a folder");
         let mut code = entries
-            .map(|entry| entry.unwrap().path())
+            .map(|entry| entry.expect("an entry").path())
             .filter(|path| path.extension().is_some_and(|kind| kind == "cwasm"));
-        let first = code.next().unwrap();
+        let first = code.next().expect("compiled code");
         assert_eq!(code.next(), None);
         first
     }
@@ -112,13 +113,16 @@ impl Kept {
         let output = StaticCall::new(&metadata(), json!({}))
             .execute(&*guest)
             .await;
-        assert_eq!(StaticCall::ports(&output.unwrap()), json!([[{"a": 1}]]));
+        assert_eq!(
+            StaticCall::ports(&output.expect("an output")),
+            json!([[{"a": 1}]])
+        );
     }
 }
 
 fn inode(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).unwrap().ino()
+    fs::metadata(path).expect("a file").ino()
 }
 
 #[tokio::test]
@@ -203,8 +207,11 @@ async fn the_folder_of_compiled_code_has_a_bound() {
 
 /// The program of this crate that compiles for hosts.
 fn compiler() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let debug = test.parent().and_then(Path::parent).unwrap();
+    let test = std::env::current_exe().expect("a test");
+    let debug = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("a target folder");
     debug.join("examples").join("compiler")
 }
 

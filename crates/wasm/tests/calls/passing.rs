@@ -77,7 +77,10 @@ async fn items_keep_what_they_were_made_from() {
     let guest = executor(&host(), &guest).await;
     let call = StaticCall::new(&metadata(), json!({})).with_input(json!([{}, {}]));
     let output = call.execute(&*guest).await.unwrap();
-    let sources: Vec<_> = output.outputs.main[0].iter().map(|i| i.source()).collect();
+    let sources: Vec<_> = output.outputs.main[0]
+        .iter()
+        .map(jackfield_types::Item::source)
+        .collect();
     assert_eq!(sources, [None, Some(ItemSource { input: 0, item: 1 })]);
 
     let call = StaticCall::new(&metadata(), json!({})).with_input(json!([{}]));

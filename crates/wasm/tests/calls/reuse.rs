@@ -28,7 +28,7 @@ fn counting(reuse: &str) -> Guest {
 
 async fn count(guest: &dyn NodeExecutor, tenant: &str) -> Value {
     let call = StaticCall::new(&metadata(), json!({})).with_tenant(tenant);
-    let output = call.execute(guest).await.unwrap();
+    let output = call.execute(guest).await.expect("an output");
     StaticCall::ports(&output)[0][0]["n"].clone()
 }
 
