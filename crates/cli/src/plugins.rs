@@ -216,10 +216,14 @@ pub(crate) fn reason_text(refusal: &PluginRefusal) -> String {
     match &refusal.reason {
         RefusalReason::Package(error) => match &error.kind {
             PackageErrorKind::Manifest(findings) => {
-                let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                let code = format!("error[{}] ", error.code());
+                let all: Vec<String> = findings
+                    .iter()
+                    .map(|one| one.to_string().replace(&code, ""))
+                    .collect();
                 format!("the manifest is wrong: {}", all.join("; "))
             }
-            _ => whole_text(error),
+            kind => whole_text(kind),
         },
         reason => whole_text(reason),
     }

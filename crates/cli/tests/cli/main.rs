@@ -14,6 +14,7 @@ mod nodes;
 mod plan;
 mod plugins;
 mod recovery;
+mod registry;
 mod run;
 mod signals;
 mod tenancy;

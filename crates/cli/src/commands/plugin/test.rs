@@ -62,7 +62,7 @@ pub(super) fn test(args: &PluginTestArgs, output: &mut Output) -> Result<Exit, C
         PlainOutput::Pretty => {
             let mut text: String = results.iter().map(shown).collect();
             text.push_str(&format!(
-                "{} of {} {}: {} tried, {wrong} wrong",
+                "{} {} {}: {} tried, {wrong} wrong",
                 opened.id(),
                 opened.version(),
                 opened.digest(),
