@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -293,4 +294,28 @@ fn scrub(text: &str) -> String {
         }
     }
     scrubbed
+}
+
+/// Where `cargo xtask plugins` keeps the tools that it builds plugins with.
+fn tools() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target =
+        target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"));
+    target.join("plugins")
+}
+
+#[test]
+fn a_plugin_that_was_begun_builds_and_passes_its_examples() {
+    let folder = Folder::new();
+    let new = ["plugin", "new", "initech/report", "--lang", "js"];
+    done(&folder, &new);
+    let build = ["plugin", "build", "report", "--to", "built"];
+    let built = folder
+        .command(&build)
+        .env("JACKFIELD_BUILD", tools())
+        .output();
+    let built = built.unwrap();
+    assert_eq!(code(&built), 0, "{}", show(&built));
+    let tried = folder.json(&["plugin", "test", "built", "--output", "json"]);
+    assert_eq!(tried["cases"][0]["wrong"], Value::Null, "{tried}");
 }

@@ -2,7 +2,7 @@
 
 use comfy_table::Cell;
 use jackfield::registry::discovery::{PluginRefusal, PluginState, PluginSummary};
-use jackfield::{NodeSettings, Registry};
+use jackfield::{NodeSettings, NodeTypeId, Registry};
 use serde_json::{Value, json};
 
 use crate::args::{PlainOutput, PluginListArgs};
@@ -66,7 +66,7 @@ fn shown(found: &[PluginSummary], stream: Stream) -> String {
     ];
     let mut table = table(&columns, stream);
     for plugin in found {
-        let names: Vec<&str> = plugin.node_types.iter().map(|one| one.as_str()).collect();
+        let names: Vec<&str> = plugin.node_types.iter().map(NodeTypeId::as_str).collect();
         table.add_row(vec![
             Cell::new(&plugin.origin.plugin),
             Cell::new(&plugin.origin.version),
