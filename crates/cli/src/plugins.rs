@@ -124,7 +124,7 @@ pub(crate) fn rules_error(error: &TrustRulesError) -> CliError {
     )
 }
 
-/// Where the lock file is, and whether it was named.
+/// Where the lock file is, or would be.
 pub(crate) fn lock_file(args: &LockArgs) -> PathBuf {
     let here = || PathBuf::from(LOCK_FILE);
     args.lock.clone().unwrap_or_else(here)
