@@ -20,6 +20,8 @@ pub struct WasmConfig {
     pub most: Limits,
     /// How many calls of plugins run at once, over all plugins and tenants. More wait.
     pub instances: u32,
+    /// How many of them one tenant may have, over all plugins.
+    pub tenant_instances: u32,
     /// How many of them compute at once when they have done so for more than a few milliseconds:
     /// fewer than there are threads, so that short calls find one.
     pub long_calls: u32,
@@ -65,12 +67,13 @@ impl Default for WasmConfig {
             limits: Limits::default(),
             most: Limits::generous(),
             instances: 256,
+            tenant_instances: 64,
             long_calls: long_calls(),
             warm_instances: 64,
             calls_per_instance: 1_000,
             warm_for: Span::from_millis(60_000),
             describe_time: Span::from_millis(10_000),
-            compile_time: Span::from_millis(300_000),
+            compile_time: Span::from_millis(120_000),
             compile_memory: ByteSize::mib(6 << 10),
             cache: None,
             cache_size: ByteSize::mib(2 << 10),

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use jackfield_plugin_api::{BoxFuture, NodeExecutor};
 use jackfield_registry::discovery::{ComponentSource, LoadedPlugin, PluginHost, PluginLoadError};
 use jackfield_types::{ByteSize, NodeTypeId};
 use semver::{Comparator, Op, VersionReq};
-use tokio::sync::Semaphore;
 
 use crate::capabilities::Services;
 use crate::compile::{Compiler, StartError};
@@ -16,8 +14,8 @@ use crate::config::WasmConfig;
 use crate::describe;
 use crate::instance::Kind;
 use crate::lane::Lane;
-use crate::plugin::{Plugin, PluginExecutor};
-use crate::turns::Turns;
+use crate::plugin::{Plugin, PluginExecutor, after};
+use crate::turns::{HostTurns, Turns};
 use crate::warm::WarmInstances;
 
 /// Runs plugins as sandboxed WebAssembly components. Cloning is cheap; clones are the same host.
@@ -32,7 +30,7 @@ struct Shared {
     services: Arc<Services>,
     compiler: Compiler,
     warm: Arc<WarmInstances>,
-    turns: Arc<Semaphore>,
+    turns: Arc<HostTurns>,
     lane: Lane,
 }
 
@@ -44,14 +42,13 @@ impl WasmHost {
     /// code cannot be used.
     pub fn start(config: WasmConfig, services: Services) -> Result<Self, StartError> {
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let instances = count(config.instances).clamp(1, Semaphore::MAX_PERMITS);
         let warm = WarmInstances::new(count(config.warm_instances), config.warm_for.into());
         Ok(Self {
             shared: Arc::new(Shared {
                 contract: contract(),
                 services: Arc::new(services),
                 warm: Arc::new(warm),
-                turns: Arc::new(Semaphore::new(instances)),
+                turns: Arc::new(HostTurns::new(config.instances, config.tenant_instances)),
                 lane: Lane::new(count(config.long_calls)),
                 compiler: Compiler::new(config.clone())?,
                 config,
@@ -78,7 +75,7 @@ impl WasmHost {
         let turns = Turns::new(Arc::clone(&shared.turns), limits.instances);
         let warm = Arc::clone(&shared.warm);
         let plugin = Plugin::new(kind, turns, warm, config.calls_per_instance);
-        let deadline = Instant::now() + Duration::from(config.describe_time);
+        let deadline = after(config.describe_time.into());
         let described = plugin.describe(deadline).await;
         let described = described.map_err(PluginLoadError::describe)?;
         let node_types = describe::read(&described, &shared.contract)?;

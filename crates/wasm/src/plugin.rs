@@ -93,7 +93,7 @@ impl Plugin {
         let context = call.context;
         let _turn = self.turns.take(context.tenant).await?;
         let _running = self.kind.compiled.sandbox.ticker().run();
-        let deadline = Instant::now() + self.kind.limits.time();
+        let deadline = after(self.kind.limits.time());
         let mut held = None;
         let ended = timeout_at((deadline + GRACE).into(), async {
             let instance = held.insert(self.instance(call, deadline).await?);
@@ -148,6 +148,12 @@ impl Drop for Plugin {
             self.warm.forget(self.number);
         }
     }
+}
+
+/// The moment after a time, or one that nobody lives to see.
+pub(crate) fn after(time: Duration) -> Instant {
+    let longest = Duration::from_hours(24 * 365);
+    Instant::now() + time.min(longest)
 }
 
 fn scope(call: &NodeCall<'_>) -> CallScope {
