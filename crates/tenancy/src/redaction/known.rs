@@ -47,9 +47,9 @@ impl Known {
             // another one is masked.
             let built = AhoCorasick::builder()
                 .match_kind(MatchKind::Standard)
-                // Half as fast as the other kind, and made in a tenth of the time: it is made anew
-                // for each execution, and often looks at little.
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                // The kind that is made fastest: it is made anew for each execution, and often looks
+                // at little.
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
                 .ascii_case_insensitive(true)
                 .build(parts);
             match built {

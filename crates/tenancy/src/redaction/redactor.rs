@@ -14,7 +14,6 @@ use semver::Version;
 use serde_json::Value;
 use tracing::warn;
 
-use super::MASK;
 use super::RedactionRules;
 use super::filter::Filter;
 use super::forms::{derived_forms, forms};

@@ -20,15 +20,15 @@ fn after(keyed: bool, change: impl FnOnce(&mut Vec<String>)) -> Vec<String> {
 fn each_way_of_tampering_is_found_and_named() {
     for keyed in [false, true] {
         let altered = after(keyed, |lines| {
-            lines[2] = lines[2].replace("call 1", "call 9")
+            lines[2] = lines[2].replace("call 1", "call 9");
         });
         assert_eq!(altered, ["record 2 (line 3) was altered"]);
         let last = after(keyed, |lines| {
-            lines[5] = lines[5].replace("call 4", "call 9")
+            lines[5] = lines[5].replace("call 4", "call 9");
         });
         assert_eq!(last, ["record 5 (line 6) was altered"]);
         let first = after(keyed, |lines| {
-            lines[0] = lines[0].replace("allowed", "refused")
+            lines[0] = lines[0].replace("allowed", "refused");
         });
         assert_eq!(first, ["record 0 (line 1) was altered"]);
         let number = after(keyed, |lines| {
