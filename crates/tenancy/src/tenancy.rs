@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use jackfield_definition::{Diagnostic, Diagnostics};
-use jackfield_types::{DataIsolation, ErrorCode, Policy, Quotas, TenantId};
+use jackfield_types::{DataIsolation, ErrorCode, OutputFilter, Policy, Quotas, TenantId};
 use parking_lot::Mutex;
 
-use crate::admission::{Admission, AdmissionLimits, TenantAdmission};
+use crate::admission::{Admission, TenantAdmission};
 use crate::audit::{AuditAction, AuditEntry, AuditLog, TenantAudit};
 use crate::policy::{LoadedPolicies, PolicyFolderError, PolicyReader, Refusal, TenantPolicy};
+use crate::redaction::RedactionRules;
 use crate::secrets::SecretSource;
+use crate::tenancy_builder::TenancyBuilder;
 use crate::tenant::{Tenant, TenantState};
 
 /// Knows the policies in force and gives the handles of tenants. It is cheap to clone; all clones
@@ -25,13 +27,23 @@ pub struct Tenancy(Arc<Shared>);
 /// What all tenants share, and no tenant: handles keep it, so it must not keep them.
 pub(crate) struct Settings {
     /// What holds for tenants without a policy.
-    without_policy: Result<Arc<str>, Refusal>,
-    open_quotas: Arc<Quotas>,
-    open_isolation: DataIsolation,
-    secrets: Option<Arc<dyn SecretSource>>,
-    admission: Admission,
-    audit: Option<AuditLog>,
-    last_number: AtomicU64,
+    pub(crate) without_policy: Result<Arc<str>, Refusal>,
+    pub(crate) open_quotas: Arc<Quotas>,
+    pub(crate) open_isolation: DataIsolation,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
+    pub(crate) redaction: InstanceRedaction,
+    pub(crate) admission: Admission,
+    pub(crate) audit: Option<AuditLog>,
+    pub(crate) last_number: AtomicU64,
+}
+
+/// What is taken out for every tenant, policy or not.
+#[derive(Default)]
+pub(crate) struct InstanceRedaction {
+    pub(crate) filters: Vec<OutputFilter>,
+    pub(crate) patterns: Vec<String>,
+    /// Compiled, if there is something to take out.
+    pub(crate) rules: Option<Arc<RedactionRules>>,
 }
 
 /// The tenants that are known.
@@ -63,6 +75,32 @@ impl Settings {
 
     pub(crate) fn open_isolation(&self) -> DataIsolation {
         self.open_isolation
+    }
+
+    /// What is taken out for tenants without a policy; nothing when there is nothing to do.
+    pub(crate) fn open_redaction(&self) -> Option<&Arc<RedactionRules>> {
+        self.redaction.rules.as_ref()
+    }
+
+    /// Gives a policy what the instance adds to every one.
+    fn complete(&self, policy: &mut TenantPolicy) -> Result<(), Diagnostics> {
+        let InstanceRedaction {
+            filters,
+            patterns,
+            rules,
+        } = &self.redaction;
+        if rules.is_none() {
+            return Ok(());
+        }
+        policy.add_redaction(filters, patterns).map_err(|error| {
+            let findings = error.problems.into_iter().map(|problem| {
+                let message = format!("{} (with those of the instance)", problem.message);
+                Diagnostic::new(ErrorCode::INVALID_POLICY, message)
+                    .at(problem.place.to_string())
+                    .with_hint(problem.hint)
+            });
+            Diagnostics::collect(findings, None)
+        })
     }
 
     pub(crate) fn secrets(&self) -> Option<&Arc<dyn SecretSource>> {
@@ -178,6 +216,14 @@ fn take(shared: &Shared, tenants: &mut HashMap<TenantId, Entry>, id: &TenantId) 
 }
 
 impl Tenancy {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Shared {
+            settings: Arc::new(settings),
+            changes: Mutex::new(()),
+            tenants: Mutex::new(HashMap::new()),
+        }))
+    }
+
     /// Begins a tenancy.
     pub fn builder() -> TenancyBuilder {
         TenancyBuilder::default()
@@ -209,7 +255,9 @@ impl Tenancy {
                 .with_hint("leave `tenant` out, or name the tenant whose policy it is");
             return Err(Diagnostics::collect([finding], None));
         }
-        let compiled = Arc::new(TenantPolicy::compile(policy)?);
+        let mut compiled = TenantPolicy::compile(policy)?;
+        self.0.settings.complete(&mut compiled)?;
+        let compiled = Arc::new(compiled);
         let _changes = self.0.changes.lock();
         let change = put(&self.0, &mut self.0.tenants.lock(), id, compiled, None);
         Ok(change.record())
@@ -242,7 +290,17 @@ impl Tenancy {
         folder: &Path,
         reader: &PolicyReader,
     ) -> Result<LoadedPolicies, PolicyFolderError> {
-        let read = reader.read_folder(folder)?;
+        let mut read = reader.read_folder(folder)?;
+        let policies = read.policies.values_mut();
+        let wrong: Vec<Diagnostics> = policies
+            .filter_map(|policy| self.0.settings.complete(policy).err())
+            .collect();
+        if !wrong.is_empty() {
+            return Err(PolicyFolderError::Invalid {
+                path: folder.to_owned(),
+                documents: wrong,
+            });
+        }
         let mut loaded = LoadedPolicies {
             warnings: read.warnings,
             ..LoadedPolicies::default()
@@ -325,84 +383,6 @@ impl fmt::Debug for Tenancy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tenancy")
             .field("tenants", &self.tenant_count())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Puts a [`Tenancy`] together.
-#[derive(Default)]
-#[must_use]
-pub struct TenancyBuilder {
-    denies_by_default: bool,
-    open_isolation: DataIsolation,
-    secrets: Option<Arc<dyn SecretSource>>,
-    admission: AdmissionLimits,
-    audit: Option<AuditLog>,
-}
-
-impl TenancyBuilder {
-    /// Refuses everything to tenants without a policy. If this is not said, they may do everything.
-    pub fn deny_by_default(mut self) -> Self {
-        self.denies_by_default = true;
-        self
-    }
-
-    /// Says whether tenants without a policy are added to every data filter; if this is not said,
-    /// they are.
-    pub fn data_isolation(mut self, isolation: DataIsolation) -> Self {
-        self.open_isolation = isolation;
-        self
-    }
-
-    /// Says where the secrets of tenants come from. If this is not said, there are none.
-    pub fn secrets(mut self, source: impl SecretSource) -> Self {
-        self.secrets = Some(Arc::new(source));
-        self
-    }
-
-    /// Says how much the whole instance runs at once. If this is not said, there is no bound.
-    pub fn admission(mut self, limits: AdmissionLimits) -> Self {
-        self.admission = limits;
-        self
-    }
-
-    /// Says where the audit trails are kept. If this is not said, there are none.
-    pub fn audit(mut self, log: AuditLog) -> Self {
-        self.audit = Some(log);
-        self
-    }
-
-    /// Makes the tenancy.
-    pub fn build(self) -> Tenancy {
-        let without_policy = if self.denies_by_default {
-            Err(Refusal::new(
-                "no policy, and the instance denies by default",
-            ))
-        } else {
-            Ok("no policy, and the instance allows by default".into())
-        };
-        let settings = Settings {
-            without_policy,
-            open_quotas: Arc::new(Quotas::default()),
-            open_isolation: self.open_isolation,
-            secrets: self.secrets,
-            admission: Admission::new(self.admission),
-            audit: self.audit,
-            last_number: AtomicU64::new(0),
-        };
-        Tenancy(Arc::new(Shared {
-            settings: Arc::new(settings),
-            changes: Mutex::new(()),
-            tenants: Mutex::new(HashMap::new()),
-        }))
-    }
-}
-
-impl fmt::Debug for TenancyBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TenancyBuilder")
-            .field("denies_by_default", &self.denies_by_default)
-            .field("open_isolation", &self.open_isolation)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 mod check;
 mod compiled;
 mod decision;
+mod explaining;
 mod finding;
 mod folder;
 mod hosts;

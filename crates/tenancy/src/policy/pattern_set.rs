@@ -1,7 +1,7 @@
 //! Many names and globs matched at once.
 //!
 //! Nearly all entries of policies are plain names, or text and stars. Those are matched right
-//! here: a compiled set of regular expressions costs a hundred times the memory, and tens of
+//! here: a compiled set of regular expressions costs several times the memory, and tens of
 //! microseconds when it is asked for the first time. What is more than that is `globset`'s, one
 //! by one: its sets are made for paths of files, in which `..` is no name that a glob could mean.
 
