@@ -117,6 +117,25 @@ fn a_damaged_end_keeps_nobody_from_recording() {
     }
 }
 
+#[test]
+fn a_flood_of_bytes_at_the_end_becomes_a_line_of_its_own() {
+    let scene = Scene::new();
+    scene.record("acme", 2);
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(scene.trail("acme"))
+        .unwrap();
+    file.write_all(&[b'x'; 300_000]).unwrap();
+    scene.record("acme", 1);
+    let lines = scene.lines("acme");
+    assert_eq!((lines.len(), lines[3].len()), (6, 300_000));
+    assert_eq!(
+        scene.findings("acme"),
+        ["line 4 is no record: it is too long"]
+    );
+    assert!(lines[4].contains("the last line is far too long for a record"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -62,7 +62,9 @@ fn each_way_of_tampering_is_found_and_named() {
         );
         assert_eq!(unreadable.len(), 1);
         let inserted = after(keyed, |lines| lines.insert(2, "x".repeat(70_000)));
-        assert_eq!(inserted[0], "line 3 is no record: it is too long");
+        assert_eq!(inserted, ["line 3 is no record: it is too long"]);
+        let last = after(keyed, |lines| lines[5] = String::new());
+        assert!(last[0].starts_with("line 6 is no record: ") && last.len() == 1);
     }
 }
 
