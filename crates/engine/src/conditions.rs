@@ -5,6 +5,7 @@ use jackfield_kernel::{ConnectionIndex, NodeIndex, Output, Pass, SkipReason};
 use jackfield_types::{ErrorCode, FailureClass, Items, NodeFailure, Outputs};
 
 use crate::driver::Driver;
+use crate::parameters::told;
 use crate::scope::Scope;
 
 impl Driver {
@@ -92,7 +93,9 @@ fn pass(
         let holds = condition
             .evaluate_truthy(&scope.at_output(items, place), &options)
             .map_err(|error| {
-                let message = format!("condition of a connection: {error}");
+                let about_secrets = !condition.references().secrets.is_empty();
+                let told = told(&error, about_secrets);
+                let message = format!("condition of a connection: {told}");
                 let class = if error.code == ErrorCode::TENANT_FORBIDDEN {
                     FailureClass::Final
                 } else {

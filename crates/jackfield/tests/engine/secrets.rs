@@ -368,6 +368,28 @@ async fn conditions_that_read_secrets_decide_and_tell_nothing() {
 }
 
 #[tokio::test]
+async fn an_expression_that_fails_shows_no_part_of_the_secret_that_it_reads() {
+    let engine = acme(tenancy_with_secrets(), &[]);
+    for expression in [
+        "DateTime.fromISO($secrets.KEY.slice(2, 8)).toISO()",
+        "new Date($\\u0073ecrets.KEY.slice(2, 8)).toISOString()",
+        "JSON.parse($secrets.KEY.slice(2, 8))",
+    ] {
+        let document = says(json!({ "set": { "a": format!("{{{{ {expression} }}}}") } }));
+        let source = jackfield::SourceText::new("test.json", document.to_string());
+        let (parsed, _) = jackfield::read_workflow(&source).expect("it reads");
+        // One that cannot be planned shows nothing either.
+        let Ok(prepared) = engine.plan(&parsed, &PlanOptions::default()) else {
+            continue;
+        };
+        let report = engine.run(&prepared, StartOptions::default()).await;
+        let report = report.expect("it starts");
+        assert!(report.failure.is_some(), "{expression}");
+        assert!(!traces(&report).contains("cr3t"), "{}", traces(&report));
+    }
+}
+
+#[tokio::test]
 async fn what_a_node_gives_has_a_largest_size_and_parts_of_failures_too() {
     let large = ScriptedExecutor::immediate(|number, _| {
         let item = [("text".to_owned(), json!("x".repeat(2_000)))];
