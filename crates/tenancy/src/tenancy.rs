@@ -276,7 +276,8 @@ impl Tenancy {
     /// for the tenant.
     ///
     /// # Errors
-    /// A [`PolicyFolderError`] with all findings about all documents. Nothing has changed then.
+    /// A [`PolicyFolderError`], with all findings about all documents when they can be read; also
+    /// when all policies of the folder are gone at once. Nothing has changed then.
     pub fn load_folder(&self, folder: &Path) -> Result<LoadedPolicies, PolicyFolderError> {
         self.load_folder_with(folder, &PolicyReader::new())
     }
@@ -290,14 +291,18 @@ impl Tenancy {
         folder: &Path,
         reader: &PolicyReader,
     ) -> Result<LoadedPolicies, PolicyFolderError> {
+        // From before anything is read, so that of two loads the later one has the last word.
+        let _changes = self.0.changes.lock();
         let mut read = reader.read_folder(folder)?;
+        // As it was named, so that a link may lead to another folder the next time.
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let policies = read.policies.values_mut();
         let wrong: Vec<Diagnostics> = policies
             .filter_map(|policy| self.0.settings.complete(policy).err())
             .collect();
         if !wrong.is_empty() {
             return Err(PolicyFolderError::Invalid {
-                path: folder.to_owned(),
+                path: folder.clone(),
                 documents: wrong,
             });
         }
@@ -306,15 +311,20 @@ impl Tenancy {
             ..LoadedPolicies::default()
         };
         let mut changes = Vec::new();
-        let _changes = self.0.changes.lock();
         let mut tenants = self.0.tenants.lock();
         let gone: Vec<TenantId> = tenants
             .iter()
             .filter(|(id, entry)| {
-                entry.folder.as_deref() == Some(folder) && !read.policies.contains_key(*id)
+                entry.folder.as_ref() == Some(folder) && !read.policies.contains_key(*id)
             })
             .map(|(id, _)| id.clone())
             .collect();
+        if read.policies.is_empty() && !gone.is_empty() {
+            return Err(PolicyFolderError::Emptied {
+                path: folder.clone(),
+                in_force: gone.len(),
+            });
+        }
         for id in gone {
             changes.extend(take(&self.0, &mut tenants, &id));
             loaded.removed.push(id);
@@ -326,11 +336,11 @@ impl Tenancy {
                 .is_some_and(|old| old.document() == policy.document());
             if is_same {
                 if let Some(entry) = tenants.get_mut(&id) {
-                    entry.folder = Some(folder.to_owned());
+                    entry.folder = Some(folder.clone());
                 }
                 loaded.unchanged.push(id);
             } else {
-                let folder = Some(folder.to_owned());
+                let folder = Some(folder.clone());
                 changes.push(put(&self.0, &mut tenants, &id, Arc::new(policy), folder));
                 loaded.set.push(id);
             }
