@@ -172,12 +172,27 @@ impl Change {
                 (Some(new), _) => (AuditAction::PolicyChanged, Some(new)),
                 (None, old) => (AuditAction::PolicyRemoved, old.as_ref()),
             };
-            audit.record(AuditEntry {
-                note: policy.map(|policy| Arc::clone(policy.digest())),
-                ..AuditEntry::allowed(action)
-            });
+            audit.record(with_digest(action, policy));
         }
         self.old
+    }
+
+    /// Records a change that was read from a folder: a first policy only when something is done
+    /// under it, so that reading a folder does not write into the trail of every tenant.
+    fn record_read(self) {
+        match (self.state.audit(), &self.old, &self.new) {
+            (Some(audit), None, Some(first)) => {
+                audit.precede(with_digest(AuditAction::PolicyInForce, Some(first)));
+            }
+            _ => drop(self.record()),
+        }
+    }
+}
+
+fn with_digest(action: AuditAction, policy: Option<&Arc<TenantPolicy>>) -> AuditEntry {
+    AuditEntry {
+        note: policy.map(|policy| Arc::clone(policy.digest())),
+        ..AuditEntry::allowed(action)
     }
 }
 
@@ -347,7 +362,7 @@ impl Tenancy {
         }
         drop(tenants);
         for change in changes {
-            change.record();
+            change.record_read();
         }
         loaded.removed.sort();
         Ok(loaded)

@@ -368,3 +368,40 @@ fn what_the_instance_takes_out_is_added_to_every_policy() {
     );
     assert!(tenancy.policies().is_empty());
 }
+
+#[test]
+fn reading_a_folder_writes_into_the_trail_of_nobody_who_does_nothing() {
+    let policies = tempfile::tempdir().unwrap();
+    for name in ["acme", "globex"] {
+        std::fs::write(policies.path().join(format!("{name}.json")), "{}").unwrap();
+    }
+    let trails = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(trails.path(), AuditOptions::default()).unwrap();
+    let tenancy = Tenancy::builder().audit(log.clone()).build();
+    tenancy.load_folder(policies.path()).unwrap();
+    let acme = tenancy.tenant(&tenant("acme"));
+    acme.record(AuditEntry::allowed(AuditAction::NodeCalled));
+    acme.record(AuditEntry::allowed(AuditAction::NodeCalled));
+    log.flush().unwrap();
+    let actions = |name: &str| -> Vec<AuditAction> {
+        let records = log.tenant(&tenant(name)).read().unwrap();
+        records.map(|record| record.unwrap().action).collect()
+    };
+    assert_eq!(
+        actions("acme")[1..],
+        [
+            AuditAction::PolicyInForce,
+            AuditAction::NodeCalled,
+            AuditAction::NodeCalled
+        ]
+    );
+    assert!(actions("globex").is_empty());
+    std::fs::write(
+        policies.path().join("globex.json"),
+        r#"{"maxOutputSize": 9}"#,
+    )
+    .unwrap();
+    tenancy.load_folder(policies.path()).unwrap();
+    log.flush().unwrap();
+    assert_eq!(actions("globex").last(), Some(&AuditAction::PolicyChanged));
+}
