@@ -43,7 +43,7 @@ impl Parameters for CallParameters<'_> {
         let redactor = &self.scope.running.nested.redactor;
         let value = template
             .evaluate_tracing(&at, &self.scope.options(), &mut |text| {
-                redactor.learn_derived(text)
+                redactor.learn_derived(text);
             })
             .map_err(|placed| {
                 let error = placed.error;
