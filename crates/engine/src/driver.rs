@@ -20,7 +20,7 @@ use crate::audit::{self, ExecutionAudit};
 use crate::execution::Running;
 use crate::invocation::{Ended, Watch};
 use crate::launch::{Company, Waited};
-use crate::tenant_state::Entered;
+use crate::tenant_state::{Entered, InForce};
 use crate::{Journal, Report, StartError, StartOptions};
 
 /// How many attempts may end in a row before others get their turn on the thread.
@@ -45,8 +45,10 @@ pub(crate) struct Driver {
     pub(crate) waiting: FuturesUnordered<BoxFuture<'static, Waited>>,
     /// Who is to be told how the calls that are made end.
     pub(crate) watches: FxHashMap<NodeIndex, Watch>,
-    /// What breaks off the attempts that run; those after them have another one.
-    pub(crate) attempts: Arc<CancellationToken>,
+    /// What the tenant's policy says about calls, as it was when the last one began.
+    pub(crate) in_force: Arc<InForce>,
+    /// What breaks off the attempts that run, once those before them have been.
+    pub(crate) later_attempts: Option<Arc<CancellationToken>>,
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
     starts: VecDeque<Start>,
     /// How many attempts have ended since others had their turn on the thread.
@@ -80,7 +82,7 @@ impl Driver {
         let execution = Execution::new(Arc::clone(running.plan.graph()));
         let journal = Journal::new(running.id, Arc::clone(&running.plan));
         let closing = journal.clone();
-        let attempts = Arc::new(running.cancellation.child_token());
+        let in_force = Arc::clone(&running.state().in_force());
         Self {
             running,
             execution,
@@ -93,7 +95,8 @@ impl Driver {
             in_flight: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
             watches: FxHashMap::default(),
-            attempts,
+            in_force,
+            later_attempts: None,
             timers: FuturesUnordered::new(),
             starts: VecDeque::new(),
             stretch: 0,
@@ -336,8 +339,11 @@ impl Driver {
     }
 
     fn break_off(&mut self) -> Result<(), ApplyError> {
-        self.attempts.cancel();
-        self.attempts = Arc::new(self.running.cancellation.child_token());
+        match &self.later_attempts {
+            Some(attempts) => attempts.cancel(),
+            None => self.running.attempts.cancel(),
+        }
+        self.later_attempts = Some(Arc::new(self.running.cancellation.child_token()));
         self.in_flight.clear();
         self.waiting.clear();
         self.watches.clear();

@@ -12,7 +12,7 @@ use jackfield_plugin_api::{
 use jackfield_registry::{LoadError, Registration};
 use jackfield_tenancy::{CallPermit, QuotaExceeded, TryCall};
 use jackfield_types::{
-    CircuitBreaker, ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity,
+    ByteSize, CircuitBreaker, ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity,
     VersionSelector, format_duration,
 };
 use parking_lot::Mutex;
@@ -21,11 +21,12 @@ use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{CallAudit, Called};
-use crate::authorize::{self, Kept};
+use crate::authorize::{self, Wanted};
 use crate::breaker::Ticket;
 use crate::call_host::CallHost;
 use crate::parameters::CallParameters;
 use crate::scope::Scope;
+use crate::tenant_state::InForce;
 
 /// What is needed to run one attempt of a node, and nothing that changes meanwhile.
 pub(crate) struct Invocation {
@@ -36,8 +37,10 @@ pub(crate) struct Invocation {
     pub(crate) scope: Scope,
     pub(crate) inputs: SmallVec<[Items; 1]>,
     pub(crate) loop_state: Option<Box<LoopState>>,
-    /// Is cancelled when the attempt is broken off.
-    pub(crate) cancellation: Arc<CancellationToken>,
+    /// Is cancelled when the attempt is broken off; nothing: the execution's own does.
+    pub(crate) cancellation: Option<Arc<CancellationToken>>,
+    /// The most that it may give.
+    pub(crate) max_output_size: Option<ByteSize>,
     /// The call's place among those that run at once.
     pub(crate) permit: Mutex<Option<CallPermit>>,
 }
@@ -110,15 +113,18 @@ impl Invocation {
     /// Authorizes, admits and resolves.
     ///
     /// A call that has waited is authorized once more: the policy may be another one by now.
-    pub(crate) fn resolve(&self, admitted: Admitted) -> Resolved {
+    pub(crate) fn resolve(&self, in_force: &InForce, admitted: Admitted) -> Resolved {
         let registration = match self.registration() {
             Ok(registration) => registration,
             Err(failure) => return Resolved::Failed(failure),
         };
         let running = &self.scope.running;
-        let in_force = running.state().in_force();
-        let kept_rule = |kept: &Kept| in_force.audits.then(|| Arc::clone(&kept.rule));
-        let rule = match self.authorize(&registration, kept_rule) {
+        let wanted = if in_force.audits {
+            Wanted::Yes
+        } else {
+            Wanted::No
+        };
+        let rule = match self.authorize(&registration, wanted) {
             Ok(rule) => rule,
             Err(failure) => return Resolved::Failed(failure),
         };
@@ -159,35 +165,30 @@ impl Invocation {
         }
     }
 
-    /// Asks whether the tenant may use what was found. The answer is kept as long as the policy and
-    /// the registration stand.
-    fn authorize<T>(
+    /// Asks whether the tenant may use what was found, and gives the rule that allows it if it is
+    /// wanted. The answer is kept as long as the policy and the registration stand.
+    fn authorize(
         &self,
         registration: &Arc<Registration>,
-        allowed: impl FnOnce(&Kept) -> T,
-    ) -> Result<T, Box<NodeFailure>> {
+        rule: Wanted,
+    ) -> Result<Option<Arc<str>>, Box<NodeFailure>> {
         let tenant = self.scope.running.tenant();
         let prepared = self.scope.plan().prepared(self.node);
         let is_planned = prepared
             .registration(self.with)
             .is_some_and(|planned| Arc::ptr_eq(planned, registration));
         let number = tenant.policy_number();
-        if is_planned
-            && let Some(kept) = &*prepared.decision(self.with).load()
-            && kept.number == number
-        {
-            return Ok(allowed(kept));
+        if is_planned && let Some(kept) = prepared.decision(self.with).kept(number, rule) {
+            return Ok(kept);
         }
         let (node_type, version) = (registration.node_type(), registration.version());
         let capabilities = &registration.summary().capabilities;
         match tenant.authorize(node_type, version, capabilities) {
-            Ok(rule) => {
-                let kept = Kept { number, rule };
-                let answer = allowed(&kept);
+            Ok(decided) => {
                 if is_planned {
-                    prepared.decision(self.with).store(Some(Arc::new(kept)));
+                    prepared.decision(self.with).keep(number, &decided);
                 }
-                Ok(answer)
+                Ok((rule == Wanted::Yes).then_some(decided))
             }
             Err(refusal) => {
                 self.called(registration).refused(&refusal);
@@ -332,7 +333,11 @@ impl Invocation {
         result: Result<NodeOutput, Box<NodeFailure>>,
     ) -> Ended {
         let what = (registration.node_type(), registration.version());
-        self.ended(self.scope.running.settle(what, result))
+        self.ended(
+            self.scope
+                .running
+                .settle(what, self.max_output_size, result),
+        )
     }
 
     /// Ends an attempt that came to no call, with what came of it counted and masked.
@@ -344,7 +349,11 @@ impl Invocation {
             _ => node.version.as_ref().unwrap_or(&UNKNOWN),
         };
         let what = (self.node_type(), version);
-        self.ended(self.scope.running.settle(what, result))
+        self.ended(
+            self.scope
+                .running
+                .settle(what, self.max_output_size, result),
+        )
     }
 
     fn ended(&self, result: Result<NodeOutput, Box<NodeFailure>>) -> Ended {
@@ -363,9 +372,13 @@ impl Invocation {
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let running = &self.scope.running;
         let spec = running.plan.node(self.node);
+        let cancellation = match &self.cancellation {
+            Some(cancellation) => cancellation,
+            None => &running.attempts,
+        };
         let host = CallHost {
             running,
-            cancellation: &self.cancellation,
+            cancellation,
             permit: &self.permit,
         };
         let context = NodeContext {
@@ -384,7 +397,7 @@ impl Invocation {
                 returned: &state.returned,
                 collected: &state.collected,
             }),
-            cancellation: &self.cancellation,
+            cancellation,
             workflows: &host,
             grants: &host,
         };

@@ -66,6 +66,7 @@ impl Driver {
         };
         let mut scope = Scope::new(&self.running, &self.execution, node, input, self.last);
         scope.run_index = run;
+        self.running.state().refresh(&mut self.in_force);
         let invocation = Invocation {
             node,
             run,
@@ -74,7 +75,8 @@ impl Driver {
             scope,
             inputs,
             loop_state,
-            cancellation: Arc::clone(&self.attempts),
+            cancellation: self.later_attempts.clone(),
+            max_output_size: self.in_force.max_output_size,
             permit: Mutex::new(None),
         };
         if let Some(pinned) = self.pinned(node) {
@@ -82,7 +84,7 @@ impl Driver {
             let ended = invocation.uncalled(pinned);
             return self.end(ended);
         }
-        let resolved = invocation.resolve(Admitted::NotYet);
+        let resolved = invocation.resolve(&self.in_force, Admitted::NotYet);
         self.launch(invocation, start, resolved, company)
     }
 
@@ -93,8 +95,9 @@ impl Driver {
             start,
             permit,
         } = waited;
+        self.running.state().refresh(&mut self.in_force);
         let resolved = match permit {
-            Ok(permit) => invocation.resolve(Admitted::Waited(permit)),
+            Ok(permit) => invocation.resolve(&self.in_force, Admitted::Waited(permit)),
             Err(exceeded) => Resolved::Failed(invocation.over_quota(&exceeded)),
         };
         self.launch(*invocation, start, resolved, Company::Others)

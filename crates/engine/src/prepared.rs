@@ -3,7 +3,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use jackfield_definition::expression::References;
 use jackfield_definition::{Diagnostics, Plan};
 use jackfield_kernel::{NodeIndex, RunWith};
@@ -11,7 +10,7 @@ use jackfield_plugin_api::Prepared;
 use jackfield_registry::{Registration, Registry};
 use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
-use crate::authorize::Kept;
+use crate::authorize::{Decided, NEVER};
 
 /// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
@@ -26,17 +25,14 @@ pub struct PreparedPlan {
     allowed_under: AtomicU64,
 }
 
-/// No policy has this number.
-const NEVER: u64 = u64::MAX;
-
 /// What the engine keeps for a node from call to call.
 pub(crate) struct PreparedNode {
     own: Option<Arc<Registration>>,
     fallback: Option<Arc<Registration>>,
     pub(crate) own_parameters: Prepared,
     pub(crate) fallback_parameters: Prepared,
-    own_decision: ArcSwapOption<Kept>,
-    fallback_decision: ArcSwapOption<Kept>,
+    own_decision: Decided,
+    fallback_decision: Decided,
     /// The nodes that expressions of this one refer to.
     pub(crate) referenced: Vec<NodeIndex>,
     /// Whether an expression asks which item of another node the current one was made from.
@@ -69,8 +65,8 @@ impl PreparedPlan {
                     }),
                     own_parameters: Prepared::new(),
                     fallback_parameters: Prepared::new(),
-                    own_decision: ArcSwapOption::empty(),
-                    fallback_decision: ArcSwapOption::empty(),
+                    own_decision: Decided::new(),
+                    fallback_decision: Decided::new(),
                     needs_lineage: references.per_item
                         && (references.computed_node
                             || !references.nodes.is_empty()
@@ -144,7 +140,7 @@ impl PreparedNode {
     }
 
     /// The decision about its registration that was made last.
-    pub(crate) fn decision(&self, with: RunWith) -> &ArcSwapOption<Kept> {
+    pub(crate) fn decision(&self, with: RunWith) -> &Decided {
         match with {
             RunWith::Own => &self.own_decision,
             RunWith::Fallback => &self.fallback_decision,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jackfield_plugin_api::NodeOutput;
 use jackfield_tenancy::check_output;
-use jackfield_types::{Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
+use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
 use semver::Version;
 
 use crate::execution::Running;
@@ -16,16 +16,30 @@ impl Running {
     /// Counts and masks how an attempt ended.
     pub(crate) fn settle(
         &self,
+        what: (&NodeTypeId, &Version),
+        limit: Option<ByteSize>,
+        result: Result<NodeOutput, Box<NodeFailure>>,
+    ) -> Result<NodeOutput, Box<NodeFailure>> {
+        let nested = &self.nested;
+        if limit.is_none() && nested.usage.is_none() && nested.redactor.is_idle() {
+            return result;
+        }
+        self.count_and_mask(what, limit, result)
+    }
+
+    fn count_and_mask(
+        &self,
         (node_type, version): (&NodeTypeId, &Version),
+        limit: Option<ByteSize>,
         result: Result<NodeOutput, Box<NodeFailure>>,
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let result = match result {
             Ok(output) => self
-                .count(&output.outputs, &output.variables)
+                .count(limit, &output.outputs, &output.variables)
                 .map(|()| output),
             // What was produced must not get through as a part of a failure either.
             Err(failure) => Err(match &failure.partial {
-                Some(partial) => self.count(partial, &[]).err().unwrap_or(failure),
+                Some(partial) => self.count(limit, partial, &[]).err().unwrap_or(failure),
                 None => failure,
             }),
         };
@@ -47,12 +61,13 @@ impl Running {
     }
 
     /// Counts what an attempt gave.
-    fn count(&self, outputs: &Outputs, writes: &[VariableWrite]) -> Result<(), Box<NodeFailure>> {
-        let limit = self.state().in_force().max_output_size;
+    fn count(
+        &self,
+        limit: Option<ByteSize>,
+        outputs: &Outputs,
+        writes: &[VariableWrite],
+    ) -> Result<(), Box<NodeFailure>> {
         let usage = self.nested.usage.as_ref();
-        if limit.is_none() && usage.is_none() {
-            return Ok(());
-        }
         check_output(outputs, limit, usage).map_err(|refused| Box::new(refused.to_failure()))?;
         match usage {
             Some(usage) => usage
