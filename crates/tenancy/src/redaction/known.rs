@@ -10,11 +10,19 @@ use serde_json::Number;
 use super::MASK;
 use super::forms::LEAST_PART;
 
+/// What messages put where they cut a text off.
+const CUT: char = '…';
+
+/// How much of a text is looked at before such a place. Messages show less.
+const LONGEST_BEGINNING: usize = 4_096;
+
 /// What to look for.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// In the midst of texts.
     parts: Option<AhoCorasick>,
+    /// The same in lower case and in order, to find the beginnings of those that were cut off.
+    beginnings: Vec<Box<str>>,
     /// By itself: what is too short for that.
     wholes: FxHashSet<Box<str>>,
     longest_whole: usize,
@@ -43,6 +51,9 @@ impl Known {
             }
         }
         if !parts.is_empty() {
+            let beginnings = parts.iter().map(|part| part.to_ascii_lowercase().into());
+            known.beginnings = beginnings.collect();
+            known.beginnings.sort_unstable();
             // All matches, also those that overlap, so that nothing of a secret stays behind when
             // another one is masked.
             let built = AhoCorasick::builder()
@@ -80,6 +91,38 @@ impl Known {
                 .parts
                 .as_ref()
                 .is_some_and(|parts| parts.is_match(text))
+            || self.beginnings_in(text).next().is_some()
+    }
+
+    /// Where in a text the beginning of a secret stands that was cut off: a message shows no more
+    /// than so much of a value, and what it shows of a long secret is not the secret.
+    fn beginnings_in<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+        let text_to_look_at = match self.beginnings.is_empty() {
+            true => "",
+            false => text,
+        };
+        let mut from = 0;
+        text_to_look_at
+            .match_indices(CUT)
+            .filter_map(move |(end, cut)| {
+                let begin = text.floor_char_boundary(end.saturating_sub(LONGEST_BEGINNING));
+                let begin = begin.max(from);
+                from = end + cut.len();
+                let before = text.get(begin..end)?.to_ascii_lowercase();
+                let last = before.len().checked_sub(LEAST_PART)?;
+                let starts = before.char_indices().map(|(start, _)| start);
+                let start = starts
+                    .take_while(|&start| start <= last)
+                    .find(|&start| self.is_beginning(&before[start..]))?;
+                Some(begin + start..end)
+            })
+    }
+
+    /// Whether something that is looked for begins with a text in lower case.
+    fn is_beginning(&self, text: &str) -> bool {
+        let place = self.beginnings.partition_point(|known| **known < *text);
+        let next = self.beginnings.get(place);
+        next.is_some_and(|known| known.starts_with(text))
     }
 
     /// Whether the text of a number holds a secret.
@@ -92,14 +135,16 @@ impl Known {
         if !self.is_in(text) {
             return Cow::Borrowed(text);
         }
-        let parts = self.parts.as_ref().filter(|parts| parts.is_match(text));
-        let Some(parts) = parts else {
+        let mut found: Vec<Range<usize>> = self.beginnings_in(text).collect();
+        if let Some(parts) = &self.parts {
+            found.extend(parts.find_overlapping_iter(text).map(|found| found.range()));
+        }
+        if found.is_empty() {
             return Cow::Borrowed(MASK);
-        };
+        }
+        found.sort_by_key(|range| range.end);
         let mut masked: Vec<Range<usize>> = Vec::new();
-        for found in parts.find_overlapping_iter(text) {
-            let mut range = found.range();
-            // They come by where they end.
+        for mut range in found {
             while let Some(last) = masked.pop_if(|last| last.end >= range.start) {
                 range.start = range.start.min(last.start);
             }

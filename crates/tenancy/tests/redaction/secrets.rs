@@ -67,6 +67,54 @@ fn a_secret_is_masked_in_the_midst_of_encoded_text() {
 }
 
 #[test]
+fn a_secret_is_masked_as_urls_and_messages_write_it() {
+    let secret = "it's/a?k=e y&\"ü\"";
+    let redactor = knowing(&[secret]);
+    for url in [
+        "https://example.org/?q=it%27s/a?k=e%20y&%22%C3%BC%22",
+        "https://example.org/it's/a%3Fk=e%20y&%22%C3%BC%22",
+        "https://example.org/#it's/a?k=e%20y&%22%C3%BC%22",
+        "the text `it\\'s/a?k=e y&\\\"ü\\\"` is no number",
+    ] {
+        let text = redactor.redact_text(url);
+        assert!(
+            text.contains(MASK) && !text.contains("e%20y&") && !text.contains("e y&"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_beginning_of_a_secret_that_a_message_cut_off_is_masked() {
+    let secret = "Bearer-0123456789".repeat(10);
+    let redactor = knowing(&[&secret, "it's another long secret"]);
+    let text = |text: &str| redactor.redact_text(text).into_owned();
+    let cut = format!(
+        "the text `{}…` is no number, `it\\'s anoth…` neither",
+        &secret[..40]
+    );
+    assert_eq!(
+        text(&cut),
+        "the text `[redacted]…` is no number, `[redacted]…` neither"
+    );
+    assert_eq!(
+        text(&format!("ä{}…", secret[..9].to_lowercase())),
+        "ä[redacted]…"
+    );
+    assert_eq!(text(&format!("{secret}{}…", &secret[..9])), "[redacted]…");
+    assert_eq!(text("it's another…thing"), "[redacted]…thing");
+    // By itself, or when it is too short to tell anything, it is nobody's secret.
+    for other in ["Bearer-01234", "Beare…", "…", "……"] {
+        assert_eq!(text(other), other);
+    }
+    let end = "…".repeat(10_000);
+    assert_eq!(
+        text(&format!("{}{end}", &secret[..50])),
+        format!("[redacted]{end}")
+    );
+}
+
+#[test]
 fn secrets_that_overlap_are_masked_together() {
     let redactor = knowing(&["abcdefgh", "efghijkl", "xx-short-xx", "short-"]);
     assert_eq!(redactor.redact_text("1 abcdefghijkl 2"), "1 [redacted] 2");
