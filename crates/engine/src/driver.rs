@@ -18,9 +18,10 @@ use crate::admission::Turn;
 use crate::attempt::Start;
 use crate::audit::{self, ExecutionAudit};
 use crate::execution::Running;
-use crate::invocation::{Ended, Watch};
+use crate::invocation::Ended;
 use crate::launch::{Company, Waited};
 use crate::tenant_state::{Entered, InForce};
+use crate::watch::Watch;
 use crate::{Journal, Report, StartError, StartOptions};
 
 /// How many attempts may end in a row before others get their turn on the thread.

@@ -27,6 +27,7 @@ use crate::call_host::CallHost;
 use crate::parameters::CallParameters;
 use crate::scope::Scope;
 use crate::tenant_state::InForce;
+use crate::watch::Watch;
 
 /// What is needed to run one attempt of a node, and nothing that changes meanwhile.
 pub(crate) struct Invocation {
@@ -68,29 +69,6 @@ pub(crate) enum Resolved {
     /// The tenant has no room for the call now.
     Waiting,
     Failed(Box<NodeFailure>),
-}
-
-/// Who waits to be told how a call ended, whatever ended it.
-#[derive(Default)]
-pub(crate) struct Watch {
-    audit: Option<CallAudit>,
-    ticket: Option<Ticket>,
-}
-
-impl Watch {
-    /// Whether nobody does.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.audit.is_none() && self.ticket.is_none()
-    }
-
-    pub(crate) fn ended(self, failure: Option<&NodeFailure>) {
-        if let Some(ticket) = self.ticket {
-            ticket.ended(failure);
-        }
-        if let Some(audit) = self.audit {
-            audit.ended(failure);
-        }
-    }
 }
 
 /// How a call stands with the quotas of its tenant.
@@ -150,7 +128,7 @@ impl Invocation {
             None => None,
         };
         let audit = rule.map(|rule| CallAudit::begin(running, self.node, &registration, rule));
-        let watch = Watch { audit, ticket };
+        let watch = Watch::new(audit, ticket);
         let registry = &running.engine().registry;
         match registry.try_executor(&registration, running.tenant_id()) {
             Some(executor) => Resolved::Ready {

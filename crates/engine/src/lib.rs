@@ -37,6 +37,7 @@ mod scope;
 mod settle;
 mod tenant_engine;
 mod tenant_state;
+mod watch;
 mod workflows;
 
 pub use breaker::{Circuit, CircuitState};
