@@ -86,7 +86,10 @@ async fn what_is_done_leaves_a_record_with_who_what_by_which_rule_and_how_it_end
     let calls = of(&records, AuditAction::NodeCalled);
     assert_eq!(calls.len(), 2);
     let (good, bad) = (calls[0], calls[1]);
-    assert_eq!(good.node.as_ref().map(|node| node.as_str()), Some("good"));
+    assert_eq!(
+        good.node.as_ref().map(jackfield::NodeName::as_str),
+        Some("good")
+    );
     assert_eq!(good.outcome, Some(AuditOutcome::Success));
     assert_eq!(
         good.rule.as_deref(),
@@ -102,7 +105,7 @@ async fn what_is_done_leaves_a_record_with_who_what_by_which_rule_and_how_it_end
     });
     for record in of_user {
         assert_eq!(
-            record.user.as_ref().map(|user| user.as_str()),
+            record.user.as_ref().map(jackfield::UserId::as_str),
             Some("ada@acme.example"),
             "{record:?}"
         );
