@@ -105,7 +105,7 @@ async fn what_is_done_leaves_a_record_with_who_what_by_which_rule_and_how_it_end
     });
     for record in of_user {
         assert_eq!(
-            record.user.as_ref().map(jackfield::UserId::as_str),
+            record.user.as_ref().map(UserId::as_str),
             Some("ada@acme.example"),
             "{record:?}"
         );
