@@ -373,7 +373,7 @@ fn what_the_instance_takes_out_is_added_to_every_policy() {
 fn reading_a_folder_writes_into_the_trail_of_nobody_who_does_nothing() {
     let policies = tempfile::tempdir().unwrap();
     for name in ["acme", "globex"] {
-        std::fs::write(policies.path().join(format!("{name}.json")), "{}").unwrap();
+        fs::write(policies.path().join(format!("{name}.json")), "{}").unwrap();
     }
     let trails = tempfile::tempdir().unwrap();
     let log = AuditLog::open(trails.path(), AuditOptions::default()).unwrap();
@@ -396,7 +396,7 @@ fn reading_a_folder_writes_into_the_trail_of_nobody_who_does_nothing() {
         ]
     );
     assert!(actions("globex").is_empty());
-    std::fs::write(
+    fs::write(
         policies.path().join("globex.json"),
         r#"{"maxOutputSize": 9}"#,
     )
