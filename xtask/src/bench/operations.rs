@@ -18,6 +18,8 @@ pub(super) enum Unit {
     Memory,
     /// A share of 1; more is better.
     Share,
+    /// How many times as much as something else; less is better.
+    Ratio,
 }
 
 /// One line of the table.
@@ -44,6 +46,17 @@ const fn time(
         unit: Unit::Time,
         target,
         budget,
+    }
+}
+
+/// How much of another tenant's p99 there is while one offers a hundred quotas.
+const fn fairness(name: &'static str, line: &'static str) -> Operation {
+    Operation {
+        name,
+        origin: Origin::Printed(line),
+        unit: Unit::Ratio,
+        target: Some(1.1),
+        budget: None,
     }
 }
 
@@ -193,4 +206,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         target: Some(0.95),
         budget: Some(0.99),
     },
+    fairness(
+        "p99 beside 100 quotas, computing, reject",
+        "p99 at 100× to 1×, computing, reject",
+    ),
+    fairness(
+        "p99 beside 100 quotas, computing, queue",
+        "p99 at 100× to 1×, computing, queue",
+    ),
+    fairness(
+        "p99 beside 100 quotas, waiting, reject",
+        "p99 at 100× to 1×, waiting 5 ms, reject",
+    ),
+    fairness(
+        "p99 beside 100 quotas, waiting, queue",
+        "p99 at 100× to 1×, waiting 5 ms, queue",
+    ),
 ];

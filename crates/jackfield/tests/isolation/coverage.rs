@@ -45,7 +45,10 @@ const LEFT_OUT: [(&str, &str); 4] = [
         "TenantCatalog::find",
         "node types are everybody's; who may use them is `refusal`",
     ),
-    ("StaticSecrets::from_map", "is told the secrets, and gives none"),
+    (
+        "StaticSecrets::from_map",
+        "is told the secrets, and gives none",
+    ),
 ];
 
 #[derive(Default)]

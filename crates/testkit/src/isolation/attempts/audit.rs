@@ -33,7 +33,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     ),
     attempt!(
         "write into the owner's trail",
-        ["Tenant::record", "TenantAudit::record"],
+        [
+            "Tenant::record",
+            "TenantAudit::record",
+            "TenantAudit::precede"
+        ],
         write
     ),
     attempt!(
@@ -113,15 +117,19 @@ async fn count(stage: &Stage) -> Outcome {
 }
 
 async fn write(stage: &Stage) -> Outcome {
-    let before = lines(stage, stage.owner.id())?;
     let entry = || AuditEntry::allowed(AuditAction::ExecutionStarted);
+    // What was to come before it comes now.
+    stage.owner.tenant().record(entry());
+    let before = lines(stage, stage.owner.id())?;
     stage.actor.tenant().record(entry());
     if let Some(audit) = stage.actor.tenant().audit() {
         audit.record(entry());
+        audit.precede(entry());
     }
-    let after = lines(stage, stage.owner.id())?;
+    stage.owner.tenant().record(entry());
+    let own = 1;
     stage.leak_if(
-        after != before,
+        lines(stage, stage.owner.id())? != before + own,
         "the owner's trail has records of somebody else",
     );
     Ok(())
