@@ -97,8 +97,12 @@ impl Redactor {
         } else {
             self.known.load_full()
         };
-        if !text.is_empty() && !known.is_some_and(|known| known.is_in(text)) {
-            self.add(&mut self.learnt.lock(), derived_forms(text));
+        if text.is_empty() || known.is_some_and(|known| known.is_in(text)) {
+            return;
+        }
+        let mut learnt = self.learnt.lock();
+        if !learnt.forms.contains(text) {
+            self.add(&mut learnt, derived_forms(text));
         }
     }
 

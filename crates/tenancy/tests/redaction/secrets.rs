@@ -167,6 +167,16 @@ fn thousands_of_texts_made_with_secrets_are_masked_one_by_one() {
 }
 
 #[test]
+fn texts_that_end_alike_are_looked_for_at_once() {
+    let redactor = knowing(&["secret"]);
+    for length in 6..600 {
+        redactor.learn_derived(&"a".repeat(length));
+    }
+    let text = format!("<{}b{}>", "a".repeat(20_000), "A".repeat(7));
+    assert_eq!(redactor.redact_text(&text), "<[redacted]b[redacted]>");
+}
+
+#[test]
 fn a_redactor_with_nothing_to_do_is_idle_until_it_learns() {
     let empty = RedactionRules::compile(&[], &[]).unwrap();
     let redactor = Redactor::new(Some(Arc::new(empty)));
