@@ -23,6 +23,10 @@ use super::walk::Walk;
 /// How many bytes all forms of all secrets may have. Beyond that nothing comes out any more.
 const MOST_BYTES: usize = 1024 * 1024;
 
+/// How many matches may have to be kept ready: at each byte of all forms no more than there are
+/// lengths. Beyond that nothing comes out either, or texts made for it would take all memory.
+const MOST_MATCHES: usize = 64 * 1024 * 1024;
+
 /// Takes out of everything that leaves an execution what may not come out.
 #[derive(Default)]
 pub struct Redactor {
@@ -40,6 +44,7 @@ pub struct Redactor {
 struct Learnt {
     secrets: FxHashSet<String>,
     forms: FxHashSet<String>,
+    lengths: FxHashSet<usize>,
     bytes: usize,
 }
 
@@ -51,13 +56,14 @@ impl Learnt {
             let length = form.len();
             if self.forms.insert(form) {
                 self.bytes += length;
+                self.lengths.insert(length);
             }
         }
         self.bytes > before
     }
 
     fn is_too_much(&self) -> bool {
-        self.bytes > MOST_BYTES
+        self.bytes > MOST_BYTES || self.bytes.saturating_mul(self.lengths.len()) > MOST_MATCHES
     }
 }
 

@@ -177,6 +177,15 @@ fn texts_that_end_alike_are_looked_for_at_once() {
 }
 
 #[test]
+fn texts_that_would_take_all_memory_let_nothing_out() {
+    let redactor = knowing(&["secret"]);
+    for length in (6..700).chain([200_000]) {
+        redactor.learn_derived(&"a".repeat(length));
+    }
+    assert_eq!(redactor.redact_text("harmless"), MASK);
+}
+
+#[test]
 fn a_redactor_with_nothing_to_do_is_idle_until_it_learns() {
     let empty = RedactionRules::compile(&[], &[]).unwrap();
     let redactor = Redactor::new(Some(Arc::new(empty)));
