@@ -169,7 +169,7 @@ fn thousands_of_texts_made_with_secrets_are_masked_one_by_one() {
 #[test]
 fn texts_that_end_alike_are_looked_for_at_once() {
     let redactor = knowing(&["secret"]);
-    for length in 6..600 {
+    for length in 6..400 {
         redactor.learn_derived(&"a".repeat(length));
     }
     let text = format!("<{}b{}>", "a".repeat(20_000), "A".repeat(7));
