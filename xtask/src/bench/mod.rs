@@ -33,6 +33,11 @@ const CRITERION: &[(&str, &str)] = &[
     ("jackfield-registry", "registry"),
     ("jackfield-registry", "cache"),
     ("jackfield", "execution"),
+    ("jackfield-tenancy", "policy"),
+    ("jackfield-tenancy", "admission"),
+    ("jackfield-tenancy", "audit"),
+    ("jackfield-tenancy", "redaction"),
+    ("jackfield", "tenancy"),
 ];
 
 /// The benches that print their figures themselves.

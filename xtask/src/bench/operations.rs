@@ -70,6 +70,10 @@ const REGISTER_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
 const NODE_TARGET: Option<f64> = Some(10.0 * MILLISECOND);
 const NODE_BUDGET: Option<f64> = Some(MICROSECOND);
 
+const POLICY_TARGET: Option<f64> = Some(200.0);
+const AUDIT_TARGET: Option<f64> = Some(2.0 * MICROSECOND);
+const POLICY_AND_AUDIT_BUDGET: Option<f64> = Some(3.0 * MICROSECOND);
+
 /// Everything that the table shows, in its order.
 pub(super) const OPERATIONS: &[Operation] = &[
     time(
@@ -191,6 +195,43 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "execution/transform/1000",
         None,
         None,
+    ),
+    time(
+        "policy check, 1,000 tenants of 100 globs",
+        "policy/decide, warm, 1,000 tenants in turn",
+        POLICY_TARGET,
+        None,
+    ),
+    time(
+        "policy check, first of a node type",
+        "policy/decide, cold",
+        None,
+        None,
+    ),
+    time("an audit record", "audit/record/100", AUDIT_TARGET, None),
+    time(
+        "a node in a chain of 100, no policy",
+        "tenancy/open",
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 100, policy",
+        "tenancy/policy",
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 100, all bounds",
+        "tenancy/policy+bounds",
+        NODE_TARGET,
+        None,
+    ),
+    time(
+        "a node in a chain of 100, policy and audit",
+        "tenancy/policy+audit",
+        NODE_TARGET,
+        POLICY_AND_AUDIT_BUDGET,
     ),
     Operation {
         name: "memory of a registered executor",
