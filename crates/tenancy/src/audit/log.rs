@@ -176,9 +176,10 @@ impl TenantAudit {
     /// Writes what waits, and reads the trail from its beginning. It blocks the thread.
     ///
     /// # Errors
-    /// [`AuditError::Unwritten`] when the trail would not be whole, and [`AuditError::File`].
+    /// [`AuditError::Unwritten`] when the trail would not be whole, and [`AuditError::File`]. Of
+    /// what is in the way of another tenant's trail nothing is told.
     pub fn read(&self) -> Result<AuditReader, AuditError> {
-        self.log.queue.flush()?;
+        self.log.queue.flush_trail(&self.tenant)?;
         match AuditReader::open(&self.log.folder, &self.tenant) {
             Err(AuditError::NoTrail { .. }) => Ok(AuditReader::empty(&self.tenant)),
             read => read,

@@ -34,6 +34,15 @@ pub(super) struct Work {
     pub(super) closing: bool,
 }
 
+/// What came of writing all that there was.
+#[derive(Default)]
+pub(super) struct Flushed {
+    /// What is in the way, if something is.
+    pub(super) error: Option<AuditError>,
+    /// What is in the way of single trails: each tenant is told of its own.
+    pub(super) unwritten: BTreeMap<TenantId, AuditError>,
+}
+
 /// Stands for everything that was recorded before it was drawn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Ticket(u64);
@@ -59,7 +68,7 @@ struct State {
     overflowing: bool,
     wanted: Ticket,
     done: Ticket,
-    result: Option<AuditError>,
+    result: Flushed,
     closing: bool,
     closed: bool,
 }
@@ -175,6 +184,18 @@ impl Queue {
 
     /// Waits until everything that was recorded so far is written, or cannot be.
     pub(super) fn flush(&self) -> Result<(), AuditError> {
+        self.flush_and(|flushed| flushed.error.clone())
+    }
+
+    /// Does the same, and tells only what is in the way of one trail.
+    pub(super) fn flush_trail(&self, tenant: &TenantId) -> Result<(), AuditError> {
+        self.flush_and(|flushed| flushed.unwritten.get(tenant).cloned())
+    }
+
+    fn flush_and(
+        &self,
+        error: impl FnOnce(&Flushed) -> Option<AuditError>,
+    ) -> Result<(), AuditError> {
         let mut state = self.state.lock();
         state.wanted.0 += 1;
         let ticket = state.wanted;
@@ -185,11 +206,11 @@ impl Queue {
             }
             self.flushed.wait(&mut state);
         }
-        state.result.clone().map_or(Ok(()), Err)
+        error(&state.result).map_or(Ok(()), Err)
     }
 
     /// Tells those who flush how it went.
-    pub(super) fn flushed(&self, ticket: Ticket, result: Option<AuditError>) {
+    pub(super) fn flushed(&self, ticket: Ticket, result: Flushed) {
         let mut state = self.state.lock();
         state.done = state.done.max(ticket);
         state.result = result;

@@ -113,6 +113,15 @@ impl Trail {
         !self.unwritten.is_empty() || self.lost > 0
     }
 
+    /// What is in the way of so many records, if something is.
+    pub(super) fn in_the_way(&self, records: u64) -> Option<AuditError> {
+        let trouble = self.trouble.as_ref()?;
+        Some(AuditError::Unwritten {
+            records,
+            source: Box::new(trouble.error.clone()),
+        })
+    }
+
     /// Notes that it cannot be written, and when it is tried again.
     pub(super) fn hinder(&mut self, tenant: &TenantId, error: AuditError) {
         let wait = match &self.trouble {
