@@ -27,7 +27,7 @@ pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
 /// What was allowed once is allowed as long as the policy stands.
 pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartError> {
     let tenant = &caller.state.tenant;
-    if plan.tenant() != tenant.id() {
+    if !plan.belongs_to(tenant.id(), caller.engine.scope) {
         return Err(StartError::UnknownPlan);
     }
     let number = tenant.policy_number();

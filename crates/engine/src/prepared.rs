@@ -7,16 +7,19 @@ use jackfield_definition::expression::References;
 use jackfield_definition::{Diagnostics, Plan};
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::Prepared;
-use jackfield_registry::{Registration, Registry};
+use jackfield_registry::Registration;
 use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
 use crate::authorize::{Decided, NEVER};
+use crate::engine::EngineParts;
 
 /// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
     plan: Arc<Plan>,
     warnings: Diagnostics,
     tenant: TenantId,
+    /// The scope of the engine that planned it; what it keeps of decisions means nothing to others.
+    scope: u64,
     /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
     /// The names of the secrets that its expressions read.
@@ -44,8 +47,9 @@ impl PreparedPlan {
         plan: Arc<Plan>,
         warnings: Diagnostics,
         tenant: TenantId,
-        registry: &Registry,
+        engine: &EngineParts,
     ) -> Self {
+        let registry = &engine.registry;
         let resolve = |node_type: &NodeTypeId, version: Option<&semver::Version>| {
             let version = VersionSelector::Exact(version?.clone());
             registry.resolve(node_type, &version).ok()
@@ -79,6 +83,7 @@ impl PreparedPlan {
             plan,
             warnings,
             tenant,
+            scope: engine.scope,
             nodes,
             secrets,
             allowed_under: AtomicU64::new(NEVER),
@@ -93,6 +98,11 @@ impl PreparedPlan {
     /// Whose it is.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
+    }
+
+    /// Whether it is a tenant's, of the engine whose scope this is.
+    pub(crate) fn belongs_to(&self, tenant: &TenantId, scope: u64) -> bool {
+        self.tenant == *tenant && self.scope == scope
     }
 
     /// The plan itself.

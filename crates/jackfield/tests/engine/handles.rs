@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{items, plan, registry, secrets, tenant_id, workflow};
+use crate::support::{items, plan, registry, secrets, tenancy, tenant_id, workflow};
 use futures_util::future::BoxFuture;
 use jackfield::plugin_api::NodeError;
 use jackfield::registry::{LoaderError, TenantExecutorLoader};
@@ -77,6 +77,26 @@ async fn a_plan_of_another_tenant_is_no_plan() {
     let error = globex.start(&prepared, StartOptions::default());
     assert_eq!(error.err(), Some(StartError::UnknownPlan));
     assert_eq!(executor.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_of_another_engine_is_no_plan() {
+    let executor = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let registry = registry(&[("counts", &executor)]);
+    // Both policies have the same number, each in its own tenancy.
+    let [here, there] = [json!({}), json!({ "restrictedNodeTypes": ["counts"] })].map(|policy| {
+        let tenancy = tenancy(&[("acme", policy)]);
+        let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
+        engine.tenant(&tenant_id("acme"))
+    });
+    let prepared = plan(&here, &workflow(&[("a", "counts", json!({}))], &[]));
+    // What was allowed here is kept with the plan, and means nothing there.
+    here.run(&prepared, StartOptions::default())
+        .await
+        .expect("it starts");
+    let error = there.run(&prepared, StartOptions::default()).await;
+    assert_eq!(error.err(), Some(StartError::UnknownPlan));
+    assert_eq!(executor.calls(), 1);
 }
 
 #[tokio::test]
