@@ -71,6 +71,14 @@ pub(crate) enum Resolved {
     Failed(Box<NodeFailure>),
 }
 
+/// Whether what is called is what the plan was made with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    AsPlanned,
+    /// Its parameters have to be checked again.
+    Otherwise,
+}
+
 /// How a call stands with the quotas of its tenant.
 pub(crate) enum Admitted {
     /// It has not been asked for.
@@ -92,8 +100,8 @@ impl Invocation {
     ///
     /// A call that has waited is authorized once more: the policy may be another one by now.
     pub(crate) fn resolve(&self, in_force: &InForce, admitted: Admitted) -> Resolved {
-        let registration = match self.registration() {
-            Ok(registration) => registration,
+        let (registration, found) = match self.registration() {
+            Ok(found) => found,
             Err(failure) => return Resolved::Failed(failure),
         };
         let running = &self.scope.running;
@@ -106,6 +114,12 @@ impl Invocation {
             Ok(rule) => rule,
             Err(failure) => return Resolved::Failed(failure),
         };
+        // After the refusal, which no recovery gets round: what is invalid might be skipped.
+        if found == Found::Otherwise
+            && let Err(failure) = self.check_static(&registration)
+        {
+            return Resolved::Failed(failure);
+        }
         if let Some(usage) = &running.nested.usage
             && let Err(exceeded) = usage.check()
         {
@@ -220,17 +234,20 @@ impl Invocation {
         }
     }
 
-    fn registration(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
+    fn registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
         let registry = &self.scope.running.engine().registry;
         let prepared = self.scope.plan().prepared(self.node);
         let planned = prepared.registration(self.with);
         if let Some(planned) = planned
             && let Some(current) = registry.current(planned)
         {
-            if !Arc::ptr_eq(planned, &current) {
-                self.check_static(&current)?;
-            }
-            return Ok(current);
+            let is_planned = Arc::ptr_eq(planned, &current);
+            let found = if is_planned {
+                Found::AsPlanned
+            } else {
+                Found::Otherwise
+            };
+            return Ok((current, found));
         }
         // Unknown when the plan was made, or gone since: plugins come and go.
         let wanted = match self.with {
@@ -246,8 +263,7 @@ impl Invocation {
                     error.to_string(),
                 ))
             })?;
-        self.check_static(&found)?;
-        Ok(found)
+        Ok((found, Found::Otherwise))
     }
 
     /// Checks parameters without expressions against a registration that they were not planned for.
