@@ -277,3 +277,25 @@ async fn an_executor_that_panics_again_and_again_is_called_no_more_and_a_fallbac
     registry.release("panics", None);
     assert_eq!(code(&engine, &prepared).await, Some(ErrorCode::TRAPPED));
 }
+
+#[tokio::test]
+async fn a_circuit_that_is_to_stay_open_for_ever_stays_open() {
+    let (executor, _) = switched(busy);
+    let engine = Engine::builder(registry(&[("shaky", &executor)]))
+        .circuit_breaker(CircuitBreaker {
+            minimum_calls: 1,
+            open_for: Duration::MAX.into(),
+            ..breaker()
+        })
+        .build()
+        .default_tenant();
+    let prepared = plan(&engine, &workflow(&[("a", "shaky", json!({}))], &[]));
+    assert_eq!(
+        code(&engine, &prepared).await,
+        Some(ErrorCode::NETWORK_ERROR)
+    );
+    assert_eq!(
+        code(&engine, &prepared).await,
+        Some(ErrorCode::CIRCUIT_OPEN)
+    );
+}
