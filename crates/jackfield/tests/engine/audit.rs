@@ -198,3 +198,29 @@ async fn a_call_that_is_broken_off_leaves_a_record_too() {
     let ended = of(&records, AuditAction::ExecutionEnded)[0];
     assert_eq!(ended.outcome, Some(AuditOutcome::Cancelled));
 }
+
+#[tokio::test]
+async fn a_secret_that_there_is_not_leaves_no_record_of_having_been_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asks = ScriptedExecutor::immediate(|_, call| {
+        call.context.grants.secret("KEY")?;
+        call.context.grants.secret("NONE")?;
+        Err(NodeError::Cancelled)
+    });
+    let audited = audited(folder.path(), &[("asks", &asks)]);
+    audited
+        .run(&workflow(&[("a", "asks", json!({}))], &[]))
+        .await;
+    let records = audited.records();
+    let read: Vec<_> = of(&records, AuditAction::SecretRead)
+        .into_iter()
+        .map(|record| (record.note.as_deref(), record.outcome))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            (Some("KEY"), None),
+            (Some("NONE"), Some(AuditOutcome::Error))
+        ]
+    );
+}
