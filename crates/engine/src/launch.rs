@@ -14,7 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::attempt::{Start, broken_off, with_timeout};
 use crate::driver::Driver;
 use crate::execution::PinnedData;
-use crate::invocation::{Admitted, Ended, Invocation, Resolved};
+use crate::invocation::{Ended, Invocation};
+use crate::resolve::{Admitted, Resolved};
 use crate::scope::Scope;
 
 /// A call that has waited until its tenant had room for it.

@@ -32,6 +32,7 @@ mod node_request;
 mod parameters;
 mod prepared;
 mod report;
+mod resolve;
 mod running_execution;
 mod scope;
 mod settle;

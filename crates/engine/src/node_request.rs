@@ -13,7 +13,8 @@ use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::Running;
-use crate::invocation::{Admitted, Invocation, Resolved};
+use crate::invocation::Invocation;
+use crate::resolve::{Admitted, Resolved};
 use crate::scope::Scope;
 use crate::{StartError, StartOptions, TenantEngine, audit, authorize};
 
