@@ -83,7 +83,8 @@ impl Trail {
 
     fn add(&mut self, record: &AuditRecord, seal: &Seal) -> io::Result<()> {
         self.last = write_sealed(record, seal, &mut self.unwritten)?;
-        self.next += 1;
+        // A head that somebody made up may leave no room.
+        self.next = self.next.saturating_add(1);
         self.unwritten_records += 1;
         Ok(())
     }
