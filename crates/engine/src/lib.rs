@@ -35,6 +35,7 @@ mod report;
 mod resolve;
 mod running_execution;
 mod scope;
+mod secret_names;
 mod settle;
 mod tenant_engine;
 mod tenant_state;

@@ -12,6 +12,7 @@ use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
 use crate::authorize::{Decided, NEVER};
 use crate::engine::EngineParts;
+use crate::secret_names;
 
 /// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
@@ -22,7 +23,7 @@ pub struct PreparedPlan {
     scope: u64,
     /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
-    /// The names of the secrets that its expressions read.
+    /// The names of the secrets that its expressions read and that its parameters name.
     secrets: BTreeSet<String>,
     /// The number of the policy under which the tenant may use all of it; see [`NEVER`].
     allowed_under: AtomicU64,
@@ -61,6 +62,12 @@ impl PreparedPlan {
                 let fallback = node.fallback.as_ref();
                 let references = references(&plan, index);
                 secrets.extend(references.secrets.iter().cloned());
+                let own = node.entry.iter().map(|entry| entry.metadata());
+                for metadata in own.chain(fallback.map(|fallback| fallback.entry.metadata())) {
+                    if let Some(schema) = &metadata.schema {
+                        secret_names::collect(schema, node.parameters.source(), &mut secrets);
+                    }
+                }
                 PreparedNode {
                     own: resolve(&node.node_type, node.version.as_ref()),
                     fallback: fallback.and_then(|fallback| {
@@ -114,7 +121,7 @@ impl PreparedPlan {
         &self.nodes[node.get()]
     }
 
-    /// The names of the secrets that its expressions read.
+    /// The names of the secrets that its expressions read and that its parameters name.
     pub(crate) fn secrets(&self) -> &BTreeSet<String> {
         &self.secrets
     }

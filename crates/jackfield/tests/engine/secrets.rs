@@ -191,6 +191,21 @@ async fn a_secret_that_a_plan_names_is_masked_wherever_else_it_turns_up() {
 }
 
 #[tokio::test]
+async fn a_secret_that_parameters_name_is_masked_in_what_an_execution_begins_with() {
+    let engine = acme(tenancy_with_secrets(), &[]);
+    let auth = json!({ "type": "bearer", "secret": "KEY" });
+    let request = json!({ "url": "https://example.org/", "auth": auth });
+    let mut document = workflow(
+        &[("a", "no-op", json!({})), ("b", "http-request", request)],
+        &[("a", 0, "b", 0)],
+    );
+    set(&mut document, "b", "disabled", json!(true));
+    let report = run(&engine, &document, &json!([{ "seen": KEY }])).await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_hidden(&report);
+}
+
+#[tokio::test]
 async fn nested_workflows_and_compensations_share_what_is_known() {
     let inner = workflow(
         &[
