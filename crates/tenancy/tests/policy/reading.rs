@@ -304,3 +304,20 @@ fn the_schema_accepts_what_is_read_and_not_what_has_the_wrong_shape() {
         );
     }
 }
+
+#[test]
+fn lists_that_would_take_long_to_compile_are_refused_before_they_are() {
+    let hostile = [
+        ("allowedNodeTypes", "a*b*c{x,y,z}*[a-z]?", 101),
+        ("restrictedNodeTypes", "a*b", 1_001),
+        ("sensitiveFieldPatterns", "*a*b*", 257),
+    ];
+    for (field, glob, count) in hostile {
+        let entries: Vec<String> = (0..count).map(|n| format!("{glob}{n}")).collect();
+        let document = serde_json::json!({ field: entries }).to_string();
+        let source = SourceText::new("acme.json", document);
+        let findings = read_policy(&source, PolicyFormat::Json).unwrap_err();
+        assert!(findings.has_errors(), "{field}");
+        assert!(findings.len() <= 2, "{field}: {findings}");
+    }
+}
