@@ -178,14 +178,18 @@ impl Redactor {
         outputs
     }
 
-    /// Items that no node gave, such as those that an execution starts with. Filters for outputs
-    /// do not apply to them.
+    /// Items that no node gave, such as those that an execution starts with. Filters apply to them
+    /// unless they are for certain node types.
     #[must_use]
     pub fn redact_items(&self, items: Items) -> Items {
         if self.is_idle() {
             return items;
         }
-        self.walk(&[], |walk| walk.items(items))
+        let filters = match &self.rules {
+            Some(rules) => rules.filters_for_all(),
+            None => Default::default(),
+        };
+        self.walk(&filters, |walk| walk.items(items))
     }
 
     /// A text such as the message of an error or of a log.

@@ -252,3 +252,16 @@ fn variables_are_masked_by_their_names_and_values() {
     let start = redactor.redact_items(items(&[json!({"token": 1, "plain": 2})]));
     assert_eq!(values(&start), [json!({"token": MASK, "plain": 2})]);
 }
+
+#[test]
+fn what_an_execution_starts_with_is_filtered_as_what_nodes_give() {
+    let filter = |path: &str, node_types: &[&str]| OutputFilter {
+        path: path.to_owned(),
+        action: FilterAction::Remove,
+        node_types: node_types.iter().map(|&one| one.to_owned()).collect(),
+    };
+    let filters = [filter("card", &[]), filter("name", &["http-request"])];
+    let redactor = redactor(&filters, &[]);
+    let start = redactor.redact_items(items(&[json!({"card": 1, "name": "Ada"})]));
+    assert_eq!(values(&start), [json!({"name": "Ada"})]);
+}
