@@ -250,7 +250,7 @@ fn variables_are_masked_by_their_names_and_values() {
         &variables
     ));
     let start = redactor.redact_items(items(&[json!({"token": 1, "plain": 2})]));
-    assert_eq!(values(&start), [json!({"token": MASK, "plain": 2})]);
+    assert_eq!(values(&start), [json!({"token": MASK})]);
 }
 
 #[test]
