@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use jackfield_plugin_api::NodeOutput;
-use jackfield_tenancy::check_output;
+use jackfield_tenancy::{check_output, output_size};
 use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
 use semver::Version;
 
 use crate::execution::Running;
+use crate::failure_size::shortened;
 
 impl Running {
     /// Counts and masks how an attempt ended.
@@ -22,9 +23,11 @@ impl Running {
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let nested = &self.nested;
         if limit.is_none() && nested.usage.is_none() && nested.redactor.is_idle() {
-            return result;
+            return result.map_err(shortened);
         }
         self.count_and_mask(what, limit, result)
+            // Once it is masked: a secret that was cut in two could not be told from other text.
+            .map_err(shortened)
     }
 
     fn count_and_mask(
@@ -75,6 +78,25 @@ impl Running {
                 .map_err(|exceeded| Box::new(exceeded.to_failure())),
             None => Ok(()),
         }
+    }
+
+    /// Counts what leaves a node that failed, beside what it gave by itself, which is counted.
+    pub(crate) fn count_after(
+        &self,
+        limit: Option<ByteSize>,
+        partial: Option<&Outputs>,
+        outputs: &Outputs,
+    ) -> Result<(), Box<NodeFailure>> {
+        check_output(outputs, limit, None).map_err(|refused| Box::new(refused.to_failure()))?;
+        let Some(usage) = &self.nested.usage else {
+            return Ok(());
+        };
+        let size = |outputs| output_size(outputs, u64::MAX).unwrap_or(u64::MAX);
+        let bytes = size(outputs).saturating_sub(partial.map_or(0, size));
+        let items = partial.map_or(0, Outputs::item_count);
+        usage
+            .add_measured(outputs.item_count().saturating_sub(items), bytes)
+            .map_err(|exceeded| Box::new(exceeded.to_failure()))
     }
 
     /// A text that came up outside of a call, with what may not be seen masked.
