@@ -168,7 +168,7 @@ impl TenantAudit {
 
     /// Records something before the next record of this handle and its clones, and not at all when
     /// none follows. What was to be recorded so before is replaced.
-    pub fn precede(&self, entry: AuditEntry) {
+    pub(crate) fn precede(&self, entry: AuditEntry) {
         *self.before.entry.lock() = Some(entry);
         self.before.is_there.store(true, Ordering::Relaxed);
     }

@@ -33,11 +33,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     ),
     attempt!(
         "write into the owner's trail",
-        [
-            "Tenant::record",
-            "TenantAudit::record",
-            "TenantAudit::precede"
-        ],
+        ["Tenant::record", "TenantAudit::record"],
         write
     ),
     attempt!(
@@ -124,7 +120,6 @@ async fn write(stage: &Stage) -> Outcome {
     stage.actor.tenant().record(entry());
     if let Some(audit) = stage.actor.tenant().audit() {
         audit.record(entry());
-        audit.precede(entry());
     }
     stage.owner.tenant().record(entry());
     let own = 1;
