@@ -69,7 +69,10 @@ pub(crate) struct Running {
     pub(crate) plan: Arc<PreparedPlan>,
     pub(crate) id: ExecutionId,
     pub(crate) roots: RootValues,
+    /// Is cancelled when somebody asks that it end.
     pub(crate) cancellation: CancellationToken,
+    /// Is cancelled when its attempts are broken off, for whatever reason.
+    pub(crate) attempts: CancellationToken,
     pub(crate) pinned_data: PinnedData,
     /// How many executions this one is nested in.
     pub(crate) depth: u32,
@@ -116,6 +119,7 @@ impl Running {
             plan: Arc::clone(plan),
             id,
             roots,
+            attempts: cancellation.child_token(),
             cancellation,
             pinned_data: options.pinned_data,
             depth,

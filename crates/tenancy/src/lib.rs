@@ -16,6 +16,7 @@ pub mod policy;
 mod redaction;
 mod secrets;
 mod tenancy;
+mod tenancy_builder;
 mod tenant;
 mod usage;
 
@@ -31,14 +32,15 @@ pub use audit::{
 };
 pub use isolation::{IsolationContext, TENANT_FIELD, enforce_data_isolation};
 pub use policy::{
-    Decision, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat, PolicyReader, Refusal,
-    TenantPolicy, policy_schema, read_policy,
+    Decision, ExplainedRule, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat,
+    PolicyReader, Refusal, RuleSays, TenantPolicy, Verdict, policy_schema, read_policy,
 };
 pub use redaction::{
     MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
 };
 pub use secrets::{SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets};
-pub use tenancy::{Tenancy, TenancyBuilder};
+pub use tenancy::Tenancy;
+pub use tenancy_builder::TenancyBuilder;
 pub use tenant::Tenant;
 pub use usage::{
     Metered, OutputRefused, QuotaExceededInExecution, TooLarge, Usage, check_output, output_size,
