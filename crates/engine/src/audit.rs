@@ -10,7 +10,7 @@ use jackfield_definition::Diagnostics;
 use jackfield_kernel::{ExecutionStatus, NodeIndex};
 use jackfield_registry::Registration;
 use jackfield_tenancy::{
-    AuditAction, AuditDecision, AuditEntry, AuditOutcome, QuotaExceeded, Refusal,
+    AuditAction, AuditDecision, AuditEntry, AuditOutcome, QuotaExceeded, Refusal, SecretError,
 };
 use jackfield_types::{ErrorCode, ExecutionId, NodeFailure, NodeTypeId, Severity};
 use semver::Version;
@@ -131,11 +131,19 @@ pub(crate) fn cancelled(caller: &Caller, execution: ExecutionId) {
 }
 
 /// A secret was read for the first time in an execution, or was to be read.
-pub(crate) fn secret_read(running: &Running, name: &str, refusal: Option<&Refusal>) {
-    let entry = match refusal {
-        Some(refusal) => AuditEntry::refused(AuditAction::SecretRead, Arc::clone(&refusal.rule)),
-        None if running.caller.is_audited() => AuditEntry::allowed(AuditAction::SecretRead),
-        None => return,
+pub(crate) fn secret_read(running: &Running, name: &str, error: Option<&SecretError>) {
+    let entry = match error {
+        Some(SecretError::Refused(refusal)) => {
+            AuditEntry::refused(AuditAction::SecretRead, Arc::clone(&refusal.rule))
+        }
+        _ if !running.caller.is_audited() => return,
+        // There is none: nothing was read.
+        Some(_) => AuditEntry {
+            outcome: Some(AuditOutcome::Error),
+            error_code: Some(ErrorCode::CREDENTIAL_MISSING),
+            ..AuditEntry::allowed(AuditAction::SecretRead)
+        },
+        None => AuditEntry::allowed(AuditAction::SecretRead),
     };
     running.caller.record(AuditEntry {
         note: Some(name.into()),

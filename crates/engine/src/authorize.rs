@@ -1,7 +1,9 @@
 //! Who may start what: asked when an execution starts and, by the same words, at each call.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use jackfield_tenancy::{Refusal, Tenant};
 use jackfield_types::{
     ErrorCode, FailureClass, NodeFailure, NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId,
@@ -27,7 +29,7 @@ pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
 /// What was allowed once is allowed as long as the policy stands.
 pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartError> {
     let tenant = &caller.state.tenant;
-    if plan.tenant() != tenant.id() {
+    if !plan.belongs_to(tenant.id(), caller.engine.scope) {
         return Err(StartError::UnknownPlan);
     }
     let number = tenant.policy_number();
@@ -81,10 +83,53 @@ pub(crate) fn refused(
     ))
 }
 
-/// A decision that was made for a registration, and for how long it holds.
-pub(crate) struct Kept {
-    /// The number of the policy that decided.
-    pub(crate) number: u64,
-    /// The rule that allowed it.
-    pub(crate) rule: Arc<str>,
+/// Whether a rule is asked for with a decision.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Yes,
+    No,
+}
+
+/// The last decision that allowed a registration to be used.
+pub(crate) struct Decided {
+    /// The number of the policy that decided; see [`NEVER`].
+    number: AtomicU64,
+    rule: ArcSwapOption<Rule>,
+}
+
+struct Rule {
+    number: u64,
+    rule: Arc<str>,
+}
+
+/// No policy has this number.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+impl Decided {
+    pub(crate) fn new() -> Self {
+        Self {
+            number: AtomicU64::new(NEVER),
+            rule: ArcSwapOption::empty(),
+        }
+    }
+
+    /// The decision, if it was made under the policy of this number, with its rule if that is
+    /// wanted.
+    pub(crate) fn kept(&self, number: u64, rule: Wanted) -> Option<Option<Arc<str>>> {
+        if self.number.load(Ordering::Acquire) != number {
+            return None;
+        }
+        if rule == Wanted::No {
+            return Some(None);
+        }
+        let kept = self.rule.load();
+        let kept = kept.as_ref().filter(|kept| kept.number == number)?;
+        Some(Some(Arc::clone(&kept.rule)))
+    }
+
+    pub(crate) fn keep(&self, number: u64, rule: &Arc<str>) {
+        let rule = Arc::clone(rule);
+        self.rule.store(Some(Arc::new(Rule { number, rule })));
+        self.number.store(number, Ordering::Release);
+    }
 }

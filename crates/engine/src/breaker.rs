@@ -178,6 +178,9 @@ impl Breakers {
     }
 }
 
+/// How long a circuit is open whose configuration says more than a clock can hold.
+const LONGEST_OPEN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What a call that comes during a trial is told to wait, at most.
 const TRIAL_WAIT: Duration = Duration::from_secs(1);
 
@@ -235,8 +238,10 @@ impl Ticket {
         if state.turn != self.turn {
             return;
         }
+        // A clock that does not go that far: for as long as anybody waits.
+        let until = now.checked_add(self.config.open_for.into());
         let open = Phase::Open {
-            until: now + self.config.open_for.into(),
+            until: until.unwrap_or_else(|| now + LONGEST_OPEN),
         };
         match (state.phase, has_failed) {
             (Phase::Trial, true) => state.enter(open),

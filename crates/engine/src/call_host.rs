@@ -29,11 +29,7 @@ impl Running {
             self.nested.redactor.learn(secret.expose());
         }
         if self.nested.is_first_use(name) {
-            let refusal = match &found {
-                Err(SecretError::Refused(refusal)) => Some(refusal),
-                _ => None,
-            };
-            audit::secret_read(self, name, refusal);
+            audit::secret_read(self, name, found.as_ref().err());
         }
         found
     }

@@ -7,6 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jackfield_kernel::{
     ApplyError, Command, Event, EventKind, Execution, ExecutionStatus, NodeIndex, NodePhase,
+    SkipReason,
 };
 use jackfield_types::{ErrorCode, ExecutionId, FailureClass, NodeFailure};
 use jiff::Timestamp;
@@ -17,14 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Turn;
 use crate::attempt::Start;
 use crate::audit::{self, ExecutionAudit};
+use crate::ending::Unjudged;
 use crate::execution::Running;
-use crate::invocation::{Ended, Watch};
+use crate::invocation::Ended;
 use crate::launch::{Company, Waited};
-use crate::tenant_state::Entered;
+use crate::tenant_state::{Entered, InForce};
+use crate::watch::Watch;
 use crate::{Journal, Report, StartError, StartOptions};
 
 /// How many attempts may end in a row before others get their turn on the thread.
-const LONGEST_STRETCH: u32 = 128;
+pub(crate) const LONGEST_STRETCH: u32 = 128;
 
 /// Runs one execution: asks the kernel what to do, does it, and reports what happened.
 ///
@@ -45,12 +48,16 @@ pub(crate) struct Driver {
     pub(crate) waiting: FuturesUnordered<BoxFuture<'static, Waited>>,
     /// Who is to be told how the calls that are made end.
     pub(crate) watches: FxHashMap<NodeIndex, Watch>,
-    /// What breaks off the attempts that run; those after them have another one.
-    pub(crate) attempts: Arc<CancellationToken>,
+    /// What the tenant's policy says about calls, as it was when the last one began.
+    pub(crate) in_force: Arc<InForce>,
+    /// What breaks off the attempts that run, once those before them have been.
+    pub(crate) later_attempts: Option<Arc<CancellationToken>>,
     timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
     starts: VecDeque<Start>,
     /// How many attempts have ended since others had their turn on the thread.
-    stretch: u32,
+    pub(crate) stretch: u32,
+    /// What has just come to an end, if conditions stand behind its node.
+    pub(crate) unjudged: Option<Box<Unjudged>>,
     /// Its place among those that the tenant sees run.
     _entered: Option<Entered>,
     /// Ends the journal for its readers, however the driver ends.
@@ -80,7 +87,7 @@ impl Driver {
         let execution = Execution::new(Arc::clone(running.plan.graph()));
         let journal = Journal::new(running.id, Arc::clone(&running.plan));
         let closing = journal.clone();
-        let attempts = Arc::new(running.cancellation.child_token());
+        let in_force = Arc::clone(&running.state().in_force());
         Self {
             running,
             execution,
@@ -93,10 +100,12 @@ impl Driver {
             in_flight: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
             watches: FxHashMap::default(),
-            attempts,
+            in_force,
+            later_attempts: None,
             timers: FuturesUnordered::new(),
             starts: VecDeque::new(),
             stretch: 0,
+            unjudged: None,
             _entered: None,
             _closing: CloseOnDrop(closing),
         }
@@ -221,9 +230,11 @@ impl Driver {
 
     /// Carries out what the kernel orders until it has no more orders for now.
     async fn carry_out(&mut self) -> Result<(), ApplyError> {
+        self.judge().await?;
         loop {
             while let Some(command) = self.execution.next() {
                 self.obey(command)?;
+                self.judge().await?;
                 self.take_turns().await?;
             }
             if self.starts.is_empty() {
@@ -240,6 +251,7 @@ impl Driver {
                 && let Some(start) = self.starts.pop_front()
             {
                 self.start(start, company)?;
+                self.judge().await?;
                 self.take_turns().await?;
             }
         }
@@ -268,7 +280,7 @@ impl Driver {
         Ok(())
     }
 
-    fn pass_deadline(&mut self) -> Result<(), ApplyError> {
+    pub(crate) fn pass_deadline(&mut self) -> Result<(), ApplyError> {
         // It passes once: what undoes the execution has no deadline.
         self.deadline = None;
         self.record(EventKind::DeadlinePassed)
@@ -296,12 +308,18 @@ impl Driver {
                 });
             }
             Command::Skip { node, run, reason } => {
-                let passes = self.passes_of_skipped(node, reason);
+                let is_conditional =
+                    reason == SkipReason::Disabled && self.running.plan.node(node).has_conditions;
+                if is_conditional {
+                    let unjudged = Unjudged::PassedOver { node, run, reason };
+                    self.unjudged = Some(Box::new(unjudged));
+                    return Ok(());
+                }
                 self.record(EventKind::NodeSkipped {
                     node,
                     run,
                     reason,
-                    passes,
+                    passes: Vec::new(),
                 })?;
             }
             Command::Wait {
@@ -336,8 +354,11 @@ impl Driver {
     }
 
     fn break_off(&mut self) -> Result<(), ApplyError> {
-        self.attempts.cancel();
-        self.attempts = Arc::new(self.running.cancellation.child_token());
+        match &self.later_attempts {
+            Some(attempts) => attempts.cancel(),
+            None => self.running.attempts.cancel(),
+        }
+        self.later_attempts = Some(Arc::new(self.running.cancellation.child_token()));
         self.in_flight.clear();
         self.waiting.clear();
         self.watches.clear();
@@ -363,7 +384,7 @@ impl Driver {
         Ok(())
     }
 
-    fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
+    pub(crate) fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
         let at = self.now();
         self.record_at(kind, at)
     }

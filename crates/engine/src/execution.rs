@@ -72,7 +72,10 @@ pub(crate) struct Running {
     pub(crate) edition: Edition,
     pub(crate) id: ExecutionId,
     pub(crate) roots: RootValues,
+    /// Is cancelled when somebody asks that it end.
     pub(crate) cancellation: CancellationToken,
+    /// Is cancelled when its attempts are broken off, for whatever reason.
+    pub(crate) attempts: CancellationToken,
     pub(crate) pinned_data: PinnedData,
     /// How many executions this one is nested in.
     pub(crate) depth: u32,
@@ -120,6 +123,7 @@ impl Running {
             edition: caller.engine.registry.edition(),
             id,
             roots,
+            attempts: cancellation.child_token(),
             cancellation,
             pinned_data: options.pinned_data,
             depth,

@@ -1,5 +1,4 @@
-//! One call of a node: authorize, admit, resolve, validate, execute, settle, and say what came of
-//! it.
+//! One call of a node, once it was let happen: load, execute, settle, and say what came of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,19 +9,13 @@ use jackfield_plugin_api::{
     LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput, Scheduling,
 };
 use jackfield_registry::{LoadError, Registration};
-use jackfield_tenancy::{CallPermit, QuotaExceeded, TryCall};
-use jackfield_types::{
-    CircuitBreaker, ErrorCode, FailureClass, Items, NodeFailure, NodeTypeId, Severity,
-    VersionSelector, format_duration,
-};
+use jackfield_tenancy::CallPermit;
+use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId};
 use parking_lot::Mutex;
 use semver::Version;
 use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{CallAudit, Called};
-use crate::authorize::{self, Kept};
-use crate::breaker::Ticket;
 use crate::call_host::CallHost;
 use crate::parameters::CallParameters;
 use crate::scope::Scope;
@@ -36,8 +29,10 @@ pub(crate) struct Invocation {
     pub(crate) scope: Scope,
     pub(crate) inputs: SmallVec<[Items; 1]>,
     pub(crate) loop_state: Option<Box<LoopState>>,
-    /// Is cancelled when the attempt is broken off.
-    pub(crate) cancellation: Arc<CancellationToken>,
+    /// Is cancelled when the attempt is broken off; nothing: the execution's own does.
+    pub(crate) cancellation: Option<Arc<CancellationToken>>,
+    /// The most that it may give.
+    pub(crate) max_output_size: Option<ByteSize>,
     /// The call's place among those that run at once.
     pub(crate) permit: Mutex<Option<CallPermit>>,
 }
@@ -50,54 +45,6 @@ pub(crate) struct Ended {
     pub(crate) result: Result<NodeOutput, Box<NodeFailure>>,
 }
 
-/// What stands between an invocation and its executor.
-pub(crate) enum Resolved {
-    Ready {
-        registration: Arc<Registration>,
-        executor: Arc<dyn NodeExecutor>,
-        watch: Watch,
-    },
-    /// The executor has to be loaded.
-    Lazy {
-        registration: Arc<Registration>,
-        watch: Watch,
-    },
-    /// The tenant has no room for the call now.
-    Waiting,
-    Failed(Box<NodeFailure>),
-}
-
-/// Who waits to be told how a call ended, whatever ended it.
-#[derive(Default)]
-pub(crate) struct Watch {
-    audit: Option<CallAudit>,
-    ticket: Option<Ticket>,
-}
-
-impl Watch {
-    /// Whether nobody does.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.audit.is_none() && self.ticket.is_none()
-    }
-
-    pub(crate) fn ended(self, failure: Option<&NodeFailure>) {
-        if let Some(ticket) = self.ticket {
-            ticket.ended(failure);
-        }
-        if let Some(audit) = self.audit {
-            audit.ended(failure);
-        }
-    }
-}
-
-/// How a call stands with the quotas of its tenant.
-pub(crate) enum Admitted {
-    /// It has not been asked for.
-    NotYet,
-    /// It was let in after it had waited.
-    Waited(CallPermit),
-}
-
 impl Invocation {
     pub(crate) fn node_type(&self) -> &NodeTypeId {
         let node = self.scope.plan().node(self.node);
@@ -105,184 +52,6 @@ impl Invocation {
             (RunWith::Fallback, Some(fallback)) => &fallback.node_type,
             _ => &node.node_type,
         }
-    }
-
-    /// Authorizes, admits and resolves.
-    ///
-    /// A call that has waited is authorized once more: the policy may be another one by now.
-    pub(crate) fn resolve(&self, admitted: Admitted) -> Resolved {
-        let registration = match self.registration() {
-            Ok(registration) => registration,
-            Err(failure) => return Resolved::Failed(failure),
-        };
-        let running = &self.scope.running;
-        let in_force = running.state().in_force();
-        let kept_rule = |kept: &Kept| in_force.audits.then(|| Arc::clone(&kept.rule));
-        let rule = match self.authorize(&registration, kept_rule) {
-            Ok(rule) => rule,
-            Err(failure) => return Resolved::Failed(failure),
-        };
-        if let Some(usage) = &running.nested.usage
-            && let Err(exceeded) = usage.check()
-        {
-            return Resolved::Failed(Box::new(exceeded.to_failure()));
-        }
-        match admitted {
-            Admitted::Waited(permit) => *self.permit.lock() = Some(permit),
-            Admitted::NotYet => match running.tenant().admission().try_call() {
-                TryCall::Admitted(None) => {}
-                TryCall::Admitted(permit) => *self.permit.lock() = permit,
-                TryCall::Wait => return Resolved::Waiting,
-                TryCall::Refused(exceeded) => return Resolved::Failed(self.over_quota(&exceeded)),
-            },
-        }
-        let ticket = match in_force.breaker {
-            Some(config) => match self.ticket(&config, &registration) {
-                Ok(ticket) => Some(ticket),
-                Err(failure) => return Resolved::Failed(failure),
-            },
-            None => None,
-        };
-        let audit = rule.map(|rule| CallAudit::begin(running, self.node, &registration, rule));
-        let watch = Watch { audit, ticket };
-        let registry = &running.engine().registry;
-        match registry.try_executor(&registration, running.tenant_id()) {
-            Some(executor) => Resolved::Ready {
-                registration,
-                executor,
-                watch,
-            },
-            None => Resolved::Lazy {
-                registration,
-                watch,
-            },
-        }
-    }
-
-    /// Asks whether the tenant may use what was found. The answer is kept as long as the policy and
-    /// the registration stand.
-    fn authorize<T>(
-        &self,
-        registration: &Arc<Registration>,
-        allowed: impl FnOnce(&Kept) -> T,
-    ) -> Result<T, Box<NodeFailure>> {
-        let tenant = self.scope.running.tenant();
-        let prepared = self.scope.plan().prepared(self.node);
-        let is_planned = prepared
-            .registration(self.with)
-            .is_some_and(|planned| Arc::ptr_eq(planned, registration));
-        let number = tenant.policy_number();
-        if is_planned
-            && let Some(kept) = &*prepared.decision(self.with).load()
-            && kept.number == number
-        {
-            return Ok(allowed(kept));
-        }
-        let (node_type, metadata) = (registration.node_type(), registration.summary());
-        let origin = registration.origin().map(AsRef::as_ref);
-        match authorize::node_type(tenant, node_type, metadata, origin) {
-            Ok(rule) => {
-                let kept = Kept { number, rule };
-                let answer = allowed(&kept);
-                if is_planned {
-                    prepared.decision(self.with).store(Some(Arc::new(kept)));
-                }
-                Ok(answer)
-            }
-            Err(refusal) => {
-                self.called(registration).refused(&refusal);
-                Err(authorize::refused(tenant.id(), node_type, &refusal))
-            }
-        }
-    }
-
-    /// Asks the circuit of what was found.
-    fn ticket(
-        &self,
-        config: &CircuitBreaker,
-        registration: &Registration,
-    ) -> Result<Ticket, Box<NodeFailure>> {
-        let breakers = &self.scope.running.state().breakers;
-        let wait = match breakers.admit(config, registration) {
-            Ok(ticket) => return Ok(ticket),
-            Err(wait) => wait,
-        };
-        self.called(registration).left_out();
-        let message = format!(
-            "so many calls of node type `{}` {} failed that none is made for the next {}",
-            registration.node_type(),
-            registration.version(),
-            format_duration(wait)
-        );
-        let (class, code) = (FailureClass::Retryable, ErrorCode::CIRCUIT_OPEN);
-        let mut failure = Box::new(NodeFailure::new(class, code, message));
-        failure.retry_after = Some(wait);
-        Err(failure)
-    }
-
-    /// The failure of a call for which the tenant has no room.
-    pub(crate) fn over_quota(&self, exceeded: &QuotaExceeded) -> Box<NodeFailure> {
-        let called = Called {
-            running: &self.scope.running,
-            node: self.node,
-            node_type: self.node_type(),
-            version: None,
-        };
-        called.over_quota(exceeded);
-        Box::new(exceeded.to_failure())
-    }
-
-    fn called<'a>(&'a self, registration: &'a Registration) -> Called<'a> {
-        Called {
-            running: &self.scope.running,
-            node: self.node,
-            node_type: registration.node_type(),
-            version: Some(registration.version()),
-        }
-    }
-
-    fn registration(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
-        let registry = &self.scope.running.engine().registry;
-        let prepared = self.scope.plan().prepared(self.node);
-        let planned = prepared.registration(self.with);
-        if let Some(planned) = planned
-            && let Some(current) = registry.current_in(&self.scope.running.edition, planned)
-        {
-            if !Arc::ptr_eq(planned, &current) {
-                self.check_static(&current)?;
-            }
-            return Ok(current);
-        }
-        // Unknown when the plan was made, or gone since: plugins come and go.
-        let wanted = match self.with {
-            RunWith::Own => self.scope.plan().node(self.node).wanted.clone(),
-            RunWith::Fallback => VersionSelector::Newest,
-        };
-        let found = registry
-            .resolve_in(&self.scope.running.edition, self.node_type(), &wanted)
-            .map_err(|error| {
-                Box::new(NodeFailure::new(
-                    FailureClass::UnknownNodeType,
-                    ErrorCode::UNKNOWN_NODE_TYPE,
-                    error.to_string(),
-                ))
-            })?;
-        self.check_static(&found)?;
-        Ok(found)
-    }
-
-    /// Checks parameters without expressions against a registration that they were not planned for.
-    fn check_static(&self, registration: &Registration) -> Result<(), Box<NodeFailure>> {
-        let parameters = &self.scope.plan().node(self.node).parameters;
-        let Some(value) = parameters.static_value() else {
-            return Ok(());
-        };
-        let mut issues = registration.check(value, &[]);
-        issues.retain(|issue| issue.severity == Severity::Error);
-        if issues.is_empty() {
-            return Ok(());
-        }
-        Err(Box::new(NodeError::Params(issues).into_failure()))
     }
 
     /// Whether the call may run where the execution runs, beside others.
@@ -332,7 +101,11 @@ impl Invocation {
         result: Result<NodeOutput, Box<NodeFailure>>,
     ) -> Ended {
         let what = (registration.node_type(), registration.version());
-        self.ended(self.scope.running.settle(what, result))
+        self.ended(
+            self.scope
+                .running
+                .settle(what, self.max_output_size, result),
+        )
     }
 
     /// Ends an attempt that came to no call, with what came of it counted and masked.
@@ -344,7 +117,11 @@ impl Invocation {
             _ => node.version.as_ref().unwrap_or(&UNKNOWN),
         };
         let what = (self.node_type(), version);
-        self.ended(self.scope.running.settle(what, result))
+        self.ended(
+            self.scope
+                .running
+                .settle(what, self.max_output_size, result),
+        )
     }
 
     fn ended(&self, result: Result<NodeOutput, Box<NodeFailure>>) -> Ended {
@@ -363,9 +140,13 @@ impl Invocation {
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let running = &self.scope.running;
         let spec = running.plan.node(self.node);
+        let cancellation = match &self.cancellation {
+            Some(cancellation) => cancellation,
+            None => &running.attempts,
+        };
         let host = CallHost {
             running,
-            cancellation: &self.cancellation,
+            cancellation,
             permit: &self.permit,
         };
         let context = NodeContext {
@@ -384,7 +165,7 @@ impl Invocation {
                 returned: &state.returned,
                 collected: &state.collected,
             }),
-            cancellation: &self.cancellation,
+            cancellation,
             workflows: &host,
             grants: &host,
         };

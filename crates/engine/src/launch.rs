@@ -1,12 +1,12 @@
-//! How the driver begins attempts and takes what came of them.
+//! How the driver begins attempts.
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use jackfield_kernel::{ApplyError, Effects, EventKind, NodeIndex, NodePhase, RunWith};
+use jackfield_kernel::{ApplyError, NodeIndex, NodePhase, RunWith};
 use jackfield_plugin_api::NodeOutput;
 use jackfield_tenancy::{CallPermit, QuotaExceeded};
-use jackfield_types::{ErrorCode, Items, NodeRole};
+use jackfield_types::{Items, NodeRole};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio_util::task::AbortOnDropHandle;
@@ -14,7 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::attempt::{Start, broken_off, with_timeout};
 use crate::driver::Driver;
 use crate::execution::PinnedData;
-use crate::invocation::{Admitted, Ended, Invocation, Resolved};
+use crate::invocation::Invocation;
+use crate::resolve::{Admitted, Resolved};
 use crate::scope::Scope;
 
 /// A call that has waited until its tenant had room for it.
@@ -66,6 +67,7 @@ impl Driver {
         };
         let mut scope = Scope::new(&self.running, &self.execution, node, input, self.last);
         scope.run_index = run;
+        self.running.state().refresh(&mut self.in_force);
         let invocation = Invocation {
             node,
             run,
@@ -74,7 +76,8 @@ impl Driver {
             scope,
             inputs,
             loop_state,
-            cancellation: Arc::clone(&self.attempts),
+            cancellation: self.later_attempts.clone(),
+            max_output_size: self.in_force.max_output_size,
             permit: Mutex::new(None),
         };
         if let Some(pinned) = self.pinned(node) {
@@ -82,7 +85,7 @@ impl Driver {
             let ended = invocation.uncalled(pinned);
             return self.end(ended);
         }
-        let resolved = invocation.resolve(Admitted::NotYet);
+        let resolved = invocation.resolve(&self.in_force, Admitted::NotYet);
         self.launch(invocation, start, resolved, company)
     }
 
@@ -93,8 +96,9 @@ impl Driver {
             start,
             permit,
         } = waited;
+        self.running.state().refresh(&mut self.in_force);
         let resolved = match permit {
-            Ok(permit) => invocation.resolve(Admitted::Waited(permit)),
+            Ok(permit) => invocation.resolve(&self.in_force, Admitted::Waited(permit)),
             Err(exceeded) => Resolved::Failed(invocation.over_quota(&exceeded)),
         };
         self.launch(*invocation, start, resolved, Company::Others)
@@ -184,83 +188,5 @@ impl Driver {
             PinnedData::Used => self.running.plan.node(node).pinned.clone(),
             PinnedData::Ignored => None,
         }
-    }
-
-    /// Takes what came of an attempt.
-    pub(crate) fn end(&mut self, ended: Ended) -> Result<(), ApplyError> {
-        let Ended {
-            node,
-            run,
-            attempt,
-            result,
-        } = ended;
-        let at = self.now();
-        if !self.watches.is_empty()
-            && let Some(watch) = self.watches.remove(&node)
-        {
-            watch.ended(result.as_ref().err().map(|failure| &**failure));
-        }
-        let has_conditions = self.running.plan.node(node).has_conditions;
-        let result = result.and_then(|output| {
-            if !has_conditions {
-                return Ok((output, Vec::new()));
-            }
-            let outputs = self.execution.outputs_after_success(node, &output.outputs);
-            let passes = self.passes(node, &outputs)?;
-            Ok((output, passes))
-        });
-        let kind = match result {
-            Ok((output, passes)) => {
-                let NodeOutput {
-                    outputs,
-                    variables,
-                    wait,
-                } = output;
-                let effects = Effects {
-                    variables,
-                    passes,
-                    wait,
-                };
-                let effects = (effects != Effects::default()).then(|| Box::new(effects));
-                EventKind::AttemptSucceeded {
-                    node,
-                    run,
-                    attempt,
-                    outputs,
-                    effects,
-                }
-            }
-            Err(failure) => {
-                self.count_error(node, &failure.code);
-                let after = has_conditions
-                    .then(|| self.execution.outputs_after_failure(node, &failure, at))
-                    .flatten();
-                let passes = after.map(|outputs| self.lenient_passes(node, &outputs));
-                let passes = passes.unwrap_or_default();
-                EventKind::AttemptFailed {
-                    node,
-                    run,
-                    attempt,
-                    failure,
-                    passes,
-                }
-            }
-        };
-        self.record_at(kind, at)
-    }
-
-    fn count_error(&self, node: NodeIndex, code: &ErrorCode) {
-        let spec = self.running.plan.node(node);
-        let node_type = match (self.execution.phase(node), &spec.fallback) {
-            (
-                NodePhase::Running {
-                    with: RunWith::Fallback,
-                },
-                Some(fallback),
-            ) => &fallback.node_type,
-            _ => &spec.node_type,
-        };
-        let errors = &self.running.engine().errors;
-        errors.record(self.running.tenant_id(), node_type, code);
     }
 }

@@ -13,7 +13,8 @@ use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::Running;
-use crate::invocation::{Admitted, Invocation, Resolved};
+use crate::invocation::Invocation;
+use crate::resolve::{Admitted, Resolved};
 use crate::scope::Scope;
 use crate::{StartError, StartOptions, TenantEngine, audit, authorize};
 
@@ -106,7 +107,8 @@ impl TenantEngine {
             scope,
             inputs,
             loop_state: None,
-            cancellation: Arc::new(CancellationToken::new()),
+            cancellation: None,
+            max_output_size: caller.state.in_force().max_output_size,
             permit: Mutex::new(None),
         };
         self.conduct(invocation).await
@@ -114,10 +116,11 @@ impl TenantEngine {
 
     /// Takes one call through the pipeline.
     async fn conduct(&self, invocation: Invocation) -> Result<NodeOutput, Box<NodeFailure>> {
-        let mut resolved = invocation.resolve(Admitted::NotYet);
+        let state = &self.caller.state;
+        let mut resolved = invocation.resolve(&state.in_force(), Admitted::NotYet);
         if let Resolved::Waiting = resolved {
             resolved = match self.tenant().admission().call().await {
-                Ok(permit) => invocation.resolve(Admitted::Waited(permit)),
+                Ok(permit) => invocation.resolve(&state.in_force(), Admitted::Waited(permit)),
                 Err(exceeded) => Resolved::Failed(invocation.over_quota(&exceeded)),
             };
         }

@@ -42,11 +42,17 @@ impl Parameters for CallParameters<'_> {
         let at = self.scope.at(item, &[]);
         let redactor = &self.scope.running.nested.redactor;
         let value = template
-            .evaluate_tracing(&at, &self.scope.options(), &mut |text| redactor.learn(text))
+            .evaluate_tracing(&at, &self.scope.options(), &mut |text| {
+                redactor.learn_derived(text);
+            })
             .map_err(|placed| {
-                let message = format!("parameter `{}`: {}", placed.pointer, placed.error.message);
-                let message = in_expression(&message, &placed.error.expression);
-                failed(placed.error.code, message)
+                let error = placed.error;
+                let about_secrets = template.reads_secrets() && may_read_secrets(&error.expression);
+                let told = told(&error, about_secrets);
+                failed(
+                    error.code,
+                    format!("parameter `{}`: {told}", placed.pointer),
+                )
             })?;
         let errors: Vec<ValidationIssue> = self
             .registration
@@ -70,9 +76,11 @@ impl Parameters for CallParameters<'_> {
         let at = self.scope.at(item, bindings);
         let options = self.scope.options();
         let redactor = &self.scope.running.nested.redactor;
+        let mut about_secrets = false;
         let value = match self.template().deferred(expression.source()) {
             Some(compiled) => {
-                compiled.evaluate_tracing(&at, &options, &mut |text| redactor.learn(text))
+                about_secrets = !compiled.references().secrets.is_empty();
+                compiled.evaluate_tracing(&at, &options, &mut |text| redactor.learn_derived(text))
             }
             // One that a template made is compiled here and now.
             None => {
@@ -83,7 +91,10 @@ impl Parameters for CallParameters<'_> {
                 compiled.evaluate(&at, &options)
             }
         };
-        value.map_err(|error| evaluation_error(&error))
+        value.map_err(|error| {
+            let told = told(&error, about_secrets);
+            failed(error.code, told)
+        })
     }
 
     fn prepared(&self) -> &Prepared {
@@ -91,9 +102,25 @@ impl Parameters for CallParameters<'_> {
     }
 }
 
-fn evaluation_error(error: &EvaluationError) -> NodeError {
-    let message = in_expression(&error.message, &error.expression);
-    failed(error.code.clone(), message)
+/// Whether an expression that failed may be one that reads a secret. A `\\` may hide any name.
+fn may_read_secrets(expression: &str) -> bool {
+    expression.contains("secrets") || expression.contains('\\')
+}
+
+/// What is told of an error. What one says of a value may show a part of a secret, which nothing
+/// else would mask.
+pub(crate) fn told(error: &EvaluationError, about_secrets: bool) -> String {
+    let EvaluationError {
+        message,
+        expression,
+        ..
+    } = error;
+    let says_why = [ErrorCode::TENANT_FORBIDDEN, ErrorCode::CREDENTIAL_MISSING];
+    if about_secrets && !says_why.contains(&error.code) {
+        let hidden = "what is wrong is not shown, because the expression reads a secret";
+        return format!("{hidden}, in `{expression}`");
+    }
+    format!("{message}, in `{expression}`")
 }
 
 /// What the tenant may not read no recovery strategy may get round.
@@ -103,10 +130,6 @@ fn failed(code: ErrorCode, message: String) -> NodeError {
     } else {
         NodeError::permanent(code, message)
     }
-}
-
-fn in_expression(message: &str, expression: &str) -> String {
-    format!("{message}, in `{expression}`")
 }
 
 /// An expression that a template made was not there when the plan was checked, so it may not read

@@ -3,31 +3,31 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use jackfield_definition::expression::References;
 use jackfield_definition::{Diagnostics, Plan};
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::Prepared;
-use jackfield_registry::{Registration, Registry};
+use jackfield_registry::Registration;
 use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
-use crate::authorize::Kept;
+use crate::authorize::{Decided, NEVER};
+use crate::engine::EngineParts;
+use crate::secret_names;
 
 /// A plan with its registrations: what the engine runs, as often as its tenant asks it to.
 pub struct PreparedPlan {
     plan: Arc<Plan>,
     warnings: Diagnostics,
     tenant: TenantId,
+    /// The scope of the engine that planned it; what it keeps of decisions means nothing to others.
+    scope: u64,
     /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
-    /// The names of the secrets that its expressions read.
+    /// The names of the secrets that its expressions read and that its parameters name.
     secrets: BTreeSet<String>,
     /// The number of the policy under which the tenant may use all of it; see [`NEVER`].
     allowed_under: AtomicU64,
 }
-
-/// No policy has this number.
-const NEVER: u64 = u64::MAX;
 
 /// What the engine keeps for a node from call to call.
 pub(crate) struct PreparedNode {
@@ -35,8 +35,8 @@ pub(crate) struct PreparedNode {
     fallback: Option<Arc<Registration>>,
     pub(crate) own_parameters: Prepared,
     pub(crate) fallback_parameters: Prepared,
-    own_decision: ArcSwapOption<Kept>,
-    fallback_decision: ArcSwapOption<Kept>,
+    own_decision: Decided,
+    fallback_decision: Decided,
     /// The nodes that expressions of this one refer to.
     pub(crate) referenced: Vec<NodeIndex>,
     /// Whether an expression asks which item of another node the current one was made from.
@@ -48,8 +48,9 @@ impl PreparedPlan {
         plan: Arc<Plan>,
         warnings: Diagnostics,
         tenant: TenantId,
-        registry: &Registry,
+        engine: &EngineParts,
     ) -> Self {
+        let registry = &engine.registry;
         let resolve = |node_type: &NodeTypeId, version: Option<&semver::Version>| {
             let version = VersionSelector::Exact(version?.clone());
             registry.resolve(node_type, &version).ok()
@@ -61,6 +62,12 @@ impl PreparedPlan {
                 let fallback = node.fallback.as_ref();
                 let references = references(&plan, index);
                 secrets.extend(references.secrets.iter().cloned());
+                let own = node.entry.iter().map(|entry| entry.metadata());
+                for metadata in own.chain(fallback.map(|fallback| fallback.entry.metadata())) {
+                    if let Some(schema) = &metadata.schema {
+                        secret_names::collect(schema, node.parameters.source(), &mut secrets);
+                    }
+                }
                 PreparedNode {
                     own: resolve(&node.node_type, node.version.as_ref()),
                     fallback: fallback.and_then(|fallback| {
@@ -69,8 +76,8 @@ impl PreparedPlan {
                     }),
                     own_parameters: Prepared::new(),
                     fallback_parameters: Prepared::new(),
-                    own_decision: ArcSwapOption::empty(),
-                    fallback_decision: ArcSwapOption::empty(),
+                    own_decision: Decided::new(),
+                    fallback_decision: Decided::new(),
                     needs_lineage: references.per_item
                         && (references.computed_node
                             || !references.nodes.is_empty()
@@ -83,6 +90,7 @@ impl PreparedPlan {
             plan,
             warnings,
             tenant,
+            scope: engine.scope,
             nodes,
             secrets,
             allowed_under: AtomicU64::new(NEVER),
@@ -99,6 +107,11 @@ impl PreparedPlan {
         &self.tenant
     }
 
+    /// Whether it is a tenant's, of the engine whose scope this is.
+    pub(crate) fn belongs_to(&self, tenant: &TenantId, scope: u64) -> bool {
+        self.tenant == *tenant && self.scope == scope
+    }
+
     /// The plan itself.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
@@ -108,7 +121,7 @@ impl PreparedPlan {
         &self.nodes[node.get()]
     }
 
-    /// The names of the secrets that its expressions read.
+    /// The names of the secrets that its expressions read and that its parameters name.
     pub(crate) fn secrets(&self) -> &BTreeSet<String> {
         &self.secrets
     }
@@ -144,7 +157,7 @@ impl PreparedNode {
     }
 
     /// The decision about its registration that was made last.
-    pub(crate) fn decision(&self, with: RunWith) -> &ArcSwapOption<Kept> {
+    pub(crate) fn decision(&self, with: RunWith) -> &Decided {
         match with {
             RunWith::Own => &self.own_decision,
             RunWith::Fallback => &self.fallback_decision,

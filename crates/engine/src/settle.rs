@@ -6,26 +6,43 @@
 use std::sync::Arc;
 
 use jackfield_plugin_api::NodeOutput;
-use jackfield_tenancy::check_output;
-use jackfield_types::{Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
+use jackfield_tenancy::{check_output, output_size};
+use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
 use semver::Version;
 
 use crate::execution::Running;
+use crate::failure_size::shortened;
 
 impl Running {
     /// Counts and masks how an attempt ended.
     pub(crate) fn settle(
         &self,
+        what: (&NodeTypeId, &Version),
+        limit: Option<ByteSize>,
+        result: Result<NodeOutput, Box<NodeFailure>>,
+    ) -> Result<NodeOutput, Box<NodeFailure>> {
+        let nested = &self.nested;
+        if limit.is_none() && nested.usage.is_none() && nested.redactor.is_idle() {
+            return result.map_err(shortened);
+        }
+        self.count_and_mask(what, limit, result)
+            // Once it is masked: a secret that was cut in two could not be told from other text.
+            .map_err(shortened)
+    }
+
+    fn count_and_mask(
+        &self,
         (node_type, version): (&NodeTypeId, &Version),
+        limit: Option<ByteSize>,
         result: Result<NodeOutput, Box<NodeFailure>>,
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let result = match result {
             Ok(output) => self
-                .count(&output.outputs, &output.variables)
+                .count(limit, &output.outputs, &output.variables)
                 .map(|()| output),
             // What was produced must not get through as a part of a failure either.
             Err(failure) => Err(match &failure.partial {
-                Some(partial) => self.count(partial, &[]).err().unwrap_or(failure),
+                Some(partial) => self.count(limit, partial, &[]).err().unwrap_or(failure),
                 None => failure,
             }),
         };
@@ -47,12 +64,13 @@ impl Running {
     }
 
     /// Counts what an attempt gave.
-    fn count(&self, outputs: &Outputs, writes: &[VariableWrite]) -> Result<(), Box<NodeFailure>> {
-        let limit = self.state().in_force().max_output_size;
+    fn count(
+        &self,
+        limit: Option<ByteSize>,
+        outputs: &Outputs,
+        writes: &[VariableWrite],
+    ) -> Result<(), Box<NodeFailure>> {
         let usage = self.nested.usage.as_ref();
-        if limit.is_none() && usage.is_none() {
-            return Ok(());
-        }
         check_output(outputs, limit, usage).map_err(|refused| Box::new(refused.to_failure()))?;
         match usage {
             Some(usage) => usage
@@ -60,6 +78,25 @@ impl Running {
                 .map_err(|exceeded| Box::new(exceeded.to_failure())),
             None => Ok(()),
         }
+    }
+
+    /// Counts what leaves a node that failed, beside what it gave by itself, which is counted.
+    pub(crate) fn count_after(
+        &self,
+        limit: Option<ByteSize>,
+        partial: Option<&Outputs>,
+        outputs: &Outputs,
+    ) -> Result<(), Box<NodeFailure>> {
+        check_output(outputs, limit, None).map_err(|refused| Box::new(refused.to_failure()))?;
+        let Some(usage) = &self.nested.usage else {
+            return Ok(());
+        };
+        let size = |outputs| output_size(outputs, u64::MAX).unwrap_or(u64::MAX);
+        let bytes = size(outputs).saturating_sub(partial.map_or(0, size));
+        let items = partial.map_or(0, Outputs::item_count);
+        usage
+            .add_measured(outputs.item_count().saturating_sub(items), bytes)
+            .map_err(|exceeded| Box::new(exceeded.to_failure()))
     }
 
     /// A text that came up outside of a call, with what may not be seen masked.

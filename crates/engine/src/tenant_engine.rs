@@ -56,7 +56,7 @@ impl TenantEngine {
     }
 
     /// Checks a workflow against the registry and what the tenant may use, and compiles it. Other
-    /// tenants cannot run the plan.
+    /// tenants cannot run the plan, nor can other engines.
     ///
     /// # Errors
     /// Everything that is wrong with it, with places.
@@ -139,7 +139,8 @@ impl TenantEngine {
         true
     }
 
-    /// Reads the tenant's audit trail; `None` when the instance keeps none.
+    /// Reads the tenant's audit trail; `None` when the instance keeps none. It waits for the disk,
+    /// so in asynchronous code it belongs on a thread for that.
     ///
     /// # Errors
     /// [`AuditError`] when it cannot be read.
@@ -181,9 +182,9 @@ impl Caller {
         let Some(plan) = &validated.plan else {
             return Err(validated.findings.clone());
         };
-        let (tenant, registry) = (self.state.id().clone(), &self.engine.registry);
+        let tenant = self.state.id().clone();
         let warnings = validated.findings.clone();
-        let plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, registry);
+        let plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, &self.engine);
         Ok(Arc::new(plan))
     }
 

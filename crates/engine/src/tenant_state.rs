@@ -118,6 +118,13 @@ impl TenantState {
         self.in_force.load()
     }
 
+    /// Brings what somebody holds up to date. Costs a load as long as the policy stands.
+    pub(crate) fn refresh(&self, held: &mut Arc<InForce>) {
+        if held.number != self.tenant.policy_number() {
+            *held = Arc::clone(&self.in_force());
+        }
+    }
+
     /// Enters an execution among those that run, until what is given back is dropped.
     pub(crate) fn enter(
         self: &Arc<Self>,

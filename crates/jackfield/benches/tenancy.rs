@@ -103,7 +103,8 @@ fn calls(criterion: &mut Criterion) {
 
     let tenancy = Tenancy::open();
     let breaker = serde_json::to_value(CircuitBreaker::default()).unwrap();
-    let quotas = json!({ "nodeCallsPerSecond": 1e9, "itemsPerExecution": 1_000_000_000_u64 });
+    let quotas =
+        json!({ "nodeCallsPerSecond": 10_000_000, "itemsPerExecution": 1_000_000_000_u64 });
     let bounds = json!({ "circuitBreaker": breaker, "quotas": quotas, "maxOutputSize": "1MiB" });
     with_policies(&tenancy, &bounds);
     bench("policy+bounds", engine(tenancy));

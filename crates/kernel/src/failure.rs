@@ -223,13 +223,28 @@ fn insert_failed(others: &[Item], input: &[Item], failure: &NodeFailure) -> Item
 
 /// The items of a node's first input, each with an `error` beside what it holds.
 fn all_items(input: &[Item], failure: &NodeFailure) -> Items {
-    let error = error(&failure.code, &failure.message, failure.status);
+    let most = MOST_COPIED / input.len().max(1);
+    let message = shortened(&failure.message, most.max(SHORTEST_CUT));
+    let error = error(&failure.code, &message, failure.status);
     if input.is_empty() {
         return Arc::new(vec![error_item(&Item::default(), error)]);
     }
     let paired = input.iter().enumerate();
     let items = paired.map(|(place, item)| error_item(item, error.clone()).paired_with(place));
     Arc::new(items.collect())
+}
+
+/// A message that all items carry is cut so that its copies are not more than this many bytes in
+/// all, but never to less than that many.
+const MOST_COPIED: usize = 4 * 1024 * 1024;
+const SHORTEST_CUT: usize = 256;
+
+fn shortened(message: &str, most: usize) -> Cow<'_, str> {
+    if message.len() <= most {
+        return Cow::Borrowed(message);
+    }
+    let end = message.floor_char_boundary(most - '…'.len_utf8());
+    Cow::Owned(format!("{}…", &message[..end]))
 }
 
 fn error(code: &ErrorCode, message: &str, status: Option<u16>) -> Object {

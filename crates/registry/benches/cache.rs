@@ -3,15 +3,17 @@
 mod sample;
 
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use jackfield_registry::Registry;
+use futures_util::FutureExt;
+use jackfield_plugin_api::{BoxFuture, NodeExecutor};
+use jackfield_registry::{LoaderError, Registry, TenantExecutorLoader};
 use jackfield_types::{ByteSize, TenantId};
 
-use crate::sample::filled;
+use crate::sample::{Noop, filled, metadata};
 
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
 
@@ -58,6 +60,41 @@ fn hits(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Gives each tenant an executor of its own.
+struct Own;
+
+impl TenantExecutorLoader for Own {
+    fn load<'a>(
+        &'a self,
+        _: &'a TenantId,
+    ) -> BoxFuture<'a, Result<Arc<dyn NodeExecutor>, LoaderError>> {
+        Box::pin(async { Ok(Arc::new(Noop) as Arc<dyn NodeExecutor>) })
+    }
+}
+
+fn hits_of_tenants(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cache");
+    for size in SIZES {
+        let registry = registry();
+        let metadata = metadata(0);
+        let node_type = metadata.node_type.clone();
+        let one = registry
+            .register_per_tenant(node_type.as_str(), Arc::new(Own), metadata)
+            .expect("valid metadata");
+        let tenants: Vec<_> = (0..size)
+            .map(|place| TenantId::parse(&format!("tenant-{place}")).expect("a valid name"))
+            .collect();
+        for tenant in &tenants {
+            registry.load_executor(&one, tenant).now_or_never();
+        }
+        let mut random = 1;
+        group.bench_function(BenchmarkId::new("hit_per_tenant", size), |bencher| {
+            bencher.iter(|| registry.try_executor(&one, &tenants[next(&mut random, size)]));
+        });
+    }
+    group.finish();
+}
+
 /// How long it takes until each thread has done its part. A part is as long as the whole would be
 /// for one thread, so on an ideal machine this is what one thread takes.
 fn on_all_threads(iterations: u64, part: impl Fn(u64) + Sync) -> Duration {
@@ -77,5 +114,5 @@ fn on_all_threads(iterations: u64, part: impl Fn(u64) + Sync) -> Duration {
     began.elapsed()
 }
 
-criterion_group!(benches, hits);
+criterion_group!(benches, hits, hits_of_tenants);
 criterion_main!(benches);

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
+use jackfield_definition::{PlanOptions, SourceText, read_workflow};
 use jackfield_plugin_api::NodeExecutor;
-use jackfield_registry::Registry;
-use jackfield_types::{TenantId, VersionSelector};
+use jackfield_registry::{Registration, Registry};
+use jackfield_types::{Object, TenantId, VersionSelector};
+use serde_json::json;
 
 use crate::sample::{Noop, filled, metadata};
 use crate::scene::Scene;
@@ -102,5 +104,51 @@ fn invoke(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, register, resolve, invoke);
+/// A workflow of so many nodes in a row.
+fn workflow(registered: &[Arc<Registration>]) -> SourceText {
+    let name = |place: usize| format!("node {place}");
+    let nodes: Vec<_> = registered
+        .iter()
+        .enumerate()
+        .map(|(place, one)| {
+            json!({
+                "id": format!("n{place}"),
+                "name": name(place),
+                "nodeType": one.node_type(),
+                "parameters": { "entity": "order", "filter": { "id": "{{ $json.id }}" } },
+            })
+        })
+        .collect();
+    let connections: Object = (1..nodes.len())
+        .map(|place| {
+            let next = json!({ "main": { "0": [name(place)] } });
+            (name(place - 1), next)
+        })
+        .collect();
+    let document = json!({ "formatVersion": 1, "nodes": nodes, "connections": connections });
+    SourceText::new("bench.json", document.to_string())
+}
+
+fn validate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("validate");
+    for size in [10, 100] {
+        let registry = Registry::new();
+        let source = workflow(&filled(&registry, size));
+        let (read, _) = read_workflow(&source).expect("a right document");
+        let options = PlanOptions::default();
+        assert!(registry.validate(&source, &options).is_valid());
+        group.bench_function(BenchmarkId::new("text", size), |bencher| {
+            bencher.iter(|| registry.validate(&source, &options));
+        });
+        group.bench_function(BenchmarkId::new("workflow", size), |bencher| {
+            bencher.iter(|| registry.validate(&read, &options));
+        });
+        group.bench_function(BenchmarkId::new("plan_anew", size), |bencher| {
+            bencher.iter(|| read.plan(&registry, &options));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, register, resolve, invoke, validate);
 criterion_main!(benches);

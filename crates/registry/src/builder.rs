@@ -46,8 +46,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Bounds how large the documents are together whose results are kept: 16 MiB when nothing is
-    /// said. A plan takes several times as much memory as its document.
+    /// Bounds how large the documents are together whose results are kept, findings included:
+    /// 16 MiB when nothing is said. A plan takes several times as much memory as its document.
     #[must_use]
     pub fn validation_documents(mut self, size: ByteSize) -> Self {
         self.results.documents = size;

@@ -8,8 +8,12 @@
 //! no call that starts later reaches the old executor by way of [`Registry::resolve`] or
 //! [`Registry::current`].
 //!
-//! The registry runs one attempt of one node and records what came of it. It schedules, retries
-//! and authorizes nothing, and reads no files: engine, tenancy and plugin loaders do.
+//! Where each tenant has an executor of its own, nobody is handed that of another. An executor that
+//! traps again and again is quarantined for the tenant that it does so for.
+//!
+//! The registry runs one attempt of one node and records what came of it, and checks whole
+//! workflows before anything runs. It schedules, retries and authorizes nothing, and reads no
+//! files: engine, tenancy and plugin loaders do.
 //!
 //! Its decisions are logged at level `debug` under the target `registry`.
 

@@ -4,12 +4,14 @@
 //! every other one: whoever mixes them up gets an error and not somebody else's state.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 
 use futures_util::future::{BoxFuture, Shared};
 use jackfield_plugin_api::{NodeCall, NodeError, NodeExecutor, NodeOutput, Scheduling};
 use jackfield_types::{ByteSize, ErrorCode, TenantId, ValidationIssue};
 use parking_lot::RwLock;
+use rustc_hash::FxSeededState;
 use serde_json::Value;
 
 use crate::cache::{Holder, Seat};
@@ -50,7 +52,7 @@ pub(crate) struct TenantExecutors {
 /// Loads begin under the lock, and parts leave only if they hold nothing and load nothing, so a
 /// tenant has one part at a time and one load at a time.
 struct Parts {
-    by_tenant: HashMap<TenantId, Arc<TenantExecutor>>,
+    by_tenant: HashMap<TenantId, Arc<TenantExecutor>, FxSeededState>,
     /// With so many tenants it is time to look who has nothing any more.
     sweep_at: usize,
 }
@@ -68,7 +70,8 @@ impl TenantExecutors {
         Self {
             loader,
             parts: RwLock::new(Parts {
-                by_tenant: HashMap::new(),
+                // Names come from outside: nobody shall know which of them meet.
+                by_tenant: HashMap::with_hasher(FxSeededState::with_seed(seed())),
                 sweep_at: FIRST_SWEEP,
             }),
         }
@@ -94,7 +97,8 @@ impl TenantExecutors {
         cache: &ExecutorCache,
         tenant: &TenantId,
     ) -> Option<Arc<dyn NodeExecutor>> {
-        match self.part(tenant) {
+        let parts = self.parts.read();
+        match parts.by_tenant.get(tenant) {
             Some(part) => cache.find(&part.seat, || part.lazy.held()),
             None => {
                 cache.miss();
@@ -130,6 +134,11 @@ impl TenantExecutors {
         let holder = Arc::clone(&part) as Arc<dyn Holder>;
         part.lazy.join(registration, holder)
     }
+}
+
+fn seed() -> usize {
+    let random = RandomState::new().hash_one(0);
+    usize::try_from(random & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 impl Parts {

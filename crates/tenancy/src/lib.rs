@@ -16,6 +16,7 @@ pub mod policy;
 mod redaction;
 mod secrets;
 mod tenancy;
+mod tenancy_builder;
 mod tenant;
 mod usage;
 
@@ -38,7 +39,8 @@ pub use redaction::{
     MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
 };
 pub use secrets::{SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets};
-pub use tenancy::{Tenancy, TenancyBuilder};
+pub use tenancy::Tenancy;
+pub use tenancy_builder::TenancyBuilder;
 pub use tenant::Tenant;
 pub use usage::{
     Metered, OutputRefused, QuotaExceededInExecution, TooLarge, Usage, check_output, output_size,

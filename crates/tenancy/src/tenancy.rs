@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use jackfield_definition::{Diagnostic, Diagnostics};
-use jackfield_types::{DataIsolation, ErrorCode, Policy, Quotas, TenantId};
+use jackfield_types::{DataIsolation, ErrorCode, OutputFilter, Policy, Quotas, TenantId};
 use parking_lot::Mutex;
 
-use crate::admission::{Admission, AdmissionLimits, TenantAdmission};
+use crate::admission::{Admission, TenantAdmission};
 use crate::audit::{AuditAction, AuditEntry, AuditLog, TenantAudit};
 use crate::policy::{LoadedPolicies, PolicyFolderError, PolicyReader, Refusal, TenantPolicy};
+use crate::redaction::RedactionRules;
 use crate::secrets::SecretSource;
+use crate::tenancy_builder::TenancyBuilder;
 use crate::tenant::{Tenant, TenantState};
 
 /// Knows the policies in force and gives the handles of tenants. It is cheap to clone; all clones
@@ -25,13 +27,23 @@ pub struct Tenancy(Arc<Shared>);
 /// What all tenants share, and no tenant: handles keep it, so it must not keep them.
 pub(crate) struct Settings {
     /// What holds for tenants without a policy.
-    without_policy: Result<Arc<str>, Refusal>,
-    open_quotas: Arc<Quotas>,
-    open_isolation: DataIsolation,
-    secrets: Option<Arc<dyn SecretSource>>,
-    admission: Admission,
-    audit: Option<AuditLog>,
-    last_number: AtomicU64,
+    pub(crate) without_policy: Result<Arc<str>, Refusal>,
+    pub(crate) open_quotas: Arc<Quotas>,
+    pub(crate) open_isolation: DataIsolation,
+    pub(crate) secrets: Option<Arc<dyn SecretSource>>,
+    pub(crate) redaction: InstanceRedaction,
+    pub(crate) admission: Admission,
+    pub(crate) audit: Option<AuditLog>,
+    pub(crate) last_number: AtomicU64,
+}
+
+/// What is taken out for every tenant, policy or not.
+#[derive(Default)]
+pub(crate) struct InstanceRedaction {
+    pub(crate) filters: Vec<OutputFilter>,
+    pub(crate) patterns: Vec<String>,
+    /// Compiled, if there is something to take out.
+    pub(crate) rules: Option<Arc<RedactionRules>>,
 }
 
 /// The tenants that are known.
@@ -63,6 +75,32 @@ impl Settings {
 
     pub(crate) fn open_isolation(&self) -> DataIsolation {
         self.open_isolation
+    }
+
+    /// What is taken out for tenants without a policy; nothing when there is nothing to do.
+    pub(crate) fn open_redaction(&self) -> Option<&Arc<RedactionRules>> {
+        self.redaction.rules.as_ref()
+    }
+
+    /// Gives a policy what the instance adds to every one.
+    fn complete(&self, policy: &mut TenantPolicy) -> Result<(), Diagnostics> {
+        let InstanceRedaction {
+            filters,
+            patterns,
+            rules,
+        } = &self.redaction;
+        if rules.is_none() {
+            return Ok(());
+        }
+        policy.add_redaction(filters, patterns).map_err(|error| {
+            let findings = error.problems.into_iter().map(|problem| {
+                let message = format!("{} (with those of the instance)", problem.message);
+                Diagnostic::new(ErrorCode::INVALID_POLICY, message)
+                    .at(problem.place.to_string())
+                    .with_hint(problem.hint)
+            });
+            Diagnostics::collect(findings, None)
+        })
     }
 
     pub(crate) fn secrets(&self) -> Option<&Arc<dyn SecretSource>> {
@@ -134,12 +172,27 @@ impl Change {
                 (Some(new), _) => (AuditAction::PolicyChanged, Some(new)),
                 (None, old) => (AuditAction::PolicyRemoved, old.as_ref()),
             };
-            audit.record(AuditEntry {
-                note: policy.map(|policy| Arc::clone(policy.digest())),
-                ..AuditEntry::allowed(action)
-            });
+            audit.record(with_digest(action, policy));
         }
         self.old
+    }
+
+    /// Records a change that was read from a folder: a first policy only when something is done
+    /// under it, so that reading a folder does not write into the trail of every tenant.
+    fn record_read(self) {
+        match (self.state.audit(), &self.old, &self.new) {
+            (Some(audit), None, Some(first)) => {
+                audit.precede(with_digest(AuditAction::PolicyInForce, Some(first)));
+            }
+            _ => drop(self.record()),
+        }
+    }
+}
+
+fn with_digest(action: AuditAction, policy: Option<&Arc<TenantPolicy>>) -> AuditEntry {
+    AuditEntry {
+        note: policy.map(|policy| Arc::clone(policy.digest())),
+        ..AuditEntry::allowed(action)
     }
 }
 
@@ -178,6 +231,14 @@ fn take(shared: &Shared, tenants: &mut HashMap<TenantId, Entry>, id: &TenantId) 
 }
 
 impl Tenancy {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Shared {
+            settings: Arc::new(settings),
+            changes: Mutex::new(()),
+            tenants: Mutex::new(HashMap::new()),
+        }))
+    }
+
     /// Begins a tenancy.
     pub fn builder() -> TenancyBuilder {
         TenancyBuilder::default()
@@ -209,7 +270,9 @@ impl Tenancy {
                 .with_hint("leave `tenant` out, or name the tenant whose policy it is");
             return Err(Diagnostics::collect([finding], None));
         }
-        let compiled = Arc::new(TenantPolicy::compile(policy)?);
+        let mut compiled = TenantPolicy::compile(policy)?;
+        self.0.settings.complete(&mut compiled)?;
+        let compiled = Arc::new(compiled);
         let _changes = self.0.changes.lock();
         let change = put(&self.0, &mut self.0.tenants.lock(), id, compiled, None);
         Ok(change.record())
@@ -228,7 +291,8 @@ impl Tenancy {
     /// for the tenant.
     ///
     /// # Errors
-    /// A [`PolicyFolderError`] with all findings about all documents. Nothing has changed then.
+    /// A [`PolicyFolderError`], with all findings about all documents when they can be read; also
+    /// when all policies of the folder are gone at once. Nothing has changed then.
     pub fn load_folder(&self, folder: &Path) -> Result<LoadedPolicies, PolicyFolderError> {
         self.load_folder_with(folder, &PolicyReader::new())
     }
@@ -242,21 +306,40 @@ impl Tenancy {
         folder: &Path,
         reader: &PolicyReader,
     ) -> Result<LoadedPolicies, PolicyFolderError> {
-        let read = reader.read_folder(folder)?;
+        // From before anything is read, so that of two loads the later one has the last word.
+        let _changes = self.0.changes.lock();
+        let mut read = reader.read_folder(folder)?;
+        // As it was named, so that a link may lead to another folder the next time.
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let policies = read.policies.values_mut();
+        let wrong: Vec<Diagnostics> = policies
+            .filter_map(|policy| self.0.settings.complete(policy).err())
+            .collect();
+        if !wrong.is_empty() {
+            return Err(PolicyFolderError::Invalid {
+                path: folder.clone(),
+                documents: wrong,
+            });
+        }
         let mut loaded = LoadedPolicies {
             warnings: read.warnings,
             ..LoadedPolicies::default()
         };
         let mut changes = Vec::new();
-        let _changes = self.0.changes.lock();
         let mut tenants = self.0.tenants.lock();
         let gone: Vec<TenantId> = tenants
             .iter()
             .filter(|(id, entry)| {
-                entry.folder.as_deref() == Some(folder) && !read.policies.contains_key(*id)
+                entry.folder.as_ref() == Some(folder) && !read.policies.contains_key(*id)
             })
             .map(|(id, _)| id.clone())
             .collect();
+        if read.policies.is_empty() && !gone.is_empty() {
+            return Err(PolicyFolderError::Emptied {
+                path: folder.clone(),
+                in_force: gone.len(),
+            });
+        }
         for id in gone {
             changes.extend(take(&self.0, &mut tenants, &id));
             loaded.removed.push(id);
@@ -268,18 +351,18 @@ impl Tenancy {
                 .is_some_and(|old| old.document() == policy.document());
             if is_same {
                 if let Some(entry) = tenants.get_mut(&id) {
-                    entry.folder = Some(folder.to_owned());
+                    entry.folder = Some(folder.clone());
                 }
                 loaded.unchanged.push(id);
             } else {
-                let folder = Some(folder.to_owned());
+                let folder = Some(folder.clone());
                 changes.push(put(&self.0, &mut tenants, &id, Arc::new(policy), folder));
                 loaded.set.push(id);
             }
         }
         drop(tenants);
         for change in changes {
-            change.record();
+            change.record_read();
         }
         loaded.removed.sort();
         Ok(loaded)
@@ -325,84 +408,6 @@ impl fmt::Debug for Tenancy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tenancy")
             .field("tenants", &self.tenant_count())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Puts a [`Tenancy`] together.
-#[derive(Default)]
-#[must_use]
-pub struct TenancyBuilder {
-    denies_by_default: bool,
-    open_isolation: DataIsolation,
-    secrets: Option<Arc<dyn SecretSource>>,
-    admission: AdmissionLimits,
-    audit: Option<AuditLog>,
-}
-
-impl TenancyBuilder {
-    /// Refuses everything to tenants without a policy. If this is not said, they may do everything.
-    pub fn deny_by_default(mut self) -> Self {
-        self.denies_by_default = true;
-        self
-    }
-
-    /// Says whether tenants without a policy are added to every data filter; if this is not said,
-    /// they are.
-    pub fn data_isolation(mut self, isolation: DataIsolation) -> Self {
-        self.open_isolation = isolation;
-        self
-    }
-
-    /// Says where the secrets of tenants come from. If this is not said, there are none.
-    pub fn secrets(mut self, source: impl SecretSource) -> Self {
-        self.secrets = Some(Arc::new(source));
-        self
-    }
-
-    /// Says how much the whole instance runs at once. If this is not said, there is no bound.
-    pub fn admission(mut self, limits: AdmissionLimits) -> Self {
-        self.admission = limits;
-        self
-    }
-
-    /// Says where the audit trails are kept. If this is not said, there are none.
-    pub fn audit(mut self, log: AuditLog) -> Self {
-        self.audit = Some(log);
-        self
-    }
-
-    /// Makes the tenancy.
-    pub fn build(self) -> Tenancy {
-        let without_policy = if self.denies_by_default {
-            Err(Refusal::new(
-                "no policy, and the instance denies by default",
-            ))
-        } else {
-            Ok("no policy, and the instance allows by default".into())
-        };
-        let settings = Settings {
-            without_policy,
-            open_quotas: Arc::new(Quotas::default()),
-            open_isolation: self.open_isolation,
-            secrets: self.secrets,
-            admission: Admission::new(self.admission),
-            audit: self.audit,
-            last_number: AtomicU64::new(0),
-        };
-        Tenancy(Arc::new(Shared {
-            settings: Arc::new(settings),
-            changes: Mutex::new(()),
-            tenants: Mutex::new(HashMap::new()),
-        }))
-    }
-}
-
-impl fmt::Debug for TenancyBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TenancyBuilder")
-            .field("denies_by_default", &self.denies_by_default)
-            .field("open_isolation", &self.open_isolation)
             .finish_non_exhaustive()
     }
 }

@@ -277,9 +277,13 @@ impl Tenant {
 
     /// What is taken out of, or masked in, what comes out; nothing when there is nothing to do.
     pub fn redaction(&self) -> Option<Arc<RedactionRules>> {
-        let policy = self.0.policy.load();
-        let rules = policy.as_deref()?.redaction();
-        (!rules.is_empty()).then(|| Arc::clone(rules))
+        match &*self.0.policy.load() {
+            Some(policy) => {
+                let rules = policy.redaction();
+                (!rules.is_empty()).then(|| Arc::clone(rules))
+            }
+            None => self.0.settings.open_redaction().cloned(),
+        }
     }
 
     /// When calls of its node types are left out, if its policy says so.

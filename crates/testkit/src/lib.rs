@@ -1,11 +1,13 @@
 //! Scripted executors and builders for tests of Jackfield and of what embeds it.
 //!
 //! [`StaticCall`] calls one executor outside of any workflow, with templates and expressions
-//! evaluated as hosts evaluate them.
+//! evaluated as hosts evaluate them. [`isolation`] tries to get at what belongs to one tenant through
+//! everything that another one has.
 
 mod call;
 mod executor;
 mod grants;
+pub mod isolation;
 mod parameters;
 mod workflows;
 

@@ -15,7 +15,7 @@ use jackfield_definition::SourceText;
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_registry::Registry;
 use jackfield_registry::discovery::{ComponentSource, LoadedPlugin, PluginHost, PluginManifest};
-use jackfield_types::{NodeTypeMetadata, Object};
+use jackfield_types::NodeTypeMetadata;
 use jackfield_wasm::{CompilerProgram, Services, WasmConfig, WasmHost};
 use tokio::runtime::Runtime;
 
@@ -107,7 +107,7 @@ fn first(loaded: &LoadedPlugin) -> (NodeTypeMetadata, Arc<dyn NodeExecutor>, Sce
     let scene = Scene::new(
         &metadata.node_type,
         parameters.unwrap_or_default(),
-        item.unwrap_or_else(Object::new),
+        item.unwrap_or_default(),
     );
     (metadata, executor, scene)
 }

@@ -34,8 +34,16 @@ const CRITERION: &[(&str, &str)] = &[
     ("jackfield-registry", "cache"),
     ("jackfield-registry", "discovery"),
     ("jackfield", "execution"),
+    ("jackfield-tenancy", "policy"),
+    ("jackfield-tenancy", "admission"),
+    ("jackfield-tenancy", "audit"),
+    ("jackfield-tenancy", "redaction"),
+    ("jackfield", "tenancy"),
     ("jackfield-wasm", "wasm"),
 ];
+
+/// The benches that print their figures themselves.
+const PRINTING: &[(&str, &str)] = &[("jackfield-registry", "memory"), ("jackfield", "fairness")];
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let began = SystemTime::now();
@@ -50,10 +58,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             let name = format!("bench {bench}");
             steps.command(&name, criterion(workspace, package, bench, arguments))?;
         }
-        steps.run("bench memory", || {
-            printed = memory(workspace)?;
-            Ok(())
-        })?;
+        for (package, bench) in PRINTING {
+            let is_wanted = arguments
+                .filter
+                .as_ref()
+                .is_none_or(|filter| bench.contains(filter.as_str()));
+            if is_wanted && has_bench(workspace, package, bench) {
+                steps.run(&format!("bench {bench}"), || {
+                    printed.push_str(&printing(workspace, package, bench, arguments)?);
+                    Ok(())
+                })?;
+            }
+        }
         steps.summarize();
     }
     let since = (!arguments.report_only).then_some(began);
@@ -90,18 +106,26 @@ fn criterion(workspace: &Workspace, package: &str, bench: &str, arguments: &Argu
     command
 }
 
-/// Runs the bench that counts bytes, and gives what it printed.
-fn memory(workspace: &Workspace) -> Result<String> {
-    let mut command = workspace.cargo(&["bench", "-p", "jackfield-registry", "--bench", "memory"]);
+/// Runs a bench that prints its figures, and gives what it printed.
+fn printing(
+    workspace: &Workspace,
+    package: &str,
+    bench: &str,
+    arguments: &Arguments,
+) -> Result<String> {
+    let mut command = workspace.cargo(&["bench", "-p", package, "--bench", bench, "--"]);
+    if arguments.quick {
+        command.arg("--quick");
+    }
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .context("the memory bench could not be started")?;
+        .with_context(|| format!("the {bench} bench could not be started"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{text}");
     anyhow::ensure!(
         output.status.success(),
-        "the memory bench ended with {}",
+        "the {bench} bench ended with {}",
         output.status
     );
     Ok(text)

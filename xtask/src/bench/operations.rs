@@ -18,6 +18,8 @@ pub(super) enum Unit {
     Memory,
     /// A share of 1; more is better.
     Share,
+    /// How many times as much as something else; less is better.
+    Ratio,
 }
 
 /// One line of the table.
@@ -47,6 +49,17 @@ const fn time(
     }
 }
 
+/// How much of another tenant's p99 there is while one offers a hundred quotas.
+const fn fairness(name: &'static str, line: &'static str) -> Operation {
+    Operation {
+        name,
+        origin: Origin::Printed(line),
+        unit: Unit::Ratio,
+        target: Some(1.1),
+        budget: None,
+    }
+}
+
 const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
 
@@ -58,6 +71,10 @@ const NODE_TARGET: Option<f64> = Some(10.0 * MILLISECOND);
 const NODE_BUDGET: Option<f64> = Some(MICROSECOND);
 const PLUGIN_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
 const DEADLINE_BUDGET: Option<f64> = Some(10.0 * MILLISECOND);
+
+const POLICY_TARGET: Option<f64> = Some(200.0);
+const AUDIT_TARGET: Option<f64> = Some(2.0 * MICROSECOND);
+const POLICY_AND_AUDIT_BUDGET: Option<f64> = Some(3.0 * MICROSECOND);
 
 /// Everything that the table shows, in its order.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -182,6 +199,41 @@ pub(super) const OPERATIONS: &[Operation] = &[
         None,
     ),
     time(
+        "policy check, 1,000 tenants of 100 globs",
+        "policy/decide, warm, 1,000 tenants in turn",
+        POLICY_TARGET,
+        None,
+    ),
+    time(
+        "policy check, first of a node type",
+        "policy/decide, cold",
+        None,
+        None,
+    ),
+    time("an audit record", "audit/record/100", AUDIT_TARGET, None),
+    time(
+        "a node in a chain of 100, no policy",
+        "tenancy/open",
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 100, policy",
+        "tenancy/policy",
+        NODE_TARGET,
+        NODE_BUDGET,
+    ),
+    time(
+        "a node in a chain of 100, all bounds",
+        "tenancy/policy+bounds",
+        NODE_TARGET,
+        None,
+    ),
+    time(
+        "a node in a chain of 100, policy and audit",
+        "tenancy/policy+audit",
+        NODE_TARGET,
+        POLICY_AND_AUDIT_BUDGET,
         "a call of a Rust plugin",
         "wasm/call/rust",
         None,
@@ -304,4 +356,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         target: Some(0.95),
         budget: Some(0.99),
     },
+    fairness(
+        "p99 beside 100 quotas, computing, reject",
+        "p99 at 100× to 1×, computing, reject",
+    ),
+    fairness(
+        "p99 beside 100 quotas, computing, queue",
+        "p99 at 100× to 1×, computing, queue",
+    ),
+    fairness(
+        "p99 beside 100 quotas, waiting, reject",
+        "p99 at 100× to 1×, waiting 5 ms, reject",
+    ),
+    fairness(
+        "p99 beside 100 quotas, waiting, queue",
+        "p99 at 100× to 1×, waiting 5 ms, queue",
+    ),
 ];

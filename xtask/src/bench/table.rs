@@ -78,11 +78,12 @@ fn row(operation: &Operation, figure: f64) -> [String; 6] {
         Unit::Time => duration(value),
         Unit::Memory => bytes(value),
         Unit::Share => format!("{:.2} %", value * 100.0),
+        Unit::Ratio => format!("{value:.3}×"),
     };
     let limit = |value: Option<f64>| match (value, operation.unit) {
         (None, _) => "–".to_owned(),
         (Some(value), Unit::Share) => format!("> {}", show(value)),
-        (Some(value), Unit::Time | Unit::Memory) => format!("< {}", show(value)),
+        (Some(value), Unit::Time | Unit::Memory | Unit::Ratio) => format!("< {}", show(value)),
     };
     let ratio = |value: Option<f64>| match value {
         None => "–".to_owned(),

@@ -293,7 +293,8 @@ fn a_trail_is_written_shown_and_verified() {
 
 #[test]
 fn a_trail_that_was_tampered_with_is_found_out() {
-    let tamper: [(&str, fn(Vec<&str>) -> Vec<String>); 4] = [
+    type Tamper = fn(Vec<&str>) -> Vec<String>;
+    let tamper: [(&str, Tamper); 4] = [
         ("altered", |lines| {
             lines
                 .iter()

@@ -12,6 +12,7 @@
 
 mod compile;
 mod convert;
+mod deferred;
 mod duration;
 mod error;
 mod functions;
@@ -32,12 +33,14 @@ mod scan;
 mod secrets;
 mod template;
 mod text;
+mod tree;
 mod value;
 
+pub use deferred::Expression;
 pub use error::{EvaluationError, ExpressionError, PlacedEvaluationError};
 pub use functions::functions;
 pub use options::{EvaluateOptions, Limits, MissingFields, Syntax};
 pub use parameters::ParameterTemplate;
 pub use references::References;
 pub use roots::{NodeView, Roots, SecretError, StaticRoots};
-pub use template::{Expression, Template};
+pub use template::Template;

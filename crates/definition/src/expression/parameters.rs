@@ -3,11 +3,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::error::{EvaluationError, ExpressionError, PlacedEvaluationError};
+use super::deferred::Expression;
+use super::error::{ExpressionError, PlacedEvaluationError};
 use super::options::{EvaluateOptions, Syntax};
 use super::references::References;
 use super::roots::Roots;
-use super::template::{Expression, Template};
+use super::template::Template;
+use super::tree::{ByTemplate, Tree, escape, evaluate};
 
 /// Parameters that nest deeper than this are refused.
 const MAX_DEPTH: usize = 256;
@@ -25,14 +27,6 @@ pub struct ParameterTemplate {
     deferred: BTreeMap<String, Expression>,
     /// Whether a template does, not a deferred expression.
     reads_secrets: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Tree {
-    Static(Value),
-    Template(Template),
-    Array(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
 }
 
 struct Compilation<'c> {
@@ -124,6 +118,20 @@ impl ParameterTemplate {
         Some(found)
     }
 
+    /// JSON Pointers of the values that are always texts, since their templates are more than one
+    /// expression; at most so many.
+    pub(crate) fn text_pointers(&self, limit: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        self.tree
+            .text_pointers(&mut String::new(), &mut found, limit);
+        found
+    }
+
+    /// The expressions that the node evaluates itself.
+    pub(crate) fn deferred_expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.deferred.values()
+    }
+
     /// What all expressions read, deferred ones included.
     pub fn references(&self) -> &References {
         &self.references
@@ -188,55 +196,6 @@ impl ParameterTemplate {
             }
         })
     }
-}
-
-/// How one template is evaluated.
-type ByTemplate<'e> = dyn Fn(&Template) -> Result<Value, EvaluationError> + 'e;
-
-struct Placed {
-    steps: Vec<String>,
-    error: EvaluationError,
-}
-
-fn evaluate(tree: &Tree, by: &ByTemplate<'_>) -> Result<Value, Box<Placed>> {
-    let at = |step: String| {
-        move |mut placed: Box<Placed>| {
-            placed.steps.push(step);
-            placed
-        }
-    };
-    match tree {
-        Tree::Static(value) => Ok(value.clone()),
-        Tree::Template(template) => by(template).map_err(|error| {
-            Box::new(Placed {
-                steps: Vec::new(),
-                error,
-            })
-        }),
-        Tree::Array(elements) => {
-            let mut values = Vec::with_capacity(elements.len());
-            for (index, element) in elements.iter().enumerate() {
-                let value = evaluate(element, by);
-                values.push(value.map_err(|placed| at(index.to_string())(placed))?);
-            }
-            Ok(Value::Array(values))
-        }
-        Tree::Object(fields) => {
-            let mut object = serde_json::Map::with_capacity(fields.len());
-            for (name, field) in fields {
-                let value = evaluate(field, by);
-                object.insert(
-                    name.clone(),
-                    value.map_err(|placed| at(escape(name))(placed))?,
-                );
-            }
-            Ok(Value::Object(object))
-        }
-    }
-}
-
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl Compilation<'_> {
@@ -319,52 +278,6 @@ impl Compilation<'_> {
                 self.errors.push((self.pointer.clone(), error));
                 Tree::Static(Value::Null)
             }
-        }
-    }
-}
-
-impl Tree {
-    fn dynamic_pointers(
-        &self,
-        pointer: &mut String,
-        found: &mut Vec<String>,
-        left: &mut usize,
-    ) -> Option<()> {
-        let length = pointer.len();
-        match self {
-            Self::Static(_) => {}
-            Self::Template(_) => {
-                *left = left.checked_sub(length)?;
-                found.push(pointer.clone());
-            }
-            Self::Array(elements) => {
-                for (place, element) in elements.iter().enumerate() {
-                    pointer.push('/');
-                    pointer.push_str(&place.to_string());
-                    element.dynamic_pointers(pointer, found, left)?;
-                    pointer.truncate(length);
-                }
-            }
-            Self::Object(fields) => {
-                for (name, field) in fields {
-                    pointer.push('/');
-                    pointer.push_str(&escape(name));
-                    field.dynamic_pointers(pointer, found, left)?;
-                    pointer.truncate(length);
-                }
-            }
-        }
-        Some(())
-    }
-
-    fn is_static(&self) -> bool {
-        matches!(self, Self::Static(_))
-    }
-
-    fn into_static(self) -> Option<Value> {
-        match self {
-            Self::Static(value) => Some(value),
-            Self::Template(_) | Self::Array(_) | Self::Object(_) => None,
         }
     }
 }

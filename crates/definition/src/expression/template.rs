@@ -42,7 +42,7 @@ enum Part {
 
 /// An expression and what it was compiled from.
 #[derive(Debug)]
-struct Code {
+pub(super) struct Code {
     source: String,
     node: Node,
     /// The secrets that it reads.
@@ -110,6 +110,23 @@ impl Template {
         &self.0.references
     }
 
+    /// Whether there is more in it than one expression, so that it always gives a text.
+    pub(super) fn is_text(&self) -> bool {
+        !matches!(self.0.form, Form::Single(_))
+    }
+
+    /// The texts between its expressions.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let parts = match &self.0.form {
+            Form::Mixed(parts) => parts.as_slice(),
+            Form::Literal(_) | Form::Single(_) => &[],
+        };
+        parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Code(_) => None,
+        })
+    }
+
     /// Gives the value.
     ///
     /// # Errors
@@ -143,6 +160,19 @@ impl Template {
             Form::Literal(text) => Ok(Value::String(text.clone())),
             Form::Single(code) => code.evaluate_tracing(roots, options, learn),
             Form::Mixed(parts) => mixed(parts, roots, options, Some(learn)).map(Value::String),
+        }
+    }
+
+    /// Judges the value as JavaScript does.
+    pub(super) fn evaluate_truthy(
+        &self,
+        roots: &dyn Roots,
+        options: &EvaluateOptions,
+    ) -> Result<bool, EvaluationError> {
+        match &self.0.form {
+            Form::Literal(text) => Ok(!text.is_empty()),
+            Form::Single(code) => code.evaluate_truthy(roots, options),
+            Form::Mixed(parts) => mixed(parts, roots, options, None).map(|text| !text.is_empty()),
         }
     }
 }
@@ -218,7 +248,10 @@ fn split(
 }
 
 impl Code {
-    fn compile(source: &str, bindings: &[&str]) -> Result<(Self, References), ExpressionError> {
+    pub(super) fn compile(
+        source: &str,
+        bindings: &[&str],
+    ) -> Result<(Self, References), ExpressionError> {
         scan::expression(source, 0, Until::EndOfText)?;
         let (node, references) = compile::compile(source, bindings)?;
         Ok((
@@ -231,7 +264,7 @@ impl Code {
         ))
     }
 
-    fn evaluate(
+    pub(super) fn evaluate(
         &self,
         roots: &dyn Roots,
         options: &EvaluateOptions,
@@ -243,7 +276,7 @@ impl Code {
             .map_err(|stop| stop.in_expression(&self.source))
     }
 
-    fn evaluate_tracing(
+    pub(super) fn evaluate_tracing(
         &self,
         roots: &dyn Roots,
         options: &EvaluateOptions,
@@ -271,7 +304,7 @@ impl Code {
         Some((*text).to_owned())
     }
 
-    fn evaluate_truthy(
+    pub(super) fn evaluate_truthy(
         &self,
         roots: &dyn Roots,
         options: &EvaluateOptions,
@@ -318,125 +351,6 @@ fn mixed(
         }
     }
     Ok(whole)
-}
-
-/// An expression that a node evaluates itself, once for each element of what it works on.
-///
-/// It is written bare (`$item.price > 3`) or as a template (`{{ $item.price > 3 }}`), in both
-/// cases with or without a leading `=`. Cloning one shares it.
-#[derive(Debug, Clone)]
-pub struct Expression {
-    source: Arc<str>,
-    form: Arc<Deferred>,
-}
-
-#[derive(Debug)]
-enum Deferred {
-    Bare(Code, References),
-    Template(Template),
-}
-
-impl Expression {
-    /// Compiles an expression.
-    ///
-    /// # Errors
-    /// Those of [`Template::parse`].
-    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        Self::parse_with(text, &[])
-    }
-
-    /// Compiles an expression that may also use names that the caller will bind (see
-    /// [`Roots::binding`]); they are given with their `$`.
-    ///
-    /// # Errors
-    /// Those of [`Template::parse`].
-    pub fn parse_with(text: &str, bindings: &[&str]) -> Result<Self, ExpressionError> {
-        let body = text.strip_prefix('=').unwrap_or(text);
-        let offset = text.len() - body.len();
-        let form = if body.contains("{{") {
-            // Spaces around the braces are no text here: what is meant is one expression.
-            let trimmed = body.trim();
-            let offset = offset + (body.len() - body.trim_start().len());
-            let template = Template::parse_with(trimmed, Syntax::Native, bindings)
-                .map_err(|error| error.moved_by(offset))?;
-            Deferred::Template(template)
-        } else {
-            let (code, references) =
-                Code::compile(body, bindings).map_err(|error| error.moved_by(offset))?;
-            Deferred::Bare(code, references)
-        };
-        Ok(Self {
-            source: text.into(),
-            form: Arc::new(form),
-        })
-    }
-
-    /// The expression, as it was written.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// What it reads.
-    pub fn references(&self) -> &References {
-        match &*self.form {
-            Deferred::Bare(_, references) => references,
-            Deferred::Template(template) => template.references(),
-        }
-    }
-
-    /// Gives the value.
-    ///
-    /// # Errors
-    /// Those of [`Template::evaluate`].
-    pub fn evaluate(
-        &self,
-        roots: &dyn Roots,
-        options: &EvaluateOptions,
-    ) -> Result<Value, EvaluationError> {
-        match &*self.form {
-            Deferred::Bare(code, _) => code.evaluate(roots, options),
-            Deferred::Template(template) => template.evaluate(roots, options),
-        }
-    }
-
-    /// Gives the value, and tells `learn` every text in it that was made of secrets, as
-    /// [`Template::evaluate_tracing`] does.
-    ///
-    /// # Errors
-    /// Those of [`Template::evaluate`].
-    pub fn evaluate_tracing(
-        &self,
-        roots: &dyn Roots,
-        options: &EvaluateOptions,
-        learn: &mut dyn FnMut(&str),
-    ) -> Result<Value, EvaluationError> {
-        match &*self.form {
-            Deferred::Bare(code, _) => code.evaluate_tracing(roots, options, learn),
-            Deferred::Template(template) => template.evaluate_tracing(roots, options, learn),
-        }
-    }
-
-    /// Judges the value as JavaScript does: `0`, `""`, `null`, `NaN` and what is missing are
-    /// false.
-    ///
-    /// # Errors
-    /// Those of [`Template::evaluate`], but that `NaN` is no error.
-    pub fn evaluate_truthy(
-        &self,
-        roots: &dyn Roots,
-        options: &EvaluateOptions,
-    ) -> Result<bool, EvaluationError> {
-        match &*self.form {
-            Deferred::Bare(code, _) => code.evaluate_truthy(roots, options),
-            Deferred::Template(template) => match &template.0.form {
-                Form::Literal(text) => Ok(!text.is_empty()),
-                Form::Single(code) => code.evaluate_truthy(roots, options),
-                Form::Mixed(parts) => {
-                    mixed(parts, roots, options, None).map(|text| !text.is_empty())
-                }
-            },
-        }
-    }
 }
 
 impl ExpressionError {

@@ -13,12 +13,13 @@ use super::compensation::{CompensationDraft, compensations};
 use super::connections::{Resolved, resolve};
 use super::names::Names;
 use super::nodes::{Draft, NodePlanner};
+use super::reach::ReachCheck;
 use super::references::{MOST_PLACES, ReferenceCheck};
 use super::{Plan, PlanOptions, recovery_check};
 use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::{Diagnostics, Findings};
-use crate::workflow::{Dialect, Workflow};
+use crate::workflow::Workflow;
 
 /// How many nodes of a cycle are shown.
 const SHOWN_OF_CYCLE: usize = 12;
@@ -29,6 +30,8 @@ pub(super) struct Planner<'a> {
     broken: &'a HashSet<String>,
     catalog: &'a dyn Catalog,
     findings: Findings,
+    /// How many workflows it is within.
+    depth: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -43,7 +46,13 @@ impl<'a> Planner<'a> {
             broken,
             catalog,
             findings,
+            depth: 0,
         }
+    }
+
+    /// Says how many workflows it is within.
+    pub(super) fn within(self, depth: usize) -> Self {
+        Self { depth, ..self }
     }
 
     pub(super) fn plan(mut self, options: &PlanOptions) -> Result<Plan, Diagnostics> {
@@ -52,7 +61,7 @@ impl<'a> Planner<'a> {
         let time_zone = self.time_zone();
         recovery_check::check(workflow, &mut self.findings);
         let names = Names::new(workflow, &mut self.findings);
-        let mut planner = NodePlanner::new(workflow, self.catalog);
+        let mut planner = NodePlanner::new(workflow, self.catalog, self.depth);
         let mut drafts: Vec<Draft> = workflow
             .nodes
             .iter()
@@ -82,7 +91,14 @@ impl<'a> Planner<'a> {
         check.check(&drafts, &connections, &compensations, &mut self.findings);
         let triggers = triggers(&drafts);
         if let Some(graph) = &graph {
-            self.warn_of_unreached(&drafts, graph, &triggers);
+            let check = ReachCheck {
+                workflow,
+                drafts: &drafts,
+                connections: &connections,
+                graph,
+                triggers: &triggers,
+            };
+            check.check(&mut self.findings);
         }
         let has_errors = self.findings.has_errors();
         let diagnostics = self.findings.locate(workflow.source.as_ref());
@@ -259,40 +275,6 @@ impl<'a> Planner<'a> {
             ),
         };
         self.findings.push(finding);
-    }
-
-    /// Warns of nodes that no trigger leads to.
-    fn warn_of_unreached(&mut self, drafts: &[Draft], graph: &Graph, triggers: &[NodeIndex]) {
-        let is_known = drafts.iter().all(|draft| draft.metadata.is_some());
-        if triggers.is_empty() || !is_known {
-            return;
-        }
-        let attached: HashSet<&str> = self
-            .workflow
-            .attachments
-            .iter()
-            .map(|one| &*one.from)
-            .collect();
-        for (place, draft) in drafts.iter().enumerate() {
-            let name = draft.node.name.as_str();
-            let is_trigger = draft.spec.role == NodeRole::Trigger;
-            let is_start = graph.is_start(NodeIndex::new(place));
-            if is_trigger || !is_start || draft.node.disabled || attached.contains(name) {
-                continue;
-            }
-            let message = match self.workflow.dialect {
-                Dialect::Native => {
-                    "no trigger leads to the node: it starts by itself, whichever trigger started the execution"
-                }
-                Dialect::N8n => "no trigger leads to the node: it does not run",
-            };
-            self.findings.push(
-                Diagnostic::warning(ErrorCode::INVALID_WORKFLOW, message)
-                    .at(self.workflow.nodes[place].pointer())
-                    .with_node(name)
-                    .with_hint("connect it, or remove it"),
-            );
-        }
     }
 }
 

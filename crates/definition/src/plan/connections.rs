@@ -6,6 +6,7 @@ use jackfield_kernel::{NodeIndex, Output};
 use jackfield_types::{ErrorCode, NodeRole, OnError, Ports};
 
 use super::PlanConnection;
+use super::mistakes::always_true;
 use super::names::Names;
 use super::nodes::Draft;
 use crate::diagnostic::Diagnostic;
@@ -146,7 +147,14 @@ impl Resolver<'_> {
     fn condition(&mut self, connection: &Connection, from: NodeIndex) -> Option<Expression> {
         let text = connection.condition.as_ref()?;
         match Expression::parse(text) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                if expression.texts().next().is_some() {
+                    let name = self.name(from);
+                    let place = format!("{}/condition", connection.place.pointer());
+                    self.report(always_true().at(place).with_node(name));
+                }
+                Some(expression)
+            }
             Err(error) => {
                 let name = self.name(from);
                 self.report(
@@ -170,7 +178,7 @@ impl Resolver<'_> {
                 let name = self.name(from);
                 let message = format!("`{name}` delivers nothing by its port `error`");
                 self.report(
-                    Diagnostic::warning(ErrorCode::CONNECTION_INVALID, message)
+                    Diagnostic::warning(ErrorCode::UNUSED_NODE, message)
                         .at(connection.place.pointer())
                         .with_node(name)
                         .with_hint("give the node `\"onError\": \"continueErrorOutput\"`"),

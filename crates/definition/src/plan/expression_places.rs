@@ -74,6 +74,39 @@ fn marks_any(schema: &Value) -> bool {
 }
 
 fn is_marked(root: &Value, pointer: &str, format: &str) -> bool {
+    schemas_at(root, pointer)
+        .iter()
+        .any(|schema| schema.get("format").and_then(Value::as_str) == Some(format))
+}
+
+/// The types that a schema takes at a JSON Pointer, for people, if a text is not among them.
+pub(super) fn takes_no_text(root: &Value, pointer: &str) -> Option<String> {
+    let schemas = schemas_at(root, pointer);
+    // What is bound to a few values may well be bound to texts.
+    let is_open = |schema: &&Value| schema.get("const").is_none() && schema.get("enum").is_none();
+    let mut types: Vec<&str> = Vec::new();
+    for schema in &schemas {
+        if !is_open(schema) {
+            return None;
+        }
+        match schema.get("type") {
+            Some(Value::String(one)) => types.push(one),
+            Some(Value::Array(several)) => types.extend(several.iter().filter_map(Value::as_str)),
+            _ => {}
+        }
+    }
+    types.retain(|one| *one != "null");
+    if types.is_empty() || types.contains(&"string") {
+        return None;
+    }
+    types.sort_unstable();
+    types.dedup();
+    let types: Vec<String> = types.iter().map(|one| format!("`{one}`")).collect();
+    Some(types.join(" or "))
+}
+
+/// The schemas that apply to the value at a JSON Pointer.
+fn schemas_at<'s>(root: &'s Value, pointer: &str) -> Vec<&'s Value> {
     let mut current = same_value(root, vec![root]);
     for step in pointer.split('/').skip(1) {
         let mut next = Vec::new();
@@ -82,13 +115,11 @@ fn is_marked(root: &Value, pointer: &str, format: &str) -> bool {
             below(schema, &name, &mut next);
         }
         if next.is_empty() {
-            return false;
+            return next;
         }
         current = same_value(root, next);
     }
     current
-        .iter()
-        .any(|schema| schema.get("format").and_then(Value::as_str) == Some(format))
 }
 
 /// Adds the schemas that apply to the same values as those given.
@@ -183,6 +214,36 @@ mod tests {
             "/other",
         ] {
             assert!(!is_marked(&schema, pointer, FORMAT), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_where_no_text_is_taken() {
+        let schema = json!({
+            "properties": {
+                "number": { "type": "number" },
+                "several": { "type": ["integer", "boolean", "null"] },
+                "either": { "anyOf": [{ "type": "number" }, { "type": "string" }] },
+                "option": { "anyOf": [{ "type": "null" }, { "type": "boolean" }] },
+                "word": { "anyOf": [{ "type": "number" }, { "const": "all" }] },
+                "any": {},
+            },
+        });
+        let cases = [
+            ("/number", Some("`number`")),
+            ("/several", Some("`boolean` or `integer`")),
+            ("/either", None),
+            ("/option", Some("`boolean`")),
+            ("/word", None),
+            ("/any", None),
+            ("/other", None),
+        ];
+        for (pointer, wanted) in cases {
+            assert_eq!(
+                takes_no_text(&schema, pointer).as_deref(),
+                wanted,
+                "{pointer}"
+            );
         }
     }
 }

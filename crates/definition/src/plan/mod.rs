@@ -4,12 +4,17 @@ mod build;
 mod compensation;
 mod connections;
 mod expression_places;
+mod inline;
+mod mistakes;
 mod names;
 mod nodes;
 mod picture;
+mod reach;
 mod recovery;
 mod recovery_check;
 mod references;
+mod texts;
+mod told;
 
 pub(crate) use recovery_check::{LONGEST_DELAY, MOST_ATTEMPTS};
 

@@ -1,27 +1,31 @@
 //! Plans one node: looks its type up, checks its parameters and compiles their expressions.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jackfield_kernel::NodeSpec;
 use jackfield_types::{
-    ErrorCode, NodeTypeId, NodeTypeMetadata, Object, Severity, Strategy, ValidationIssue,
-    VariableAccess, VersionSelector,
+    ErrorCode, NodeTypeId, NodeTypeMetadata, Object, Severity, Strategy, VariableAccess,
+    VersionSelector,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use super::expression_places::ExpressionPlaces;
 use super::recovery::{Inherited, Recovery, recovery};
-use super::{PlanFallback, PlanNode};
+use super::texts::{LONGEST_POINTER, has_short_pointers};
+use super::told::{
+    expression_error, falls_back_on_itself, in_parameters, not_found, parameter_issue, refused,
+    soften, told,
+};
+use super::{PlanFallback, PlanNode, inline, mistakes};
 use crate::catalog::{Catalog, CatalogEntry, CatalogError};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::Findings;
-use crate::expression::{ExpressionError, ParameterTemplate, Syntax};
-use crate::pointer;
-use crate::workflow::{Dialect, Node, Workflow};
+use crate::expression::{ParameterTemplate, Syntax};
+use crate::workflow::{Node, Workflow};
 
-/// How long the JSON Pointer of a parameter may be.
-const LONGEST_POINTER: usize = 4_096;
 /// How many bytes the JSON Pointers of a node's expressions may take together.
 const MOST_POINTER_BYTES: usize = 16 << 20;
 
@@ -29,7 +33,7 @@ const MOST_POINTER_BYTES: usize = 16 << 20;
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) entry: Arc<dyn CatalogEntry>,
-    places: ExpressionPlaces,
+    pub(super) places: ExpressionPlaces,
     /// Why it may not be used.
     refusal: Option<Arc<str>>,
 }
@@ -52,15 +56,18 @@ pub(super) struct Draft {
 pub(super) struct NodePlanner<'a> {
     workflow: &'a Workflow,
     catalog: &'a dyn Catalog,
+    /// How many workflows the workflow is within.
+    depth: usize,
     looked_up: FxHashMap<(NodeTypeId, VersionSelector), Result<Found, CatalogError>>,
     reported_fallbacks: FxHashSet<String>,
 }
 
 impl<'a> NodePlanner<'a> {
-    pub(super) fn new(workflow: &'a Workflow, catalog: &'a dyn Catalog) -> Self {
+    pub(super) fn new(workflow: &'a Workflow, catalog: &'a dyn Catalog, depth: usize) -> Self {
         Self {
             workflow,
             catalog,
+            depth,
             looked_up: FxHashMap::default(),
             reported_fallbacks: FxHashSet::default(),
         }
@@ -276,15 +283,28 @@ impl<'a> NodePlanner<'a> {
             return no_parameters();
         }
         let places = known.map_or(ExpressionPlaces::none(), |found| found.places.clone());
+        let workflows = RefCell::new(BTreeSet::new());
         let compile = |parameters: &Value| {
             ParameterTemplate::compile_keeping(
                 parameters,
                 syntax,
                 &|at| places.contains(at),
-                &|at| places.holds_workflow(at),
+                &|at| {
+                    let holds_workflow = places.holds_workflow(at);
+                    if holds_workflow {
+                        workflows.borrow_mut().insert(at.to_owned());
+                    }
+                    holds_workflow
+                },
             )
         };
-        let template = match compile(&node.parameters) {
+        let compiled = compile(&node.parameters);
+        if !node.disabled {
+            for pointer in workflows.take() {
+                inline::check(node, &pointer, self.catalog, self.depth, findings);
+            }
+        }
+        let template = match compiled {
             Ok(template) => template,
             Err(errors) => {
                 // What is wrong beside the expressions is to be said in the same go.
@@ -337,8 +357,8 @@ impl<'a> NodePlanner<'a> {
                 findings.push(in_parameters(node, &issue.path, finding));
             }
         }
-        if self.workflow.dialect == Dialect::N8n && known.is_some() {
-            warn_of_braces(node, syntax, &places, findings);
+        if let Some(known) = known {
+            mistakes::warn_of_texts(node, self.workflow.dialect, known, &template, findings);
         }
         template
     }
@@ -368,159 +388,4 @@ fn is_passed_over(strategy: Strategy) -> bool {
 fn is_same(one: &Found, other: &Found) -> bool {
     let (one, other) = (one.metadata(), other.metadata());
     one.node_type == other.node_type && one.version == other.version
-}
-
-fn falls_back_on_itself(node: &Node) -> Diagnostic {
-    let message = format!("`{}` is to be fallen back on by itself", node.node_type);
-    Diagnostic::new(ErrorCode::INVALID_WORKFLOW, message)
-        .at(format!(
-            "{}/fallbackNodeType",
-            node.field("errorRecoveryStrategy")
-        ))
-        .with_node(node.name.as_str())
-        .with_expected("another node type")
-        .with_hint("use the strategy `retry` to try the same once more")
-}
-
-/// A disabled node does not run, so what is wrong with it is no error.
-fn soften(node: &Node, mut finding: Diagnostic) -> Diagnostic {
-    if node.disabled {
-        finding.severity = Severity::Warning;
-    }
-    finding
-}
-
-/// What is said of a node type that may not be used.
-fn refused(node_type: &NodeTypeId, rule: &str) -> Diagnostic {
-    let message = format!("node type `{node_type}` may not be used: {rule}");
-    Diagnostic::new(ErrorCode::TENANT_FORBIDDEN, message)
-        .with_hint("use another node type, or have the policy changed; nothing gets round it")
-}
-
-fn told(error: &CatalogError) -> (ErrorCode, Option<String>) {
-    match error {
-        CatalogError::UnknownNodeType { nearest, .. } => {
-            let names: Vec<String> = nearest.iter().map(|near| format!("`{near}`")).collect();
-            let hint = (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")));
-            (ErrorCode::UNKNOWN_NODE_TYPE, hint)
-        }
-        CatalogError::UnknownVersion { available, .. } => {
-            let versions: Vec<String> =
-                available.iter().take(10).map(ToString::to_string).collect();
-            let hint = (!versions.is_empty())
-                .then(|| format!("the versions that there are: {}", versions.join(", ")));
-            (ErrorCode::UNKNOWN_VERSION, hint)
-        }
-    }
-}
-
-fn not_found(node: &Node, error: &CatalogError, is_served: bool) -> Diagnostic {
-    let (code, hint) = told(error);
-    let (fields, is_warning): (&'static [&'static str], bool) = match error {
-        CatalogError::UnknownNodeType { .. } => (&["nodeType", "type"], is_served || node.disabled),
-        CatalogError::UnknownVersion { .. } => (&["typeVersion"], node.disabled),
-    };
-    let message = if is_warning && !node.disabled {
-        format!("{error}; the node's recovery strategy serves in its place")
-    } else {
-        error.to_string()
-    };
-    let mut finding = Diagnostic::new(code, message)
-        .at_field(node.pointer(), fields)
-        .with_node(node.name.as_str())
-        .with_hint_if(hint);
-    if is_warning {
-        finding.severity = Severity::Warning;
-    }
-    finding
-}
-
-pub(super) fn in_parameters(node: &Node, path: &str, finding: Diagnostic) -> Diagnostic {
-    let mut finding = finding
-        .at(format!("{}{path}", node.field("parameters")))
-        .with_node(node.name.as_str());
-    if !path.is_empty() {
-        finding.parameter = Some(path.to_owned());
-    }
-    finding
-}
-
-fn parameter_issue(node: &Node, issue: ValidationIssue) -> Diagnostic {
-    let mut finding = Diagnostic::new(issue.code, issue.message).with_hint_if(issue.hint);
-    finding.severity = issue.severity;
-    soften(node, in_parameters(node, &issue.path, finding))
-}
-
-fn expression_error(node: &Node, path: &str, error: ExpressionError) -> Diagnostic {
-    let finding = Diagnostic::new(error.code, error.message)
-        .with_hint_if(error.hint)
-        .within(error.span);
-    soften(node, in_parameters(node, path, finding))
-}
-
-/// Finds texts in which n8n sees no template because they don't begin with `=`.
-fn warn_of_braces(node: &Node, syntax: Syntax, places: &ExpressionPlaces, findings: &mut Findings) {
-    if syntax != Syntax::N8n {
-        return;
-    }
-    each_text(&node.parameters, &mut |path, text| {
-        let has_braces = text.find("{{").is_some_and(|at| text[at..].contains("}}"));
-        if has_braces && !text.starts_with('=') && !places.contains(path) {
-            let message = "`{{ … }}` stays as it is: the text does not begin with `=`";
-            let finding = Diagnostic::warning(ErrorCode::EXPRESSION_ERROR, message)
-                .with_hint("write `=` before the text to make it a template");
-            findings.push(in_parameters(node, path, finding));
-        }
-    });
-}
-
-/// Visits all texts in parameters, with their JSON Pointers. The parameters have been compiled, so
-/// their depth is bounded.
-pub(super) fn each_text(parameters: &Value, visit: &mut dyn FnMut(&str, &str)) {
-    each_text_below(parameters, &mut String::new(), visit);
-}
-
-fn each_text_below(value: &Value, path: &mut String, visit: &mut dyn FnMut(&str, &str)) {
-    let length = path.len();
-    match value {
-        Value::String(text) => visit(path, text),
-        Value::Array(list) => {
-            for (at, inner) in list.iter().enumerate() {
-                pointer::push_index(path, at);
-                each_text_below(inner, path, visit);
-                path.truncate(length);
-            }
-        }
-        Value::Object(fields) => {
-            for (key, inner) in fields {
-                pointer::push_key(path, key);
-                each_text_below(inner, path, visit);
-                path.truncate(length);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Whether the JSON Pointer of every value is short enough to be worked with, looked at without
-/// recursion.
-fn has_short_pointers(parameters: &Value) -> bool {
-    let mut open = vec![(parameters, 0_usize)];
-    while let Some((value, length)) = open.pop() {
-        if length > LONGEST_POINTER {
-            return false;
-        }
-        match value {
-            Value::Array(list) => open.extend(list.iter().map(|inner| (inner, length + 8))),
-            Value::Object(fields) => {
-                open.extend(
-                    fields
-                        .iter()
-                        .map(|(key, inner)| (inner, length + 1 + key.len())),
-                );
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    true
 }

@@ -63,7 +63,7 @@ pub fn workflow_from_value(value: &Value) -> Result<Workflow, Diagnostics> {
         findings.push(too_deep());
         return Err(findings.locate(None));
     }
-    match read(value, &mut findings) {
+    match read_value(value, &mut findings) {
         Some(partial) if !findings.has_errors() => Ok(partial.workflow),
         Some(_) | None => Err(findings.locate(None)),
     }
@@ -73,7 +73,7 @@ pub fn workflow_from_value(value: &Value) -> Result<Workflow, Diagnostics> {
 pub(crate) fn read_partially(source: &SourceText, findings: &mut Findings) -> Option<Partial> {
     match source.parse() {
         Ok(value) => {
-            let mut partial = read(&value, findings)?;
+            let mut partial = read_value(&value, findings)?;
             partial.workflow.source = Some(source.clone());
             Some(partial)
         }
@@ -101,7 +101,8 @@ fn is_too_deep(value: &Value) -> bool {
     false
 }
 
-fn read(value: &Value, findings: &mut Findings) -> Option<Partial> {
+/// Reads as much of a parsed document as can be read. Its depth has been checked.
+pub(crate) fn read_value(value: &Value, findings: &mut Findings) -> Option<Partial> {
     let Some(document) = value.as_object() else {
         let message = format!("a workflow is an object, this is {}", describe(value));
         findings.push(

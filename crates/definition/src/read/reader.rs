@@ -11,6 +11,7 @@ use super::present;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics::Findings;
 use crate::nearest::nearest;
+use crate::plan::MOST_ATTEMPTS;
 use crate::pointer::Place;
 use crate::workflow::Dialect;
 
@@ -185,9 +186,9 @@ impl<'f> Reader<'f> {
             let near = unknown.and_then(|value| nearest(value.trim_matches('`'), names));
             finding = finding.with_hint_if(near.map(|near| format!("did you mean `{near}`?")));
             finding = finding.with_expected(match expected {
-                "a nonzero u32" => "a whole number from 1 to 4294967295",
-                "u32" => "a whole number from 0 to 4294967295",
-                other => other,
+                "a nonzero u32" => format!("a whole number from 1 to {MOST_ATTEMPTS}"),
+                "u32" => format!("a whole number from 0 to {}", MOST_ATTEMPTS - 1),
+                other => other.to_owned(),
             });
         }
         self.report(finding);

@@ -209,7 +209,7 @@ proptest! {
         for one in &told {
             text = text.replace(one.as_str(), "");
         }
-        for rest in ["{\"a\":[\"\"],\"b\":\"Ada\"}", "\"\"", "\"k: \"", "\"Ada  production\""] {
+        for rest in ["{\"a\":[\"\"],\"b\":\"Ada\"}", "\"\"", "\"!\"", "\"k: \"", "\"Ada  production\""] {
             if text == rest {
                 return Ok(());
             }

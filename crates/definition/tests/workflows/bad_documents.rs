@@ -135,6 +135,118 @@ bad! {
   ],
   "errorRecovery": { "strategy": "skip", "allow": true }
 }"#;
+    senseless_recovery: r#"{
+  "nodes": [
+    {
+      "id": "a", "nodeType": "no-op",
+      "retryPolicy": {
+        "maxAttempts": 1001, "initialDelay": "31d", "maxDelay": "32d", "deadline": "1000d", "multiplier": 1e9,
+        "retryableErrors": ["TIMEOUT", "TIME_OUT", "ACME_BUSY"], "retryableStatusCodes": [503, 99, 600]
+      },
+      "errorRecoveryStrategy": { "strategy": "fallback", "fallbackNodeType": "no-op" }
+    },
+    {
+      "id": "b", "nodeType": "no-op", "timeout": 0,
+      "retryPolicy": { "initialDelay": "5s", "deadline": "2s" },
+      "errorRecoveryStrategy": { "strategy": "skip", "fallbackNodeType": "transform", "maxRetries": 3 }
+    },
+    { "id": "c", "nodeType": "no-op", "errorRecoveryStrategy": { "strategy": "retry", "maxRetries": 0, "allowPartialOutput": true } },
+    { "id": "d", "nodeType": "no-op", "errorRecoveryStrategy": { "strategy": "retry", "maxRetries": 4000000000 } },
+    { "id": "e", "nodeType": "no-op", "retryPolicy": { "initialDelay": -5, "maxAttempts": -1 } },
+    { "id": "f", "nodeType": "transform", "typeVersion": "1.4", "errorRecoveryStrategy": { "strategy": "fallback", "fallbackNodeType": "transform" } }
+  ],
+  "retryPolicy": { "maxAttempts": 5000 },
+  "errorRecovery": { "strategy": "fallback", "fallbackNodeType": "no-op" }
+}"#;
+    likely_mistakes: r#"{
+  "formatVersion": 1,
+  "nodes": [
+    { "id": "start", "nodeType": "trigger.manual" },
+    { "id": "a", "nodeType": "transform", "parameters": { "field": "$json.name", "value": "={{ $json.name }}", "count": "{{ $json.n }} " } },
+    { "id": "b", "nodeType": "transform", "parameters": { "field": "Dear ${$json.name}", "value": "$5 {plain} ${{ $json.n }}", "count": "{{ $json.n }}" } },
+    { "id": "c", "nodeType": "filter", "parameters": { "condition": "{{ $json.age }} > 17" }, "onError": "continueErrorOutput" },
+    { "id": "d", "nodeType": "merge" }
+  ],
+  "connections": {
+    "start": { "main": [[{ "node": "a", "condition": "{{ $json.a }} && {{ $json.b }}" }, "b"]] },
+    "a": { "main": [["c"]] },
+    "b": { "main": [[{ "node": "d", "input": 1 }]] }
+  }
+}"#;
+    unused_nodes: r#"{
+  "formatVersion": 1,
+  "nodes": [
+    { "id": "start", "nodeType": "trigger.manual" },
+    { "id": "off", "nodeType": "trigger.webhook", "disabled": true },
+    { "id": "a", "nodeType": "no-op" },
+    { "id": "b", "nodeType": "no-op" },
+    { "id": "c", "nodeType": "no-op" },
+    { "id": "alone", "nodeType": "no-op" },
+    { "id": "if", "nodeType": "condition", "disabled": true },
+    { "id": "pinned", "nodeType": "condition", "pinData": [{}] }
+  ],
+  "connections": {
+    "start": { "main": [["if", "pinned"]] },
+    "off": { "main": [["a"]] },
+    "a": { "main": [["b"]] },
+    "if": { "main": [[], ["c"]] },
+    "pinned": { "main": [[], ["c"]] }
+  }
+}"#;
+    unused_nodes_of_n8n: r#"{
+  "nodes": [
+    { "name": "When", "type": "trigger.manual", "typeVersion": 1, "position": [0, 0] },
+    { "name": "A", "type": "no-op", "typeVersion": 1, "position": [0, 0] },
+    { "name": "B", "type": "no-op", "typeVersion": 1, "position": [0, 0] },
+    { "name": "C", "type": "no-op", "typeVersion": 1, "position": [0, 0] },
+    { "name": "D", "type": "no-op", "typeVersion": 1, "position": [0, 0] }
+  ],
+  "connections": {
+    "A": { "main": [[{ "node": "B", "type": "main", "index": 0 }]] },
+    "C": { "main": [[{ "node": "D", "type": "main", "index": 0 }]] },
+    "D": { "main": [[{ "node": "C", "type": "main", "index": 0 }]] }
+  }
+}"#;
+    mistakes_in_an_inline_workflow: r#"{
+  "formatVersion": 1,
+  "nodes": [
+    { "id": "a", "name": "Call", "nodeType": "execute-workflow", "parameters": { "workflow": {
+      "formatVersion": 1,
+      "nodes": [
+        { "id": "x", "name": "Inner", "nodeType": "transfrom", "parameters": { "field": "{{ $json. }}" } },
+        { "id": "y", "nodeType": "no-op", "colour": 1, "parameters": { "x": "{{ $('Nobody').first() }}" } }
+      ]
+    } } },
+    { "id": "b", "nodeType": "execute-workflow", "parameters": { "workflow": {} } },
+    { "id": "c", "nodeType": "execute-workflow", "parameters": { "workflow": {
+      "nodes": [{ "id": "x", "nodeType": "transform", "parameters": { "field": "$json.a", "value": "{{ $json.b }}" } }]
+    } } },
+    { "id": "d", "nodeType": "execute-workflow", "parameters": { "workflow": "{{ $json.which }}" } },
+    { "id": "e", "nodeType": "execute-workflow", "disabled": true, "parameters": { "workflow": {} } }
+  ]
+}"#;
+    wrong_compensations: r#"{
+  "nodes": [
+    { "id": "a", "nodeType": "no-op", "compensation": "gone" },
+    { "id": "b", "nodeType": "no-op", "compensation": "not a name" },
+    { "id": "c", "nodeType": "no-op", "compensation": { "nodetype": "no-op" } },
+    { "id": "d", "nodeType": "no-op", "compensation": { "nodeType": "transform", "parameters": { "count": "3", "field": "{{ $json. }}" } } },
+    { "id": "e", "nodeType": "no-op", "compensation": { "nodeType": "no-op", "parameters": { "x": "{{ $('later').first() }}", "y": "{{ $('e').first() }} {{ $('d').first() }}" } } },
+    { "id": "later", "nodeType": "no-op", "compensation": "trigger.manual" },
+    { "id": "f", "nodeType": "trigger.manual", "compensation": "no-op" },
+    {
+      "id": "g", "nodeType": "no-op", "errorRecoveryStrategy": { "strategy": "fallback", "fallbackNodeType": "gone1" },
+      "compensation": {
+        "nodeType": "no-op", "timeout": "soon", "retryPolicy": { "maxAttempts": 9999, "quickly": true },
+        "errorRecoveryStrategy": { "strategy": "fallback", "fallbackNodeType": "gone2" }
+      }
+    },
+    { "id": "h", "nodeType": "no-op", "compensation": { "nodeType": "no-op", "errorRecoveryStrategy": { "strategy": "fallback", "fallbackNodeType": "no-op" } } },
+    { "id": "i", "nodeType": "no-op", "compensation": 3 },
+    { "id": "j", "nodeType": "no-op", "disabled": true, "compensation": "gone" }
+  ],
+  "connections": { "d": { "main": [["e"]] }, "e": { "main": [["later"]] } }
+}"#;
     wrong_parameters: r#"{
   "nodes": [
     {

@@ -1,6 +1,6 @@
 //! Whatever is in a document, reading and planning it ends, and ends well.
 
-use crate::support::TestCatalog;
+use crate::support::{StrictCatalog, TestCatalog};
 use jackfield_definition::{PlanOptions, SourceText, plan_workflow, workflow_from_value};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -29,6 +29,11 @@ fn text() -> impl Strategy<Value = String> {
             "={{ $('a').first() }}",
             "{{",
             "{{ $vars",
+            "{{ $secrets.PIN }} > 3",
+            "$json.a",
+            "{$json.a}",
+            "execute-workflow",
+            "filter",
             "skip",
             "fallback",
             "strict",
@@ -88,6 +93,10 @@ fn field() -> impl Strategy<Value = String> {
             "timezone",
             "json",
             "defaultValue",
+            "compensation",
+            "workflow",
+            "maxAttempts",
+            "retryableErrors",
         ])
         .prop_map(str::to_owned),
         any::<String>(),
@@ -114,8 +123,11 @@ fn value() -> impl Strategy<Value = Value> {
 /// Documents that get past the first few questions.
 fn document() -> impl Strategy<Value = Value> {
     let node = prop::collection::vec((field(), value()), 0..5).prop_flat_map(|fields| {
-        (text(), text(), value()).prop_map(move |(name, node_type, parameters)| {
+        (text(), text(), value(), text()).prop_map(move |(name, node_type, parameters, undo)| {
             let mut node = json!({ "name": name, "type": node_type, "parameters": parameters });
+            if undo.len() % 2 == 0 {
+                node["compensation"] = json!({ "nodeType": undo, "parameters": parameters });
+            }
             node.as_object_mut()
                 .expect("an object")
                 .extend(fields.clone());
@@ -135,6 +147,8 @@ fn document() -> impl Strategy<Value = Value> {
 }
 
 fn look_at(source: &SourceText) {
+    let strict = StrictCatalog(TestCatalog::new());
+    let _ = plan_workflow(source, &strict, &PlanOptions::default());
     let found = plan_workflow(source, &TestCatalog::new(), &PlanOptions::default());
     let diagnostics = match &found {
         Ok(plan) => {
@@ -213,4 +227,30 @@ fn long_keys_and_many_mistakes_cost_no_more_than_their_length() {
         let found = plan_workflow(&source, &TestCatalog::new(), &PlanOptions::default());
         assert!(found.unwrap_err().has_errors());
     }
+}
+
+#[test]
+fn workflows_within_workflows_are_looked_into_only_so_deep() {
+    let mut document = json!({ "nodes": [{ "id": "x", "nodeType": "gone" }] });
+    for _ in 0..24 {
+        document = json!({ "nodes": [
+            { "id": "a", "nodeType": "execute-workflow", "parameters": { "workflow": document } },
+        ] });
+    }
+    let source = SourceText::new("deep.json", document.to_string());
+    let planned = plan_workflow(&source, &TestCatalog::new(), &PlanOptions::default());
+    assert!(planned.is_ok(), "{:?}", planned.err());
+}
+
+#[test]
+fn many_likely_mistakes_cost_no_more_than_their_number() {
+    let texts: Vec<_> = (0..50_000)
+        .map(|place| format!("{{$json.a{place}}} {}", "{ ".repeat(100)))
+        .collect();
+    let document = json!({ "formatVersion": 1, "nodes": [
+        { "id": "a", "nodeType": "transform", "parameters": { "field": "x", "value": texts } },
+    ] });
+    let source = SourceText::new("many.json", document.to_string());
+    let plan = plan_workflow(&source, &TestCatalog::new(), &PlanOptions::default()).unwrap();
+    assert_eq!(plan.warnings().len(), 100);
 }

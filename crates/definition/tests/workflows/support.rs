@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jackfield_definition::{
-    Catalog, CatalogEntry, CatalogError, Diagnostics, Plan, PlanOptions, SourceText, plan_workflow,
+    Catalog, CatalogEntry, CatalogError, Diagnostics, Plan, PlanOptions, SecretGrant, SourceText,
+    plan_workflow,
 };
 use jackfield_types::{
     DynamicOutputs, NodeRole, NodeTypeId, NodeTypeMetadata, Ports, ValidationIssue, VariableAccess,
@@ -125,6 +126,11 @@ impl TestCatalog {
             one.ports = Ports::with_outputs(&["done", "loop"]);
             one.role = NodeRole::Loop;
         });
+        catalog.add("execute-workflow", "1.0.0", |one| {
+            one.schema = Some(json!({
+                "properties": { "workflow": { "type": ["string", "object"], "format": "workflow" } },
+            }));
+        });
         catalog.add("set-variable", "1.0.0", |one| {
             one.variables = VariableAccess::Writes;
         });
@@ -174,6 +180,48 @@ impl Catalog for TestCatalog {
     }
 }
 
+/// The test catalog as a tenant sees it that may use nothing but what it needs: no `filter`, of
+/// `transform` no version 2, and of the secrets `KEY` and `PIN` only the first.
+pub(crate) struct StrictCatalog(pub(crate) TestCatalog);
+
+impl Catalog for StrictCatalog {
+    fn find(
+        &self,
+        node_type: &NodeTypeId,
+        version: &VersionSelector,
+    ) -> Result<Arc<dyn CatalogEntry>, CatalogError> {
+        self.0.find(node_type, version)
+    }
+
+    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
+        let rule = match (node_type.as_str(), metadata.version.major) {
+            ("filter", _) => "`filter`",
+            ("transform", 2) => "`transform@2`",
+            _ => return None,
+        };
+        Some(format!("tenant `acme`: restrictedNodeTypes[0] {rule}"))
+    }
+
+    fn secret(&self, name: &str) -> SecretGrant {
+        match name {
+            "KEY" => SecretGrant::Granted,
+            "PIN" => SecretGrant::Refused("not in `secrets`".to_owned()),
+            _ => SecretGrant::Missing,
+        }
+    }
+
+    fn secret_names(&self) -> Vec<String> {
+        vec!["KEY".to_owned()]
+    }
+}
+
+/// Plans a text against the strict catalog.
+pub(crate) fn plan_strictly(text: &str) -> Result<Plan, Diagnostics> {
+    let source = SourceText::new("workflow.json", text);
+    let catalog = StrictCatalog(TestCatalog::new());
+    plan_workflow(&source, &catalog, &PlanOptions::default())
+}
+
 /// Plans a text against the test catalog.
 pub(crate) fn plan(text: &str) -> Result<Plan, Diagnostics> {
     let source = SourceText::new("workflow.json", text);
@@ -182,7 +230,12 @@ pub(crate) fn plan(text: &str) -> Result<Plan, Diagnostics> {
 
 /// The findings of a text, warnings included, as a terminal would show them without colours.
 pub(crate) fn rendered(text: &str) -> String {
-    let diagnostics = match plan(text) {
+    rendered_findings(plan(text))
+}
+
+/// The findings of planning, warnings included, as a terminal would show them without colours.
+pub(crate) fn rendered_findings(planned: Result<Plan, Diagnostics>) -> String {
+    let diagnostics = match planned {
         Ok(plan) => plan.warnings().clone(),
         Err(diagnostics) => diagnostics,
     };

@@ -86,7 +86,10 @@ async fn what_is_done_leaves_a_record_with_who_what_by_which_rule_and_how_it_end
     let calls = of(&records, AuditAction::NodeCalled);
     assert_eq!(calls.len(), 2);
     let (good, bad) = (calls[0], calls[1]);
-    assert_eq!(good.node.as_ref().map(|node| node.as_str()), Some("good"));
+    assert_eq!(
+        good.node.as_ref().map(jackfield::NodeName::as_str),
+        Some("good")
+    );
     assert_eq!(good.outcome, Some(AuditOutcome::Success));
     assert_eq!(
         good.rule.as_deref(),
@@ -102,7 +105,7 @@ async fn what_is_done_leaves_a_record_with_who_what_by_which_rule_and_how_it_end
     });
     for record in of_user {
         assert_eq!(
-            record.user.as_ref().map(|user| user.as_str()),
+            record.user.as_ref().map(UserId::as_str),
             Some("ada@acme.example"),
             "{record:?}"
         );
@@ -194,4 +197,30 @@ async fn a_call_that_is_broken_off_leaves_a_record_too() {
     assert_eq!(of(&records, AuditAction::ExecutionCancelled).len(), 1);
     let ended = of(&records, AuditAction::ExecutionEnded)[0];
     assert_eq!(ended.outcome, Some(AuditOutcome::Cancelled));
+}
+
+#[tokio::test]
+async fn a_secret_that_there_is_not_leaves_no_record_of_having_been_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asks = ScriptedExecutor::immediate(|_, call| {
+        call.context.grants.secret("KEY")?;
+        call.context.grants.secret("NONE")?;
+        Err(NodeError::Cancelled)
+    });
+    let audited = audited(folder.path(), &[("asks", &asks)]);
+    audited
+        .run(&workflow(&[("a", "asks", json!({}))], &[]))
+        .await;
+    let records = audited.records();
+    let read: Vec<_> = of(&records, AuditAction::SecretRead)
+        .into_iter()
+        .map(|record| (record.note.as_deref(), record.outcome))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            (Some("KEY"), None),
+            (Some("NONE"), Some(AuditOutcome::Error))
+        ]
+    );
 }

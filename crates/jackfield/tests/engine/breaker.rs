@@ -257,3 +257,45 @@ async fn a_call_from_before_says_nothing_about_an_open_circuit() {
         Some(ErrorCode::CIRCUIT_OPEN)
     );
 }
+
+#[tokio::test]
+async fn an_executor_that_panics_again_and_again_is_called_no_more_and_a_fallback_serves() {
+    let panics = ScriptedExecutor::immediate(|_, _| panic!("no"));
+    let registry = registry(&[("panics", &panics)]);
+    let engine = Engine::builder(registry.clone()).build().default_tenant();
+    let mut document = workflow(&[("a", "panics", json!({}))], &[]);
+    let prepared = plan(&engine, &document);
+    for _ in 0..5 {
+        assert_eq!(code(&engine, &prepared).await, Some(ErrorCode::TRAPPED));
+    }
+    assert_eq!(code(&engine, &prepared).await, Some(ErrorCode::QUARANTINED));
+    assert_eq!(panics.calls(), 5);
+    assert_eq!(registry.stats().quarantined.len(), 1);
+    let fallback = json!({ "strategy": "fallback", "fallbackNodeType": "no-op" });
+    crate::support::set(&mut document, "a", "errorRecoveryStrategy", fallback);
+    assert_eq!(code(&engine, &plan(&engine, &document)).await, None);
+    registry.release("panics", None);
+    assert_eq!(code(&engine, &prepared).await, Some(ErrorCode::TRAPPED));
+}
+
+#[tokio::test]
+async fn a_circuit_that_is_to_stay_open_for_ever_stays_open() {
+    let (executor, _) = switched(busy);
+    let engine = Engine::builder(registry(&[("shaky", &executor)]))
+        .circuit_breaker(CircuitBreaker {
+            minimum_calls: 1,
+            open_for: Duration::MAX.into(),
+            ..breaker()
+        })
+        .build()
+        .default_tenant();
+    let prepared = plan(&engine, &workflow(&[("a", "shaky", json!({}))], &[]));
+    assert_eq!(
+        code(&engine, &prepared).await,
+        Some(ErrorCode::NETWORK_ERROR)
+    );
+    assert_eq!(
+        code(&engine, &prepared).await,
+        Some(ErrorCode::CIRCUIT_OPEN)
+    );
+}

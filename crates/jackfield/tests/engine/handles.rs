@@ -1,13 +1,16 @@
 //! What belongs to one tenant cannot be reached through the handle of another.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{items, plan, registry, secrets, tenant_id, workflow};
+use crate::support::{items, plan, registry, secrets, tenancy, tenant_id, workflow};
+use futures_util::future::BoxFuture;
 use jackfield::plugin_api::NodeError;
+use jackfield::registry::{LoaderError, TenantExecutorLoader};
 use jackfield::types::CircuitBreaker;
 use jackfield::{
-    AuditLog, AuditOptions, CircuitState, Engine, ErrorCode, ExecutionStatus, NodeOutput,
-    StartError, StartOptions, Tenancy, TenantEngine,
+    AuditLog, AuditOptions, CircuitState, Engine, ErrorCode, ExecutionStatus, Item, NodeExecutor,
+    NodeOutput, StartError, StartOptions, Tenancy, TenantEngine, TenantId,
 };
 use jackfield_testkit::ScriptedExecutor;
 use serde_json::json;
@@ -74,6 +77,26 @@ async fn a_plan_of_another_tenant_is_no_plan() {
     let error = globex.start(&prepared, StartOptions::default());
     assert_eq!(error.err(), Some(StartError::UnknownPlan));
     assert_eq!(executor.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_of_another_engine_is_no_plan() {
+    let executor = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let registry = registry(&[("counts", &executor)]);
+    // Both policies have the same number, each in its own tenancy.
+    let [here, there] = [json!({}), json!({ "restrictedNodeTypes": ["counts"] })].map(|policy| {
+        let tenancy = tenancy(&[("acme", policy)]);
+        let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
+        engine.tenant(&tenant_id("acme"))
+    });
+    let prepared = plan(&here, &workflow(&[("a", "counts", json!({}))], &[]));
+    // What was allowed here is kept with the plan, and means nothing there.
+    here.run(&prepared, StartOptions::default())
+        .await
+        .expect("it starts");
+    let error = there.run(&prepared, StartOptions::default()).await;
+    assert_eq!(error.err(), Some(StartError::UnknownPlan));
+    assert_eq!(executor.calls(), 1);
 }
 
 #[tokio::test]
@@ -203,4 +226,41 @@ async fn engines_over_one_registry_do_not_share_what_they_found() {
     assert!(is_valid(&open));
     assert!(!is_valid(&closed));
     assert!(is_valid(&open));
+}
+
+/// Gives each tenant an executor that counts the items that it was given.
+struct Counters;
+
+impl TenantExecutorLoader for Counters {
+    fn load<'a>(
+        &'a self,
+        _: &'a TenantId,
+    ) -> BoxFuture<'a, Result<Arc<dyn NodeExecutor>, LoaderError>> {
+        let seen = AtomicUsize::new(0);
+        let executor = ScriptedExecutor::immediate(move |_, call| {
+            let before = seen.fetch_add(call.items().len(), Ordering::SeqCst);
+            let item = [("before".to_owned(), json!(before))].into_iter().collect();
+            Ok(NodeOutput::items(vec![Item::new(item)]))
+        });
+        Box::pin(async move { Ok(Arc::new(executor) as Arc<dyn NodeExecutor>) })
+    }
+}
+
+#[tokio::test]
+async fn what_a_stateful_executor_remembers_is_its_tenants_alone() {
+    let registry = registry(&[]);
+    let metadata = ScriptedExecutor::metadata("counts");
+    registry
+        .register_per_tenant("counts", Arc::new(Counters), metadata)
+        .expect("the name is free");
+    let engine = Engine::builder(registry).build();
+    let (acme, globex) = two_tenants(&engine);
+    let document = workflow(&[("a", "counts", json!({}))], &[]);
+    let mut seen = Vec::new();
+    for tenant in [&acme, &acme, &globex, &acme, &globex] {
+        let prepared = plan(tenant, &document);
+        let report = tenant.run(&prepared, StartOptions::default()).await;
+        seen.push(report.expect("it runs").output[0].json()["before"].clone());
+    }
+    assert_eq!(seen, [json!(0), json!(1), json!(0), json!(2), json!(1)]);
 }

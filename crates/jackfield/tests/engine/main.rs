@@ -1,6 +1,7 @@
 //! What the engine does, seen from outside.
 
 mod audit;
+mod bounds;
 mod breaker;
 mod calls;
 mod compensation;

@@ -21,7 +21,7 @@ fn acme(policy: Value, scripted: &[(&str, &ScriptedExecutor)]) -> TenantEngine {
     engine.build().tenant(&tenant_id("acme"))
 }
 
-fn quotas(quotas: Value) -> Value {
+fn quotas(quotas: &Value) -> Value {
     json!({ "quotas": quotas })
 }
 
@@ -55,7 +55,7 @@ fn one(node_type: &str) -> Value {
 async fn executions_that_are_too_many_wait_for_their_turn() {
     let (executor, gate) = held();
     let engine = acme(
-        quotas(json!({ "concurrentExecutions": 1, "maxQueued": 1 })),
+        quotas(&json!({ "concurrentExecutions": 1, "maxQueued": 1 })),
         &[("held", &executor)],
     );
     let prepared = plan(&engine, &one("held"));
@@ -82,7 +82,7 @@ async fn executions_that_are_too_many_wait_for_their_turn() {
 async fn an_execution_that_waits_can_be_cancelled_and_does_nothing_then() {
     let (executor, gate) = held();
     let engine = acme(
-        quotas(json!({ "concurrentExecutions": 1 })),
+        quotas(&json!({ "concurrentExecutions": 1 })),
         &[("held", &executor)],
     );
     let prepared = plan(&engine, &one("held"));
@@ -102,7 +102,7 @@ async fn an_execution_that_waits_can_be_cancelled_and_does_nothing_then() {
 async fn executions_are_turned_away_or_dropped_when_the_policy_says_so() {
     for (when, is_dropped) in [("reject", false), ("drop", true)] {
         let engine = acme(
-            quotas(json!({
+            quotas(&json!({
                 "executionsPerSecond": 2, "executionBurst": 1, "whenExceeded": when
             })),
             &[],
@@ -125,7 +125,7 @@ async fn executions_are_turned_away_or_dropped_when_the_policy_says_so() {
 async fn calls_wait_for_their_turn_and_no_time_limit_of_theirs_runs_meanwhile() {
     let executor = ScriptedExecutor::failing(0, || NodeError::Cancelled);
     let engine = acme(
-        quotas(json!({ "nodeCallsPerSecond": 1, "nodeCallBurst": 1 })),
+        quotas(&json!({ "nodeCallsPerSecond": 1, "nodeCallBurst": 1 })),
         &[("counts", &executor)],
     );
     let mut document = workflow(
@@ -167,7 +167,7 @@ async fn calls_that_are_turned_away_may_be_tried_again_and_dropped_ones_not() {
     ] {
         let executor = ScriptedExecutor::failing(0, || NodeError::Cancelled);
         let engine = acme(
-            quotas(json!({
+            quotas(&json!({
                 "nodeCallsPerSecond": 1, "nodeCallBurst": 1, "whenExceeded": when
             })),
             &[("counts", &executor)],
@@ -208,7 +208,7 @@ async fn calls_that_are_turned_away_may_be_tried_again_and_dropped_ones_not() {
 async fn what_one_execution_gives_is_bounded_whatever_recovers_it() {
     let many = ScriptedExecutor::immediate(|_, _| Ok(NodeOutput::items(vec![Item::default(); 6])));
     let engine = acme(
-        quotas(json!({ "itemsPerExecution": 10 })),
+        quotas(&json!({ "itemsPerExecution": 10 })),
         &[("many", &many)],
     );
     let mut document = workflow(
@@ -256,7 +256,7 @@ async fn what_one_execution_gives_is_bounded_whatever_recovers_it() {
 
 #[tokio::test]
 async fn memory_and_variables_of_one_execution_are_bounded() {
-    let engine = acme(quotas(json!({ "memoryPerExecution": "1KiB" })), &[]);
+    let engine = acme(quotas(&json!({ "memoryPerExecution": "1KiB" })), &[]);
     let document = workflow(
         &[(
             "a",
@@ -290,7 +290,7 @@ async fn processor_time_of_one_execution_is_bounded() {
     })
     .scheduled(Scheduling::Spawned);
     let engine = acme(
-        quotas(json!({ "cpuTimePerExecution": "20ms" })),
+        quotas(&json!({ "cpuTimePerExecution": "20ms" })),
         &[("spins", &spins)],
     );
     let mut document = one("spins");

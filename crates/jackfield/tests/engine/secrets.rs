@@ -191,6 +191,21 @@ async fn a_secret_that_a_plan_names_is_masked_wherever_else_it_turns_up() {
 }
 
 #[tokio::test]
+async fn a_secret_that_parameters_name_is_masked_in_what_an_execution_begins_with() {
+    let engine = acme(tenancy_with_secrets(), &[]);
+    let auth = json!({ "type": "bearer", "secret": "KEY" });
+    let request = json!({ "url": "https://example.org/", "auth": auth });
+    let mut document = workflow(
+        &[("a", "no-op", json!({})), ("b", "http-request", request)],
+        &[("a", 0, "b", 0)],
+    );
+    set(&mut document, "b", "disabled", json!(true));
+    let report = run(&engine, &document, &json!([{ "seen": KEY }])).await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_hidden(&report);
+}
+
+#[tokio::test]
 async fn nested_workflows_and_compensations_share_what_is_known() {
     let inner = workflow(
         &[
@@ -365,6 +380,28 @@ async fn conditions_that_read_secrets_decide_and_tell_nothing() {
     document["connections"]["a"]["main"][0][0]["condition"] = json!("$secrets.KEY.nope.nope.nope");
     let report = run(&engine, &document, &json!([{ "n": 1 }])).await;
     assert_hidden(&report);
+}
+
+#[tokio::test]
+async fn an_expression_that_fails_shows_no_part_of_the_secret_that_it_reads() {
+    let engine = acme(tenancy_with_secrets(), &[]);
+    for expression in [
+        "DateTime.fromISO($secrets.KEY.slice(2, 8)).toISO()",
+        "new Date($\\u0073ecrets.KEY.slice(2, 8)).toISOString()",
+        "JSON.parse($secrets.KEY.slice(2, 8))",
+    ] {
+        let document = says(json!({ "set": { "a": format!("{{{{ {expression} }}}}") } }));
+        let source = jackfield::SourceText::new("test.json", document.to_string());
+        let (parsed, _) = jackfield::read_workflow(&source).expect("it reads");
+        // One that cannot be planned shows nothing either.
+        let Ok(prepared) = engine.plan(&parsed, &PlanOptions::default()) else {
+            continue;
+        };
+        let report = engine.run(&prepared, StartOptions::default()).await;
+        let report = report.expect("it starts");
+        assert!(report.failure.is_some(), "{expression}");
+        assert!(!traces(&report).contains("cr3t"), "{}", traces(&report));
+    }
 }
 
 #[tokio::test]

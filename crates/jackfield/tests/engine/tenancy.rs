@@ -218,7 +218,9 @@ async fn a_node_type_that_arrives_late_is_asked_about_when_it_does() {
         ScriptedExecutor::immediate(move |_, call| {
             let forbids = json!({ "restrictedNodeTypes": ["late/*"] });
             set_policies(&tenancy, &[("acme", forbids)]);
-            let metadata = ScriptedExecutor::metadata("late/comer");
+            let mut metadata = ScriptedExecutor::metadata("late/comer");
+            // Not what the node has: the refusal comes first all the same.
+            metadata.schema = Some(json!({ "type": "object", "required": ["name"] }));
             registry
                 .register_with_metadata("late/comer", Arc::new(late.clone()), metadata)
                 .expect("the name is free");

@@ -123,3 +123,92 @@ fn is_current(places: &[Place], turn: &Turn) -> bool {
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use jackfield_types::TenantId;
+
+    use super::*;
+    use crate::Registration;
+    use crate::cache::Seat;
+    use crate::loader::LazyExecutor;
+
+    struct Guest(Seat);
+
+    impl Holder for Guest {
+        fn seat(&self) -> &Seat {
+            &self.0
+        }
+
+        fn lazy(&self) -> Option<&LazyExecutor> {
+            None
+        }
+
+        fn registration(self: Arc<Self>) -> Option<Arc<Registration>> {
+            None
+        }
+
+        fn tenant(&self) -> Option<&TenantId> {
+            None
+        }
+
+        fn is_retired(&self) -> bool {
+            false
+        }
+    }
+
+    fn guest(used: u64) -> Arc<dyn Holder> {
+        let seat = Seat::none();
+        seat.touch(used);
+        Arc::new(Guest(seat))
+    }
+
+    #[test]
+    fn whoever_was_used_since_is_not_the_least_recent() {
+        let mut order = Order::default();
+        let guests: Vec<_> = (1..=5).map(guest).collect();
+        for one in &guests {
+            order.seat(one, 1);
+        }
+        guests[0].seat().touch(10);
+        guests[1].seat().touch(7);
+        let mut left = Vec::new();
+        let mut seen = Vec::new();
+        while let Some(number) = order.least_recent(&mut seen) {
+            let place = guests
+                .iter()
+                .position(|one| one.seat().number() == Some(number));
+            left.extend(place);
+            order.vacate(number);
+        }
+        assert_eq!(left, [2, 3, 4, 1, 0]);
+        assert_eq!((order.len(), order.memory()), (0, 0));
+    }
+
+    #[test]
+    fn coming_and_going_does_not_fill_the_memory() {
+        let mut order = Order::default();
+        let stays = guest(1);
+        order.seat(&stays, 1);
+        for used in 2..10_000 {
+            let one = guest(used);
+            order.seat(&one, 1);
+            order.vacate(one.seat().take().unwrap());
+        }
+        assert_eq!((order.len(), order.places.len()), (1, 2));
+        assert!(order.queue.len() <= 2 + MOST_STALE + 1);
+        let mut seen = Vec::new();
+        assert_eq!(order.least_recent(&mut seen), stays.seat().number());
+    }
+
+    #[test]
+    fn a_guest_that_is_gone_goes_when_its_turn_comes() {
+        let mut order = Order::default();
+        order.seat(&guest(1), 5);
+        let stays = guest(2);
+        order.seat(&stays, 5);
+        let number = order.least_recent(&mut Vec::new()).unwrap();
+        assert!(order.vacate(number).unwrap().upgrade().is_none());
+        assert_eq!((order.len(), order.memory()), (1, 5));
+    }
+}

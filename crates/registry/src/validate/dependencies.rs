@@ -32,7 +32,7 @@ pub(super) struct Needed {
 /// The registrations that the nodes of a workflow use, as far as they are known.
 pub(super) fn in_use(workflow: &Workflow, snapshot: &Snapshot) -> Vec<Needed> {
     let mut needed = Vec::new();
-    let mut common_fallback = workflow.error_recovery.as_ref().and_then(fallback);
+    let mut common_fallback = workflow.error_recovery.as_ref().and_then(fallback_of);
     for node in workflow.nodes.iter().filter(|node| !node.disabled) {
         let strategy = node.error_recovery_strategy.as_ref();
         let common = workflow.error_recovery.as_ref();
@@ -50,12 +50,12 @@ pub(super) fn in_use(workflow: &Workflow, snapshot: &Snapshot) -> Vec<Needed> {
             Dialect::Native => "nodeType",
             Dialect::N8n => "type",
         };
-        let severity = severity(strategy.or(common));
+        let severity = severity_of(strategy.or(common));
         add(&node.node_type, &node.version, place(node, field), severity);
         let (fallback, path) = match strategy {
             Some(own) => {
                 let path = place(node, "errorRecoveryStrategy/fallbackNodeType");
-                (fallback(own), path)
+                (fallback_of(own), path)
             }
             // All nodes share it, so it is looked at once.
             None => {
@@ -64,6 +64,17 @@ pub(super) fn in_use(workflow: &Workflow, snapshot: &Snapshot) -> Vec<Needed> {
             }
         };
         if let Some(fallback) = fallback {
+            add(fallback, &VersionSelector::Newest, path, Severity::Error);
+        }
+        let Some(compensation) = &node.compensation else {
+            continue;
+        };
+        let own = compensation.error_recovery_strategy.as_ref();
+        let path = place(node, "compensation/nodeType");
+        let version = &compensation.type_version;
+        add(&compensation.node_type, version, path, severity_of(own));
+        if let Some(fallback) = own.and_then(fallback_of) {
+            let path = place(node, "compensation/errorRecoveryStrategy/fallbackNodeType");
             add(fallback, &VersionSelector::Newest, path, Severity::Error);
         }
     }
@@ -75,14 +86,14 @@ fn place(node: &Node, field: &str) -> String {
 }
 
 /// A node that goes on without its node type goes on without what that depends on.
-fn severity(strategy: Option<&RecoveryStrategy>) -> Severity {
+fn severity_of(strategy: Option<&RecoveryStrategy>) -> Severity {
     match strategy.map(|strategy| strategy.strategy) {
         Some(Strategy::Fallback | Strategy::Skip | Strategy::Retry) => Severity::Warning,
         Some(Strategy::Fail) | None => Severity::Error,
     }
 }
 
-fn fallback(strategy: &RecoveryStrategy) -> Option<&NodeTypeId> {
+fn fallback_of(strategy: &RecoveryStrategy) -> Option<&NodeTypeId> {
     let is_fallback = strategy.strategy == Strategy::Fallback;
     strategy.fallback_node_type.as_ref().filter(|_| is_fallback)
 }

@@ -64,7 +64,7 @@ pub(super) struct Outcome {
     pub(super) secrets: BTreeMap<String, SecretGrant>,
     /// Registrations whose executors were not there to be asked for their own rules.
     pub(super) unasked: Vec<Arc<Registration>>,
-    /// How much there was to read.
+    /// How much there was to read, and to say.
     pub(super) size: u64,
 }
 

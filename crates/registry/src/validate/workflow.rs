@@ -119,7 +119,9 @@ impl Registry {
             generation,
             secrets: witness.into_secrets(),
             unasked: unasked.into_values().collect(),
-            size: question.size,
+            size: question
+                .size
+                .saturating_add(size_of_findings(&validated.findings)),
         };
         self.results().keep(question.content, outcome);
         validated
@@ -172,4 +174,10 @@ impl Registry {
         };
         (validated, needed)
     }
+}
+
+/// Roughly what findings hold: a small document may have many.
+fn size_of_findings(findings: &Diagnostics) -> u64 {
+    let count = u64::try_from(findings.len()).unwrap_or(u64::MAX);
+    count.saturating_mul(512)
 }

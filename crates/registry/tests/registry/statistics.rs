@@ -230,3 +230,31 @@ fn codes_without_number_do_not_fill_the_memory() {
     assert!(errors.len() <= 65);
     assert_eq!(errors.values().sum::<u64>(), 200);
 }
+
+#[test]
+fn what_many_threads_do_is_counted_to_the_last_attempt() {
+    const THREADS: u64 = 8;
+    const CALLS: u64 = 500;
+    let registry = Registry::new();
+    register(&registry, "good", numbered(1));
+    register(&registry, "bad", failing(ErrorCode::TIMEOUT));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..CALLS {
+                    execute(&registry, "good").unwrap();
+                    execute(&registry, "bad").unwrap_err();
+                }
+            });
+        }
+    });
+    let stats = registry.stats();
+    assert_eq!(stats.total.executions, 2 * THREADS * CALLS);
+    let bad = &stats.by_node_type["bad"];
+    assert_eq!(bad.errors[&ErrorCode::TIMEOUT], THREADS * CALLS);
+    assert!(bad.duration.min <= bad.duration.p50 && bad.duration.p50 <= bad.duration.max);
+    let asked = stats.cache.hits + stats.cache.misses;
+    assert_eq!(asked, 2 * THREADS * CALLS);
+    // Each of them was missed by the first caller, and by those at most who came meanwhile.
+    assert!((2..=2 * THREADS).contains(&stats.cache.misses));
+}

@@ -194,6 +194,17 @@ fn a_node_that_can_do_without_its_node_type_can_do_without_dependencies() {
     );
     assert!(!validated.is_valid());
 
+    let mut compensated = node("fine");
+    compensated["compensation"] = json!("a");
+    let validated = check(&registry, &text(&compensated));
+    let found = validated.findings.iter();
+    let paths: Vec<_> = found
+        .filter(|one| one.code == ErrorCode::DEPENDENCY_MISSING)
+        .filter_map(|one| one.path.as_deref())
+        .collect();
+    assert_eq!(paths, ["/nodes/0/compensation/nodeType"]);
+    assert!(!validated.is_valid());
+
     let mut disabled = node("a");
     disabled["disabled"] = json!(true);
     assert!(check(&registry, &text(&disabled)).findings.is_empty());

@@ -70,6 +70,9 @@ impl AuditEntry {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum AuditAction {
+    /// A policy that was in force from the beginning; the note is its digest. Recorded before the
+    /// first thing that is done under it.
+    PolicyInForce,
     /// A policy was put in force.
     PolicyChanged,
     /// The policy was taken out of force.

@@ -2,10 +2,11 @@ use std::fmt;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use jackfield_types::TenantId;
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::folder::{lock_path, private};
@@ -27,6 +28,14 @@ pub struct AuditLog(Arc<Open>);
 pub struct TenantAudit {
     log: Arc<Open>,
     tenant: TenantId,
+    before: Arc<Before>,
+}
+
+/// What is recorded only if something follows it.
+#[derive(Default)]
+struct Before {
+    is_there: AtomicBool,
+    entry: Mutex<Option<AuditEntry>>,
 }
 
 struct Open {
@@ -108,6 +117,7 @@ impl AuditLog {
         TenantAudit {
             log: Arc::clone(&self.0),
             tenant: tenant.clone(),
+            before: Arc::default(),
         }
     }
 
@@ -145,15 +155,31 @@ impl TenantAudit {
     /// Records something. It does not wait for the disk, unless so many records wait already that
     /// the queue is full; then it blocks for as long as [`AuditOptions::patience`] says.
     pub fn record(&self, entry: AuditEntry) {
+        if self.before.is_there.load(Ordering::Relaxed) {
+            // Held until it is in the queue: nobody's record comes before it.
+            let mut before = self.before.entry.lock();
+            if let Some(first) = before.take() {
+                self.log.queue.push(self.tenant.clone(), first);
+            }
+            self.before.is_there.store(false, Ordering::Relaxed);
+        }
         self.log.queue.push(self.tenant.clone(), entry);
+    }
+
+    /// Records something before the next record of this handle and its clones, and not at all when
+    /// none follows. What was to be recorded so before is replaced.
+    pub(crate) fn precede(&self, entry: AuditEntry) {
+        *self.before.entry.lock() = Some(entry);
+        self.before.is_there.store(true, Ordering::Relaxed);
     }
 
     /// Writes what waits, and reads the trail from its beginning. It blocks the thread.
     ///
     /// # Errors
-    /// [`AuditError::Unwritten`] when the trail would not be whole, and [`AuditError::File`].
+    /// [`AuditError::Unwritten`] when the trail would not be whole, and [`AuditError::File`]. Of
+    /// what is in the way of another tenant's trail nothing is told.
     pub fn read(&self) -> Result<AuditReader, AuditError> {
-        self.log.queue.flush()?;
+        self.log.queue.flush_trail(&self.tenant)?;
         match AuditReader::open(&self.log.folder, &self.tenant) {
             Err(AuditError::NoTrail { .. }) => Ok(AuditReader::empty(&self.tenant)),
             read => read,

@@ -13,8 +13,9 @@ pub struct AuditOptions {
     pub key: Option<AuditKey>,
     /// How many records may wait to be written. They take about 300 bytes each.
     pub queue: NonZeroUsize,
-    /// How long recording waits when as many as that wait already. Then the record is counted as
-    /// lost, and so are all that follow until there is room again.
+    /// How long recording waits when the tenant has taken up its share of those places. Then the
+    /// record is counted as lost, and so are all of the tenant that follow until there is room
+    /// again. Whoever records waits on its own thread, so it is short.
     pub patience: Duration,
     /// How many files are kept open.
     pub open_files: NonZeroUsize,
@@ -27,7 +28,7 @@ impl Default for AuditOptions {
         Self {
             key: None,
             queue: NonZeroUsize::new(32_768).expect("it is not 0"),
-            patience: Duration::from_secs(2),
+            patience: Duration::from_millis(200),
             open_files: NonZeroUsize::new(64).expect("it is not 0"),
             durability: AuditDurability::default(),
         }

@@ -1,4 +1,8 @@
 //! What waits to be written, between those who record and the one thread that writes.
+//!
+//! A tenant may take up as many places as there are free ones left: one alone half of them, several
+//! their shares, and there is always room for one more (dynamic thresholds, Choudhury and Hahne,
+//! 1998). So whoever records faster than it can be written waits, and loses, alone.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -8,6 +12,7 @@ use std::time::{Duration, Instant};
 use jackfield_types::TenantId;
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::error;
 
 use super::{AuditEntry, AuditError};
@@ -34,6 +39,15 @@ pub(super) struct Work {
     pub(super) closing: bool,
 }
 
+/// What came of writing all that there was.
+#[derive(Default)]
+pub(super) struct Flushed {
+    /// What is in the way, if something is.
+    pub(super) error: Option<AuditError>,
+    /// What is in the way of single trails: each tenant is told of its own.
+    pub(super) unwritten: BTreeMap<TenantId, AuditError>,
+}
+
 /// Stands for everything that was recorded before it was drawn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Ticket(u64);
@@ -55,11 +69,13 @@ pub(super) struct Queue {
 struct State {
     pending: Vec<Pending>,
     lost: BTreeMap<TenantId, u64>,
-    /// A recorder's patience ended, and there has been no room since.
-    overflowing: bool,
+    /// How many of them are whose.
+    places: FxHashMap<TenantId, usize>,
+    /// Whose patience ended; there has been no room for them since.
+    overflowing: FxHashSet<TenantId>,
     wanted: Ticket,
     done: Ticket,
-    result: Option<AuditError>,
+    result: Flushed,
     closing: bool,
     closed: bool,
 }
@@ -80,7 +96,7 @@ impl Queue {
     /// Leaves a record for the writer.
     pub(super) fn push(&self, tenant: TenantId, entry: AuditEntry) {
         let mut state = self.state.lock();
-        if state.pending.len() >= self.capacity && !self.wait_for_room(&mut state) {
+        if !self.has_room(&state, &tenant) && !self.wait_for_room(&mut state, &tenant) {
             return self.lose(&mut state, tenant);
         }
         if state.closed {
@@ -88,6 +104,12 @@ impl Queue {
         }
         // Under the lock, so that the records of a trail are in the order of their times.
         let at = Timestamp::now();
+        match state.places.get_mut(&tenant) {
+            Some(places) => *places += 1,
+            None => {
+                state.places.insert(tenant.clone(), 1);
+            }
+        }
         state.pending.push(Pending { tenant, at, entry });
         let length = state.pending.len();
         drop(state);
@@ -101,18 +123,24 @@ impl Queue {
         (self.capacity / 4).max(1)
     }
 
-    fn wait_for_room(&self, state: &mut MutexGuard<'_, State>) -> bool {
-        if state.overflowing {
-            return false;
-        }
+    fn has_room(&self, state: &State, tenant: &TenantId) -> bool {
+        let free = self.capacity.saturating_sub(state.pending.len());
+        let own = state.places.get(tenant).copied().unwrap_or_default();
+        own < free
+    }
+
+    fn wait_for_room(&self, state: &mut MutexGuard<'_, State>, tenant: &TenantId) -> bool {
         let until = Instant::now() + self.patience;
-        while state.pending.len() >= self.capacity && !state.closed && !state.overflowing {
+        while !self.has_room(state, tenant) && !state.closed && !state.overflowing.contains(tenant)
+        {
             if self.room.wait_until(state, until).timed_out() {
                 break;
             }
         }
-        let has_room = state.pending.len() < self.capacity;
-        state.overflowing |= !has_room;
+        let has_room = self.has_room(state, tenant);
+        if !has_room {
+            state.overflowing.insert(tenant.clone());
+        }
         has_room
     }
 
@@ -161,7 +189,8 @@ impl Queue {
                 }
             }
         }
-        state.overflowing = false;
+        state.overflowing.clear();
+        state.places.clear();
         let work = Work {
             pending: mem::replace(&mut state.pending, used),
             lost: mem::take(&mut state.lost),
@@ -175,6 +204,18 @@ impl Queue {
 
     /// Waits until everything that was recorded so far is written, or cannot be.
     pub(super) fn flush(&self) -> Result<(), AuditError> {
+        self.flush_and(|flushed| flushed.error.clone())
+    }
+
+    /// Does the same, and tells only what is in the way of one trail.
+    pub(super) fn flush_trail(&self, tenant: &TenantId) -> Result<(), AuditError> {
+        self.flush_and(|flushed| flushed.unwritten.get(tenant).cloned())
+    }
+
+    fn flush_and(
+        &self,
+        error: impl FnOnce(&Flushed) -> Option<AuditError>,
+    ) -> Result<(), AuditError> {
         let mut state = self.state.lock();
         state.wanted.0 += 1;
         let ticket = state.wanted;
@@ -185,11 +226,11 @@ impl Queue {
             }
             self.flushed.wait(&mut state);
         }
-        state.result.clone().map_or(Ok(()), Err)
+        error(&state.result).map_or(Ok(()), Err)
     }
 
     /// Tells those who flush how it went.
-    pub(super) fn flushed(&self, ticket: Ticket, result: Option<AuditError>) {
+    pub(super) fn flushed(&self, ticket: Ticket, result: Flushed) {
         let mut state = self.state.lock();
         state.done = state.done.max(ticket);
         state.result = result;
@@ -214,5 +255,31 @@ impl Queue {
 impl State {
     fn is_urgent(&self) -> bool {
         self.closing || self.done < self.wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AuditAction;
+
+    #[test]
+    fn whoever_records_too_much_leaves_room_for_others() {
+        let queue = Queue::new(8, Duration::ZERO);
+        let push = |name: &str, count: usize| {
+            for _ in 0..count {
+                let entry = AuditEntry::allowed(AuditAction::NodeCalled);
+                queue.push(TenantId::parse(name).unwrap(), entry);
+            }
+        };
+        push("loud", 20);
+        assert_eq!((queue.length(), queue.lost()), (4, 16));
+        push("quiet", 2);
+        assert_eq!((queue.length(), queue.lost()), (6, 16));
+        let work = queue.take(Vec::new(), Some(Instant::now()));
+        assert_eq!(work.pending.len(), 6);
+        assert_eq!(work.lost.len(), 1);
+        push("loud", 1);
+        assert_eq!((queue.length(), queue.lost()), (1, 16));
     }
 }

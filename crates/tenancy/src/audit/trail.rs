@@ -83,7 +83,8 @@ impl Trail {
 
     fn add(&mut self, record: &AuditRecord, seal: &Seal) -> io::Result<()> {
         self.last = write_sealed(record, seal, &mut self.unwritten)?;
-        self.next += 1;
+        // A head that somebody made up may leave no room.
+        self.next = self.next.saturating_add(1);
         self.unwritten_records += 1;
         Ok(())
     }
@@ -111,6 +112,15 @@ impl Trail {
     /// Whether there is anything to write.
     pub(super) fn has_unwritten(&self) -> bool {
         !self.unwritten.is_empty() || self.lost > 0
+    }
+
+    /// What is in the way of so many records, if something is.
+    pub(super) fn in_the_way(&self, records: u64) -> Option<AuditError> {
+        let trouble = self.trouble.as_ref()?;
+        Some(AuditError::Unwritten {
+            records,
+            source: Box::new(trouble.error.clone()),
+        })
     }
 
     /// Notes that it cannot be written, and when it is tried again.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::Path;
 
 use jackfield_types::TenantId;
@@ -168,6 +169,9 @@ struct Chain<'a> {
     line: u64,
     /// The sequence that comes next.
     next: u64,
+    /// How many lines that are no records stand before it. Each may be what became of a record, or
+    /// have been put there.
+    doubtful: u64,
     /// The hash that the next record should hold; not known behind one that cannot be trusted.
     link: Option<AuditHash>,
     /// Where the last record stands.
@@ -181,6 +185,7 @@ struct Chain<'a> {
 }
 
 struct Place {
+    sequence: u64,
     hash: AuditHash,
     line: u64,
 }
@@ -191,6 +196,7 @@ impl<'a> Chain<'a> {
             tenant,
             line: 0,
             next: 0,
+            doubtful: 0,
             link: Some(AuditHash::ZERO),
             last: None,
             missing: BTreeMap::new(),
@@ -205,9 +211,7 @@ impl<'a> Chain<'a> {
         let line = self.line;
         self.findings
             .push(AuditFinding::Unreadable { line, reason });
-        // It stands for a record.
-        self.next = self.next.saturating_add(1);
-        self.link = None;
+        self.doubtful += 1;
     }
 
     fn torn(&mut self) {
@@ -231,6 +235,7 @@ impl<'a> Chain<'a> {
         if record.sequence < self.next {
             return self.behind(record.sequence);
         }
+        self.count_doubtful(record.sequence);
         if record.sequence > self.next {
             self.skip_to(record.sequence);
         } else if self.link.is_some_and(|link| link != record.previous) {
@@ -244,8 +249,19 @@ impl<'a> Chain<'a> {
         self.accept(record.sequence, record.hash, Some(record.hash));
     }
 
+    /// Takes lines that are no records for what became of those that are missing before a place.
+    fn count_doubtful(&mut self, sequence: u64) {
+        let missing = sequence.saturating_sub(self.next);
+        let became = missing.min(mem::take(&mut self.doubtful));
+        if became > 0 {
+            self.next += became;
+            self.link = None;
+        }
+    }
+
     /// A record whose hash is not the one of what stands there.
     fn altered(&mut self, record: &AuditRecord) {
+        self.count_doubtful(record.sequence);
         // What it says about its place is believed only where it does not follow the one before
         // it: then records are missing.
         let follows = self.link.is_none_or(|link| link == record.previous);
@@ -265,7 +281,11 @@ impl<'a> Chain<'a> {
         self.next = sequence.saturating_add(1);
         self.link = link;
         let line = self.line;
-        self.last = Some(Place { hash, line });
+        self.last = Some(Place {
+            sequence,
+            hash,
+            line,
+        });
         let noted = self.noted.filter(|noted| noted.records == self.next);
         if noted.is_some_and(|noted| noted.hash != hash) {
             self.findings.push(AuditFinding::NotAsNoted { sequence });
@@ -312,7 +332,7 @@ impl<'a> Chain<'a> {
     }
 
     fn report_missing(&mut self) {
-        for (end, first) in std::mem::take(&mut self.missing) {
+        for (end, first) in mem::take(&mut self.missing) {
             let last = end - 1;
             self.findings.push(AuditFinding::Removed { first, last });
         }
@@ -330,6 +350,7 @@ impl<'a> Chain<'a> {
             HeadFile::Missing | HeadFile::Unreadable => 0,
         };
         let expected = head.max(self.noted.map_or(0, |noted| noted.records));
+        self.count_doubtful(expected);
         if expected > self.next {
             let found = self.next;
             self.findings
@@ -339,7 +360,7 @@ impl<'a> Chain<'a> {
         AuditVerification {
             lines: self.line,
             head: self.last.map(|last| AuditHead {
-                records: self.next,
+                records: last.sequence.saturating_add(1),
                 hash: last.hash,
             }),
             findings: self.findings,

@@ -16,7 +16,7 @@ use tracing::{error, info};
 
 use super::files::OpenFiles;
 use super::folder::{head_path, trail_path};
-use super::queue::{Pending, Queue, Ticket};
+use super::queue::{Flushed, Pending, Queue, Ticket};
 use super::seal::Seal;
 use super::trail::{Trail, Trouble};
 use super::{AuditDurability, AuditError};
@@ -246,13 +246,15 @@ impl Writer {
                 .filter_map(|tenant| self.trails.get(tenant))
         };
         let records = trails().map(Trail::unwritten_records).sum();
-        let in_the_way = trails().find_map(|trail| Some(trail.trouble.as_ref()?.error.clone()));
-        let result = match in_the_way {
-            Some(error) => Some(AuditError::Unwritten {
-                records,
-                source: Box::new(error),
-            }),
-            None => self.settle_error.clone(),
+        let in_the_way = trails().find_map(|trail| trail.in_the_way(records));
+        let of_trail = |tenant: &TenantId| {
+            let trail = self.trails.get(tenant)?;
+            let error = trail.in_the_way(trail.unwritten_records())?;
+            Some((tenant.clone(), error))
+        };
+        let result = Flushed {
+            error: in_the_way.or_else(|| self.settle_error.clone()),
+            unwritten: self.unwritten.iter().filter_map(of_trail).collect(),
         };
         self.queue.flushed(ticket, result);
     }

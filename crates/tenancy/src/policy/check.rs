@@ -17,6 +17,17 @@ use super::shape::index;
 /// How many entries a list may have.
 const MOST_ENTRIES: usize = 10_000;
 
+type IsGlob = fn(&str) -> bool;
+
+/// How many of them may be globs: each is tried for each new name, and those that are more than
+/// text and stars take long to compile.
+const MOST_GLOBS: [(usize, &str, IsGlob); 2] = [
+    (1_000, "globs", |entry| entry.contains('*')),
+    (100, "globs with more than stars in them", |entry| {
+        entry.contains("**") || entry.contains(['?', '[', '{'])
+    }),
+];
+
 /// Finds what is wrong with a policy, or probably is. `known` are the node types that there are,
 /// if somebody knows.
 pub(super) fn check(policy: &Policy, known: Option<&BTreeSet<String>>) -> Vec<Finding> {
@@ -55,6 +66,16 @@ pub(super) fn check_list(field: &str, entries: &[String], findings: &mut Vec<Fin
         );
         findings.push(Finding::error(pointer, message).with_hint("write globs instead of names"));
         return false;
+    }
+    for (most, what, is_one) in MOST_GLOBS {
+        let number = entries.iter().filter(|entry| is_one(entry)).count();
+        if number > most {
+            let message = format!("`{field}` has {number} {what}; at most {most} are read");
+            findings.push(
+                Finding::error(pointer, message).with_hint("write names, or fewer and wider globs"),
+            );
+            return false;
+        }
     }
     let mut seen = HashMap::new();
     for (place, entry) in entries.iter().enumerate() {

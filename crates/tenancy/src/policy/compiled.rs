@@ -4,17 +4,19 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use jackfield_definition::{Diagnostic, Diagnostics};
-use jackfield_types::{Capability, ErrorCode, NodeTypeId, PluginOrigin, Policy, Quotas, UserId};
+use jackfield_types::{
+    Capability, ErrorCode, NodeTypeId, OutputFilter, PluginOrigin, Policy, Quotas, UserId,
+};
 use semver::Version;
 use sha2::{Digest, Sha256};
 
 use crate::redaction::{RedactionError, RedactionRules};
 
-use super::decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, Verdict};
+use super::decision::{Decision, Refusal};
 use super::finding::Finding;
 use super::hosts::{HostPattern, may_reach};
 use super::memo::Memo;
-use super::node_pattern::{Effect, EntryMatch, NodePatterns};
+use super::node_pattern::{Effect, NodePatterns};
 use super::pattern::{NameKind, NameSet, PatternSetError};
 
 /// What stands in `trustedPublishers` for plugins that no publisher signed whom the instance trusts.
@@ -24,8 +26,8 @@ const UNSIGNED: &str = "unsigned";
 pub struct TenantPolicy {
     document: Policy,
     quotas: Arc<Quotas>,
-    allowed: NodePatterns,
-    restricted: NodePatterns,
+    pub(super) allowed: NodePatterns,
+    pub(super) restricted: NodePatterns,
     allowed_users: Option<NameSet>,
     blocked_users: NameSet,
     hosts: Option<Vec<HostPattern>>,
@@ -35,7 +37,7 @@ pub struct TenantPolicy {
     ceiling: Option<u16>,
     publishers: Option<NameSet>,
     redaction: Arc<RedactionRules>,
-    rules: Rules,
+    pub(super) rules: Rules,
     digest: Arc<str>,
     memo: Memo,
 }
@@ -52,9 +54,9 @@ pub(crate) enum CompileError {
 }
 
 /// The rules that are no entries of a list.
-struct Rules {
-    all_node_types: Arc<str>,
-    not_allowed: Arc<str>,
+pub(super) struct Rules {
+    pub(super) all_node_types: Arc<str>,
+    pub(super) not_allowed: Arc<str>,
 }
 
 impl TenantPolicy {
@@ -145,9 +147,23 @@ impl TenantPolicy {
         &self.quotas
     }
 
-    /// What is taken out of, or masked in, what comes out.
+    /// What is taken out of, or masked in, what comes out. In force it includes what the instance
+    /// takes out for every tenant.
     pub fn redaction(&self) -> &Arc<RedactionRules> {
         &self.redaction
+    }
+
+    /// Adds what the instance takes out for every tenant.
+    pub(crate) fn add_redaction(
+        &mut self,
+        filters: &[OutputFilter],
+        patterns: &[String],
+    ) -> Result<(), RedactionError> {
+        // The policy's own come first, so that what is wrong with them has their places.
+        let filters = [&self.document.output_filters, filters].concat();
+        let patterns = [&self.document.sensitive_field_patterns, patterns].concat();
+        self.redaction = Arc::new(RedactionRules::compile(&filters, &patterns)?);
+        Ok(())
     }
 
     /// Decides about a node type: the capabilities that it asks for first, then the allow list,
@@ -195,62 +211,12 @@ impl TenantPolicy {
     }
 
     /// The rule about the first capability that is asked for and not granted.
-    fn missing_capability(&self, capabilities: &[Capability]) -> Option<Arc<str>> {
+    pub(super) fn missing_capability(&self, capabilities: &[Capability]) -> Option<Arc<str>> {
         let ceiling = self.ceiling?;
         let missing = capabilities
             .iter()
             .find(|&&capability| ceiling & bit(capability) == 0)?;
         Some(format!("capability `{}` is not granted", missing.as_str()).into())
-    }
-
-    /// Tells how a decision comes about. Without a version it tells what holds for every version,
-    /// or that it depends on it.
-    pub fn explain(
-        &self,
-        node_type: &NodeTypeId,
-        version: Option<&Version>,
-        capabilities: &[Capability],
-    ) -> Explanation {
-        let mut steps = Vec::new();
-        if let Some(rule) = self.missing_capability(capabilities) {
-            return explained(steps, Verdict::Refused, rule, RuleSays::Refuses);
-        }
-        let name = node_type.as_str();
-        let (verdict, rule) = if self.allowed.is_empty() {
-            let rule = &self.rules.all_node_types;
-            steps.push(ExplainedRule {
-                rule: Arc::clone(rule),
-                says: RuleSays::Allows,
-                decides: false,
-            });
-            (Verdict::Allowed, Arc::clone(rule))
-        } else {
-            look_through(&self.allowed, name, version, RuleSays::Allows, &mut steps)
-                .unwrap_or_else(|| (Verdict::Refused, Arc::clone(&self.rules.not_allowed)))
-        };
-        if verdict == Verdict::Refused {
-            return explained(steps, verdict, rule, RuleSays::Refuses);
-        }
-        let restricting = look_through(
-            &self.restricted,
-            name,
-            version,
-            RuleSays::Refuses,
-            &mut steps,
-        );
-        let (verdict, rule) = match restricting {
-            Some((Verdict::DependsOnVersion, rule)) => (Verdict::DependsOnVersion, rule),
-            Some((_, rule)) => (Verdict::Refused, rule),
-            None => (verdict, rule),
-        };
-        if let Some(step) = steps.iter_mut().find(|step| step.rule == rule) {
-            step.decides = true;
-        }
-        Explanation {
-            verdict,
-            rule,
-            steps,
-        }
     }
 
     /// Decides about the user on whose behalf something is started. Who is not named is nobody:
@@ -361,57 +327,6 @@ impl TenantPolicy {
 impl fmt::Debug for TenantPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TenantPolicy").field(&self.document).finish()
-    }
-}
-
-/// Looks at the entries of a list up to the first that means every version that is asked about.
-fn look_through(
-    list: &NodePatterns,
-    name: &str,
-    version: Option<&Version>,
-    meaning: RuleSays,
-    steps: &mut Vec<ExplainedRule>,
-) -> Option<(Verdict, Arc<str>)> {
-    let mut doubtful = None;
-    for (rule, found) in list.explain(name, version) {
-        let says = match found {
-            EntryMatch::No => RuleSays::Nothing,
-            EntryMatch::OtherVersion => RuleSays::OtherVersion,
-            EntryMatch::SomeVersions => RuleSays::SomeVersions,
-            EntryMatch::Yes => meaning,
-        };
-        steps.push(ExplainedRule {
-            rule: Arc::clone(rule),
-            says,
-            decides: false,
-        });
-        match found {
-            EntryMatch::Yes => return Some((Verdict::Allowed, Arc::clone(rule))),
-            EntryMatch::SomeVersions if doubtful.is_none() => {
-                doubtful = Some((Verdict::DependsOnVersion, Arc::clone(rule)));
-            }
-            EntryMatch::SomeVersions | EntryMatch::No | EntryMatch::OtherVersion => {}
-        }
-    }
-    doubtful
-}
-
-/// An explanation that ends with a rule which is no entry of a list.
-fn explained(
-    mut steps: Vec<ExplainedRule>,
-    verdict: Verdict,
-    rule: Arc<str>,
-    says: RuleSays,
-) -> Explanation {
-    steps.push(ExplainedRule {
-        rule: Arc::clone(&rule),
-        says,
-        decides: true,
-    });
-    Explanation {
-        verdict,
-        rule,
-        steps,
     }
 }
 

@@ -59,6 +59,18 @@ pub enum PolicyFolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// Policies are in force from the folder, and it has none any more: more likely it is not
+    /// there than that all tenants are to do as they like.
+    #[error(
+        "`{}` has no policy any more, and {in_force} are in force from it: none was taken out of force",
+        path.display()
+    )]
+    Emptied {
+        /// The folder.
+        path: PathBuf,
+        /// How many policies are in force from it.
+        in_force: usize,
+    },
     /// There are documents that are wrong.
     #[error("{} in `{}`: no policy was changed", count(documents), path.display())]
     Invalid {

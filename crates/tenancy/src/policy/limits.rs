@@ -16,6 +16,28 @@ const LARGEST: u64 = 1 << 40;
 const LONGEST_CPU_TIME: Duration = Duration::from_hours(30 * 24);
 const LONGEST_WAIT: Duration = Duration::from_hours(7 * 24);
 
+/// The least and the most of each count: the place in the schema, and what is accepted.
+pub(super) fn counts() -> [(&'static str, u64, u64); 8] {
+    [
+        (
+            "/$defs/Quotas/properties/concurrentExecutions",
+            1,
+            MOST_AT_ONCE,
+        ),
+        ("/$defs/Quotas/properties/executionBurst", 1, MOST_AT_ONCE),
+        ("/$defs/Quotas/properties/nodeCallBurst", 1, MOST_AT_ONCE),
+        ("/$defs/Quotas/properties/itemsPerExecution", 1, MOST_ITEMS),
+        ("/$defs/Quotas/properties/weight", 1, HEAVIEST),
+        ("/$defs/Quotas/properties/maxQueued", 0, MOST_AT_ONCE),
+        (
+            "/$defs/CircuitBreaker/properties/minimumCalls",
+            1,
+            MOST_AT_ONCE,
+        ),
+        ("/$defs/CircuitBreaker/properties/failureRate", 0, 1),
+    ]
+}
+
 /// Finds numbers that are of no use.
 pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
     let mut limits = Limits { findings };

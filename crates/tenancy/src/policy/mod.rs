@@ -6,6 +6,7 @@
 mod check;
 mod compiled;
 mod decision;
+mod explaining;
 mod finding;
 mod folder;
 mod hosts;
@@ -25,3 +26,5 @@ pub use decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, Verd
 pub use folder::{LoadedPolicies, PolicyFolder, PolicyFolderError};
 pub use read::{MAX_POLICY_SIZE, PolicyFormat, PolicyReader, read_policy};
 pub use schema::policy_schema;
+
+pub(crate) use pattern_set::matches_stars;

@@ -1,7 +1,7 @@
 //! Many names and globs matched at once.
 //!
 //! Nearly all entries of policies are plain names, or text and stars. Those are matched right
-//! here: a compiled set of regular expressions costs a hundred times the memory, and tens of
+//! here: a compiled set of regular expressions costs several times the memory, and tens of
 //! microseconds when it is asked for the first time. What is more than that is `globset`'s, one
 //! by one: its sets are made for paths of files, in which `..` is no name that a glob could mean.
 
@@ -77,7 +77,7 @@ impl PatternSet {
         let stars = self.stars.iter();
         matches.extend(
             stars
-                .filter(|(glob, _)| matches_stars(glob.as_bytes(), name.as_bytes()))
+                .filter(|(glob, _)| matches_stars(glob.as_bytes(), name.as_bytes(), Some(b'/')))
                 .map(|(_, place)| *place),
         );
         let globs = self.globs.iter().filter(|(glob, _)| glob.is_match(name));
@@ -87,9 +87,10 @@ impl PatternSet {
     }
 }
 
-/// Whether a text is one that a glob of text and stars means. It goes back no further than to the
-/// last star, so it takes no longer than both lengths multiplied.
-fn matches_stars(glob: &[u8], text: &[u8]) -> bool {
+/// Whether a text is one that a glob of text and stars means, where a star stands for no text with
+/// `stop` in it. It goes back no further than to the last star, so it takes no longer than both
+/// lengths multiplied.
+pub(crate) fn matches_stars(glob: &[u8], text: &[u8], stop: Option<u8>) -> bool {
     let (mut glob_at, mut text_at) = (0, 0);
     // Behind the last star, and where the text goes on behind what the star stands for.
     let mut star: Option<(usize, usize)> = None;
@@ -104,7 +105,7 @@ fn matches_stars(glob: &[u8], text: &[u8]) -> bool {
                 text_at += 1;
             }
             Some(_) | None => match star {
-                Some((behind, from)) if text[from] != b'/' => {
+                Some((behind, from)) if Some(text[from]) != stop => {
                     star = Some((behind, from + 1));
                     glob_at = behind;
                     text_at = from + 1;
@@ -123,6 +124,8 @@ mod tests {
 
     use super::*;
 
+    const SLASH: Option<u8> = Some(b'/');
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_096))]
 
@@ -133,7 +136,7 @@ mod tests {
         ) {
             let built = GlobBuilder::new(&glob).literal_separator(true).build().unwrap();
             let expected = built.compile_matcher().is_match(&text);
-            prop_assert_eq!(matches_stars(glob.as_bytes(), text.as_bytes()), expected);
+            prop_assert_eq!(matches_stars(glob.as_bytes(), text.as_bytes(), SLASH), expected);
         }
     }
 
@@ -141,7 +144,11 @@ mod tests {
     fn a_glob_of_many_stars_takes_no_time_to_speak_of() {
         let glob = "a*".repeat(250) + "b";
         let text = "a".repeat(5_000);
-        assert!(!matches_stars(glob.as_bytes(), text.as_bytes()));
-        assert!(matches_stars(glob.as_bytes(), (text + "b").as_bytes()));
+        assert!(!matches_stars(glob.as_bytes(), text.as_bytes(), SLASH));
+        assert!(matches_stars(
+            glob.as_bytes(),
+            (text + "b").as_bytes(),
+            SLASH
+        ));
     }
 }

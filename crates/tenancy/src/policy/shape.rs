@@ -242,8 +242,8 @@ impl Fields<'_> {
         if texts.as_ref().is_some_and(Vec::is_empty) {
             let message = format!("`{field}` is empty, and that allows all");
             self.findings.push(
-                Finding::warning(self.place(field), message)
-                    .with_hint("leave it out if that is meant; the list that refuses takes `*`"),
+                Finding::error(self.place(field), message)
+                    .with_hint("leave it out if that is meant; to refuse all, write `*` into the list that refuses"),
             );
         }
         texts.unwrap_or_default()

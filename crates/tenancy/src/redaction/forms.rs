@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, PAD};
 use jackfield_types::ErrorCode;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustc_hash::FxHashSet;
 
 /// From how many bytes on a text is looked for in the midst of others. What is shorter would be
@@ -34,6 +34,32 @@ const FORM: AsciiSet = NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b' ');
 
+/// What URLs leave as it is in their query, as the URL standard has it; in `http` and `https` URLs
+/// a `'` is encoded too.
+const QUERY: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+const SPECIAL_QUERY: AsciiSet = QUERY.add(b'\'');
+/// What they leave in their path, in their fragment, and what `encodeURI` leaves.
+const PATH: AsciiSet = QUERY.add(b'?').add(b'^').add(b'`').add(b'{').add(b'}');
+const FRAGMENT: AsciiSet = QUERY.remove(b'#').add(b'`');
+const URI: AsciiSet = PATH
+    .remove(b'?')
+    .remove(b'#')
+    .add(b'%')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'|');
+const SETS: [&AsciiSet; 8] = [
+    NON_ALPHANUMERIC,
+    &UNRESERVED,
+    &COMPONENT,
+    &QUERY,
+    &SPECIAL_QUERY,
+    &PATH,
+    &FRAGMENT,
+    &URI,
+];
+
 /// All forms of a secret, itself included. Upper and lower case of ASCII letters are the same to
 /// who looks for them, so there is but one of both.
 pub(super) fn forms(secret: &str) -> FxHashSet<String> {
@@ -53,6 +79,7 @@ pub(super) fn derived_forms(text: &str) -> FxHashSet<String> {
     for text in [text, text.trim()] {
         forms.insert(text.to_owned());
         forms.insert(json(text));
+        forms.insert(text.escape_debug().to_string());
     }
     forms.remove("");
     forms
@@ -62,7 +89,7 @@ fn add_forms(secret: &str, forms: &mut FxHashSet<String>) {
     forms.insert(secret.to_owned());
     forms.insert(hex(secret.as_bytes()));
     add_base64(secret.as_bytes(), forms);
-    for set in [&UNRESERVED, &COMPONENT, NON_ALPHANUMERIC] {
+    for set in SETS {
         forms.insert(utf8_percent_encode(secret, set).to_string());
     }
     forms.insert(
@@ -75,6 +102,8 @@ fn add_forms(secret: &str, forms: &mut FxHashSet<String>) {
     forms.insert(json_ascii(secret));
     forms.insert(escaped.replace('/', "\\/"));
     forms.insert(escaped);
+    // As messages show it.
+    forms.insert(secret.escape_debug().to_string());
     if secret.len() >= LEAST_PART {
         forms.insert(ErrorCode::custom(secret).as_str().to_owned());
     }

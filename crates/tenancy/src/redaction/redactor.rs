@@ -14,7 +14,6 @@ use semver::Version;
 use serde_json::Value;
 use tracing::warn;
 
-use super::MASK;
 use super::RedactionRules;
 use super::filter::Filter;
 use super::forms::{derived_forms, forms};
@@ -23,6 +22,10 @@ use super::walk::Walk;
 
 /// How many bytes all forms of all secrets may have. Beyond that nothing comes out any more.
 const MOST_BYTES: usize = 1024 * 1024;
+
+/// How many matches may have to be kept ready: at each byte of all forms no more than there are
+/// lengths. Beyond that nothing comes out either, or texts made for it would take all memory.
+const MOST_MATCHES: usize = 64 * 1024 * 1024;
 
 /// Takes out of everything that leaves an execution what may not come out.
 #[derive(Default)]
@@ -41,6 +44,7 @@ pub struct Redactor {
 struct Learnt {
     secrets: FxHashSet<String>,
     forms: FxHashSet<String>,
+    lengths: FxHashSet<usize>,
     bytes: usize,
 }
 
@@ -52,13 +56,14 @@ impl Learnt {
             let length = form.len();
             if self.forms.insert(form) {
                 self.bytes += length;
+                self.lengths.insert(length);
             }
         }
         self.bytes > before
     }
 
     fn is_too_much(&self) -> bool {
-        self.bytes > MOST_BYTES
+        self.bytes > MOST_BYTES || self.bytes.saturating_mul(self.lengths.len()) > MOST_MATCHES
     }
 }
 
@@ -98,8 +103,12 @@ impl Redactor {
         } else {
             self.known.load_full()
         };
-        if !text.is_empty() && !known.is_some_and(|known| known.is_in(text)) {
-            self.add(&mut self.learnt.lock(), derived_forms(text));
+        if text.is_empty() || known.is_some_and(|known| known.is_in(text)) {
+            return;
+        }
+        let mut learnt = self.learnt.lock();
+        if !learnt.forms.contains(text) {
+            self.add(&mut learnt, derived_forms(text));
         }
     }
 
@@ -169,14 +178,18 @@ impl Redactor {
         outputs
     }
 
-    /// Items that no node gave, such as those that an execution starts with. Filters for outputs
-    /// do not apply to them.
+    /// Items that no node gave, such as those that an execution starts with. Filters apply to them
+    /// unless they are for certain node types.
     #[must_use]
     pub fn redact_items(&self, items: Items) -> Items {
         if self.is_idle() {
             return items;
         }
-        self.walk(&[], |walk| walk.items(items))
+        let filters = match &self.rules {
+            Some(rules) => rules.filters_for_all(),
+            None => Default::default(),
+        };
+        self.walk(&filters, |walk| walk.items(items))
     }
 
     /// A text such as the message of an error or of a log.

@@ -180,4 +180,13 @@ impl RedactionRules {
             .map(|filter| (&filter.path, filter.action))
             .collect()
     }
+
+    /// The filters that are not for certain node types.
+    pub(super) fn filters_for_all(&self) -> SmallVec<[Filter<'_>; 4]> {
+        let filters = self.filters.iter();
+        filters
+            .filter(|filter| filter.node_types.is_none())
+            .map(|filter| (&filter.path, filter.action))
+            .collect()
+    }
 }

@@ -3,6 +3,7 @@ use std::io::Write;
 
 use jackfield_tenancy::AuditAction;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::scene::{Scene, call, tenant};
 
@@ -117,6 +118,25 @@ fn a_damaged_end_keeps_nobody_from_recording() {
     }
 }
 
+#[test]
+fn a_flood_of_bytes_at_the_end_becomes_a_line_of_its_own() {
+    let scene = Scene::new();
+    scene.record("acme", 2);
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(scene.trail("acme"))
+        .unwrap();
+    file.write_all(&[b'x'; 300_000]).unwrap();
+    scene.record("acme", 1);
+    let lines = scene.lines("acme");
+    assert_eq!((lines.len(), lines[3].len()), (6, 300_000));
+    assert_eq!(
+        scene.findings("acme"),
+        ["line 4 is no record: it is too long"]
+    );
+    assert!(lines[4].contains("the last line is far too long for a record"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -149,4 +169,34 @@ proptest! {
             prop_assert!(findings.iter().all(|finding| finding.contains("were removed")));
         }
     }
+}
+
+#[test]
+fn a_head_that_leaves_no_room_for_records_stops_nobody() {
+    let scene = Scene::new();
+    scene.record("acme", 2);
+    // Without a key anybody who may write the file can seal it.
+    let text = fs::read_to_string(scene.head("acme")).unwrap();
+    let text = text.replace("\"records\":3", &format!("\"records\":{}", u64::MAX));
+    let (covered, _) = text.rsplit_once(",\"hash\":\"").unwrap();
+    let hash: String = Sha256::digest(covered)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    fs::write(
+        scene.head("acme"),
+        format!("{covered},\"hash\":\"{hash}\"}}\n"),
+    )
+    .unwrap();
+    let log = scene.open();
+    log.tenant(&tenant("acme")).record(call(0));
+    log.tenant(&tenant("globex")).record(call(0));
+    log.flush().unwrap();
+    drop(log);
+    assert_eq!(scene.records("globex").len(), 2);
+    assert_eq!(
+        notes(&scene),
+        [format!("the last {} records are missing", u64::MAX - 3)]
+    );
+    assert_ne!(scene.findings("acme"), [""; 0]);
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

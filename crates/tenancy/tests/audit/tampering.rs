@@ -20,15 +20,15 @@ fn after(keyed: bool, change: impl FnOnce(&mut Vec<String>)) -> Vec<String> {
 fn each_way_of_tampering_is_found_and_named() {
     for keyed in [false, true] {
         let altered = after(keyed, |lines| {
-            lines[2] = lines[2].replace("call 1", "call 9")
+            lines[2] = lines[2].replace("call 1", "call 9");
         });
         assert_eq!(altered, ["record 2 (line 3) was altered"]);
         let last = after(keyed, |lines| {
-            lines[5] = lines[5].replace("call 4", "call 9")
+            lines[5] = lines[5].replace("call 4", "call 9");
         });
         assert_eq!(last, ["record 5 (line 6) was altered"]);
         let first = after(keyed, |lines| {
-            lines[0] = lines[0].replace("allowed", "refused")
+            lines[0] = lines[0].replace("allowed", "refused");
         });
         assert_eq!(first, ["record 0 (line 1) was altered"]);
         let number = after(keyed, |lines| {
@@ -62,7 +62,9 @@ fn each_way_of_tampering_is_found_and_named() {
         );
         assert_eq!(unreadable.len(), 1);
         let inserted = after(keyed, |lines| lines.insert(2, "x".repeat(70_000)));
-        assert_eq!(inserted[0], "line 3 is no record: it is too long");
+        assert_eq!(inserted, ["line 3 is no record: it is too long"]);
+        let last = after(keyed, |lines| lines[5] = String::new());
+        assert!(last[0].starts_with("line 6 is no record: ") && last.len() == 1);
     }
 }
 

@@ -149,3 +149,22 @@ fn links_are_followed_within_the_folder_and_not_out_of_it() {
     );
     assert!(text.contains("leads nowhere"), "{text}");
 }
+
+#[test]
+fn a_folder_that_is_suddenly_empty_takes_nothing_out_of_force() {
+    let folder = folder(&[("acme.json", r#"{ "allowedNodeTypes": ["math.*"] }"#)]);
+    let tenancy = Tenancy::open();
+    // Written in two ways, it is one folder.
+    tenancy.load_folder(&folder.path().join(".")).unwrap();
+    fs::remove_file(folder.path().join("acme.json")).unwrap();
+    let error = tenancy.load_folder(folder.path()).unwrap_err();
+    assert!(matches!(
+        error,
+        PolicyFolderError::Emptied { in_force: 1, .. }
+    ));
+    assert!(!is_allowed(&tenancy, "acme", "string.upper"));
+    tenancy.remove_policy(&tenant("acme"));
+    let loaded = tenancy.load_folder(folder.path()).unwrap();
+    assert!(loaded.set.is_empty() && loaded.removed.is_empty());
+    assert!(is_allowed(&tenancy, "acme", "string.upper"));
+}

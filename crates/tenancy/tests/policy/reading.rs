@@ -267,3 +267,59 @@ fn the_schema_has_the_fields_that_are_read() {
     assert_eq!(properties.len(), whole.as_object().unwrap().len());
     assert_eq!(schema["additionalProperties"], false);
 }
+
+#[test]
+fn the_schema_accepts_what_is_read_and_not_what_has_the_wrong_shape() {
+    let validator = jsonschema::draft202012::new(&policy_schema()).unwrap();
+    let whole: serde_json::Value = serde_json::from_str(WHOLE).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&whole)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, [""; 0]);
+    for wrong in [
+        r#"{ "allowed": [] }"#,
+        r#"{ "tenant": "" }"#,
+        r#"{ "tenant": null }"#,
+        r#"{ "secrets": null }"#,
+        r#"{ "circuitBreaker": null }"#,
+        r#"{ "capabilities": ["htpp"] }"#,
+        r#"{ "allowedUsers": [7] }"#,
+        r#"{ "quotas": { "weight": 0 } }"#,
+        r#"{ "quotas": { "weight": 1001 } }"#,
+        r#"{ "quotas": { "concurrentExecutions": 0 } }"#,
+        r#"{ "quotas": { "executionBurst": 2000000 } }"#,
+        r#"{ "quotas": { "maxWait": -1 } }"#,
+        r#"{ "quotas": { "itemsPerExecution": 0.5 } }"#,
+        r#"{ "maxOutputSize": "much" }"#,
+        r#"{ "circuitBreaker": { "failureRate": 2 } }"#,
+        r#"{ "circuitBreaker": { "minimumCalls": 0 } }"#,
+        r#"{ "outputFilters": [{}] }"#,
+    ] {
+        assert!(
+            !validator.is_valid(&serde_json::from_str(wrong).unwrap()),
+            "{wrong}"
+        );
+        assert!(
+            read_policy(&json(wrong), PolicyFormat::Json).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn lists_that_would_take_long_to_compile_are_refused_before_they_are() {
+    let hostile = [
+        ("allowedNodeTypes", "a*b*c{x,y,z}*[a-z]?", 101),
+        ("restrictedNodeTypes", "a*b", 1_001),
+        ("sensitiveFieldPatterns", "*a*b*", 257),
+    ];
+    for (field, glob, count) in hostile {
+        let entries: Vec<String> = (0..count).map(|n| format!("{glob}{n}")).collect();
+        let document = serde_json::json!({ field: entries }).to_string();
+        let source = SourceText::new("acme.json", document);
+        let findings = read_policy(&source, PolicyFormat::Json).unwrap_err();
+        assert!(findings.has_errors(), "{field}");
+        assert!(findings.len() <= 2, "{field}: {findings}");
+    }
+}

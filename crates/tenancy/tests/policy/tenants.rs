@@ -5,11 +5,14 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jackfield_tenancy::{
-    AuditAction, AuditDecision, AuditEntry, AuditLog, AuditOptions, SecretError, SecretNameError,
-    SecretsFileError, StaticSecrets, Tenancy,
+    AuditAction, AuditDecision, AuditEntry, AuditLog, AuditOptions, MASK, Redactor, SecretError,
+    SecretNameError, SecretsFileError, StaticSecrets, Tenancy, Tenant,
 };
-use jackfield_types::{DataIsolation, Digest, PluginOrigin, Policy, Quotas, Secret};
+use jackfield_types::{
+    DataIsolation, Digest, FilterAction, OutputFilter, PluginOrigin, Policy, Quotas, Secret,
+};
 use semver::Version;
+use serde_json::json;
 
 use crate::{node_type, tenant, texts, user};
 
@@ -332,4 +335,102 @@ fn what_ends_leaves_nothing_open_whatever_policies_were_in_force() {
     let log = AuditLog::open(folder.path(), AuditOptions::default()).unwrap();
     let records = log.tenant(&tenant("acme")).read().unwrap();
     assert_eq!(records.map(Result::unwrap).count(), 3);
+}
+
+#[test]
+fn what_the_instance_takes_out_is_added_to_every_policy() {
+    let patterns = texts(&["*password*"]);
+    let tenancy = Tenancy::builder()
+        .redaction(Vec::new(), patterns)
+        .unwrap()
+        .build();
+    let acme = tenancy.tenant(&tenant("acme"));
+    let own = Policy {
+        sensitive_field_patterns: texts(&["*token*"]),
+        ..Policy::default()
+    };
+    let masked = |handle: &Tenant| {
+        let redactor = Redactor::new(handle.redaction());
+        let mut value = json!({ "password": "a", "token": "b", "name": "c" });
+        redactor.redact_value(&mut value);
+        value
+    };
+    let without = json!({ "password": MASK, "token": "b", "name": "c" });
+    assert_eq!(masked(&acme), without);
+    tenancy.set_policy(&tenant("acme"), &own).unwrap();
+    assert_eq!(
+        masked(&acme),
+        json!({ "password": MASK, "token": MASK, "name": "c" })
+    );
+    // The document is what was written, and says nothing of the instance.
+    assert_eq!(acme.policy().unwrap().document(), &own);
+    tenancy
+        .set_policy(&tenant("acme"), &Policy::default())
+        .unwrap();
+    assert_eq!(masked(&acme), without);
+    assert!(
+        Tenancy::open()
+            .tenant(&tenant("acme"))
+            .redaction()
+            .is_none()
+    );
+    let wrong = Tenancy::builder().redaction(Vec::new(), texts(&["["]));
+    assert!(wrong.is_err());
+    let filter = |place: usize| OutputFilter {
+        path: format!("field{place}"),
+        action: FilterAction::Mask,
+        node_types: Vec::new(),
+    };
+    let many: Vec<_> = (0..200).map(filter).collect();
+    let tenancy = Tenancy::builder()
+        .redaction(many.clone(), Vec::new())
+        .unwrap()
+        .build();
+    let too_many = Policy {
+        output_filters: many,
+        ..Policy::default()
+    };
+    let findings = tenancy.set_policy(&tenant("acme"), &too_many).unwrap_err();
+    assert_eq!(
+        findings.as_slice()[0].path.as_deref(),
+        Some("/outputFilters")
+    );
+    assert!(tenancy.policies().is_empty());
+}
+
+#[test]
+fn reading_a_folder_writes_into_the_trail_of_nobody_who_does_nothing() {
+    let policies = tempfile::tempdir().unwrap();
+    for name in ["acme", "globex"] {
+        fs::write(policies.path().join(format!("{name}.json")), "{}").unwrap();
+    }
+    let trails = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(trails.path(), AuditOptions::default()).unwrap();
+    let tenancy = Tenancy::builder().audit(log.clone()).build();
+    tenancy.load_folder(policies.path()).unwrap();
+    let acme = tenancy.tenant(&tenant("acme"));
+    acme.record(AuditEntry::allowed(AuditAction::NodeCalled));
+    acme.record(AuditEntry::allowed(AuditAction::NodeCalled));
+    log.flush().unwrap();
+    let actions = |name: &str| -> Vec<AuditAction> {
+        let records = log.tenant(&tenant(name)).read().unwrap();
+        records.map(|record| record.unwrap().action).collect()
+    };
+    assert_eq!(
+        actions("acme")[1..],
+        [
+            AuditAction::PolicyInForce,
+            AuditAction::NodeCalled,
+            AuditAction::NodeCalled
+        ]
+    );
+    assert!(actions("globex").is_empty());
+    fs::write(
+        policies.path().join("globex.json"),
+        r#"{"maxOutputSize": 9}"#,
+    )
+    .unwrap();
+    tenancy.load_folder(policies.path()).unwrap();
+    log.flush().unwrap();
+    assert_eq!(actions("globex").last(), Some(&AuditAction::PolicyChanged));
 }

@@ -1,6 +1,7 @@
 //! Turns the parser's syntax tree into [`Node`]s, and says what cannot be.
 
 mod literal;
+mod names;
 mod path;
 mod root;
 
@@ -41,10 +42,10 @@ pub(super) fn compile(
     let code = source.trim_end();
     let code = code.strip_suffix(';').unwrap_or(code);
     if code.trim().is_empty() {
-        return Err(ExpressionError::syntax(
-            0..source.len(),
-            "the expression is empty",
-        ));
+        return Err(
+            ExpressionError::syntax(0..source.len(), "the expression is empty")
+                .with_hint("write an expression between the braces, or leave them out"),
+        );
     }
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse_expression();
@@ -125,7 +126,8 @@ impl Compiler<'_> {
             E::BigIntLiteral(_) => Err(ExpressionError::unsupported(span, "a BigInt literal")
                 .with_hint("write it without `n`: whole numbers are exact up to 64 bits")),
             E::RegExpLiteral(_) => Err(ExpressionError::unsupported(span, "a regular expression")),
-            E::AssignmentExpression(_) => Err(ExpressionError::unsupported(span, "an assignment")),
+            E::AssignmentExpression(_) => Err(ExpressionError::unsupported(span, "an assignment")
+                .with_hint("nothing can be changed; write `===` to compare")),
             E::UpdateExpression(_) => Err(ExpressionError::unsupported(
                 span,
                 "an increment or decrement",

@@ -270,7 +270,7 @@ fn unknown_method(link: Link<'_, '_>, name: &str) -> ExpressionError {
                 .to_owned(),
         ),
         "forEach" => Some("use `map`, which gives its results".to_owned()),
-        _ => super::root::nearest(name, functions::method_names())
+        _ => super::names::nearest(name, functions::method_names())
             .map(|near| format!("did you mean `{near}`?")),
     };
     match way_out {

@@ -1,6 +1,7 @@
 use oxc_ast::ast;
 use oxc_span::GetSpan;
 
+use super::names::{FOREIGN, NAMESPACES, ROOTS, nearest};
 use super::path::Link;
 use super::{BINDINGS, Compiled, Compiler, Missing, function_value, range};
 use crate::expression::error::ExpressionError;
@@ -34,66 +35,6 @@ impl From<Root> for Base<'_, '_> {
     fn from(root: Root) -> Self {
         Self::node(Node::Root(root), 0)
     }
-}
-
-/// Roots by their name, for hints.
-const ROOTS: &[&str] = &[
-    "$json",
-    "$input",
-    "$node",
-    "$steps",
-    "$context",
-    "$workflow",
-    "$execution",
-    "$vars",
-    "$env",
-    "$secrets",
-    "$now",
-    "$today",
-    "$itemIndex",
-    "$runIndex",
-    "$binary",
-    "$",
-    "$if",
-    "$ifEmpty",
-    "$min",
-    "$max",
-];
-
-/// What n8n has and this language has not.
-const FOREIGN: &[(&str, &str)] = &[
-    ("$fromAI", "`$fromAI` is for tools of n8n's AI agents"),
-    ("$items", "write `$('Node').all()`"),
-    ("$credentials", "expressions do not reach credentials"),
-    (
-        "$parameter",
-        "expressions do not reach parameters of their own node",
-    ),
-    ("$evaluateExpression", "write the expression itself"),
-    ("$prevNode", "refer to the node by its name: `$('Node')`"),
-    ("$jmespath", "use member access, `map` and `filter`"),
-    (
-        "$getWorkflowStaticData",
-        "keep values in variables: `$vars`",
-    ),
-    ("$response", "responses are reached in the HTTP node alone"),
-    ("$request", "requests are reached in the HTTP node alone"),
-    ("$pageCount", "pages are counted in the HTTP node alone"),
-    ("$self", "expressions do not reach their own node"),
-];
-
-const NAMESPACES: &[&str] = &[
-    "Math", "JSON", "Object", "Number", "String", "Boolean", "Array", "Date", "DateTime",
-];
-
-/// The name that is most like `name`, if any is like it at all.
-pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let name: String = name.chars().take(64).collect();
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 type Links<'a, 'b, 'l> = &'l [Link<'a, 'b>];

@@ -1,0 +1,237 @@
+//! What comes before a call: finding its registration, and asking policy, quotas and circuit.
+
+use std::sync::Arc;
+
+use jackfield_kernel::RunWith;
+use jackfield_plugin_api::{NodeError, NodeExecutor};
+use jackfield_registry::Registration;
+use jackfield_tenancy::{CallPermit, QuotaExceeded, TryCall};
+use jackfield_types::{
+    CircuitBreaker, ErrorCode, FailureClass, NodeFailure, Severity, VersionSelector,
+    format_duration,
+};
+
+use crate::audit::{CallAudit, Called};
+use crate::authorize::{self, Wanted};
+use crate::breaker::Ticket;
+use crate::invocation::Invocation;
+use crate::tenant_state::InForce;
+use crate::watch::Watch;
+
+/// What stands between an invocation and its executor.
+pub(crate) enum Resolved {
+    Ready {
+        registration: Arc<Registration>,
+        executor: Arc<dyn NodeExecutor>,
+        watch: Watch,
+    },
+    /// The executor has to be loaded.
+    Lazy {
+        registration: Arc<Registration>,
+        watch: Watch,
+    },
+    /// The tenant has no room for the call now.
+    Waiting,
+    Failed(Box<NodeFailure>),
+}
+
+/// Whether what is called is what the plan was made with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    AsPlanned,
+    /// Its parameters have to be checked again.
+    Otherwise,
+}
+
+/// How a call stands with the quotas of its tenant.
+pub(crate) enum Admitted {
+    /// It has not been asked for.
+    NotYet,
+    /// It was let in after it had waited.
+    Waited(CallPermit),
+}
+impl Invocation {
+    /// Authorizes, admits and resolves.
+    ///
+    /// A call that has waited is authorized once more: the policy may be another one by now.
+    pub(crate) fn resolve(&self, in_force: &InForce, admitted: Admitted) -> Resolved {
+        let (registration, found) = match self.registration() {
+            Ok(found) => found,
+            Err(failure) => return Resolved::Failed(failure),
+        };
+        let running = &self.scope.running;
+        let wanted = if in_force.audits {
+            Wanted::Yes
+        } else {
+            Wanted::No
+        };
+        let rule = match self.authorize(&registration, wanted) {
+            Ok(rule) => rule,
+            Err(failure) => return Resolved::Failed(failure),
+        };
+        // After the refusal, which no recovery gets round: what is invalid might be skipped.
+        if found == Found::Otherwise
+            && let Err(failure) = self.check_static(&registration)
+        {
+            return Resolved::Failed(failure);
+        }
+        if let Some(usage) = &running.nested.usage
+            && let Err(exceeded) = usage.check()
+        {
+            return Resolved::Failed(Box::new(exceeded.to_failure()));
+        }
+        match admitted {
+            Admitted::Waited(permit) => *self.permit.lock() = Some(permit),
+            Admitted::NotYet => match running.tenant().admission().try_call() {
+                TryCall::Admitted(None) => {}
+                TryCall::Admitted(permit) => *self.permit.lock() = permit,
+                TryCall::Wait => return Resolved::Waiting,
+                TryCall::Refused(exceeded) => return Resolved::Failed(self.over_quota(&exceeded)),
+            },
+        }
+        let ticket = match in_force.breaker {
+            Some(config) => match self.ticket(&config, &registration) {
+                Ok(ticket) => Some(ticket),
+                Err(failure) => return Resolved::Failed(failure),
+            },
+            None => None,
+        };
+        let audit = rule.map(|rule| CallAudit::begin(running, self.node, &registration, rule));
+        let watch = Watch::new(audit, ticket);
+        let registry = &running.engine().registry;
+        match registry.try_executor(&registration, running.tenant_id()) {
+            Some(executor) => Resolved::Ready {
+                registration,
+                executor,
+                watch,
+            },
+            None => Resolved::Lazy {
+                registration,
+                watch,
+            },
+        }
+    }
+
+    /// Asks whether the tenant may use what was found, and gives the rule that allows it if it is
+    /// wanted. The answer is kept as long as the policy and the registration stand.
+    fn authorize(
+        &self,
+        registration: &Arc<Registration>,
+        rule: Wanted,
+    ) -> Result<Option<Arc<str>>, Box<NodeFailure>> {
+        let tenant = self.scope.running.tenant();
+        let prepared = self.scope.plan().prepared(self.node);
+        let is_planned = prepared
+            .registration(self.with)
+            .is_some_and(|planned| Arc::ptr_eq(planned, registration));
+        let number = tenant.policy_number();
+        if is_planned && let Some(kept) = prepared.decision(self.with).kept(number, rule) {
+            return Ok(kept);
+        }
+        let (node_type, metadata) = (registration.node_type(), registration.summary());
+        let origin = registration.origin().map(AsRef::as_ref);
+        match authorize::node_type(tenant, node_type, metadata, origin) {
+            Ok(decided) => {
+                if is_planned {
+                    prepared.decision(self.with).keep(number, &decided);
+                }
+                Ok((rule == Wanted::Yes).then_some(decided))
+            }
+            Err(refusal) => {
+                self.called(registration).refused(&refusal);
+                Err(authorize::refused(tenant.id(), node_type, &refusal))
+            }
+        }
+    }
+
+    /// Asks the circuit of what was found.
+    fn ticket(
+        &self,
+        config: &CircuitBreaker,
+        registration: &Registration,
+    ) -> Result<Ticket, Box<NodeFailure>> {
+        let breakers = &self.scope.running.state().breakers;
+        let wait = match breakers.admit(config, registration) {
+            Ok(ticket) => return Ok(ticket),
+            Err(wait) => wait,
+        };
+        self.called(registration).left_out();
+        let message = format!(
+            "so many calls of node type `{}` {} failed that none is made for the next {}",
+            registration.node_type(),
+            registration.version(),
+            format_duration(wait)
+        );
+        let (class, code) = (FailureClass::Retryable, ErrorCode::CIRCUIT_OPEN);
+        let mut failure = Box::new(NodeFailure::new(class, code, message));
+        failure.retry_after = Some(wait);
+        Err(failure)
+    }
+
+    /// The failure of a call for which the tenant has no room.
+    pub(crate) fn over_quota(&self, exceeded: &QuotaExceeded) -> Box<NodeFailure> {
+        let called = Called {
+            running: &self.scope.running,
+            node: self.node,
+            node_type: self.node_type(),
+            version: None,
+        };
+        called.over_quota(exceeded);
+        Box::new(exceeded.to_failure())
+    }
+
+    fn called<'a>(&'a self, registration: &'a Registration) -> Called<'a> {
+        Called {
+            running: &self.scope.running,
+            node: self.node,
+            node_type: registration.node_type(),
+            version: Some(registration.version()),
+        }
+    }
+
+    fn registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
+        let registry = &self.scope.running.engine().registry;
+        let prepared = self.scope.plan().prepared(self.node);
+        let planned = prepared.registration(self.with);
+        if let Some(planned) = planned
+            && let Some(current) = registry.current_in(&self.scope.running.edition, planned)
+        {
+            let is_planned = Arc::ptr_eq(planned, &current);
+            let found = if is_planned {
+                Found::AsPlanned
+            } else {
+                Found::Otherwise
+            };
+            return Ok((current, found));
+        }
+        // Unknown when the plan was made, or gone since: plugins come and go.
+        let wanted = match self.with {
+            RunWith::Own => self.scope.plan().node(self.node).wanted.clone(),
+            RunWith::Fallback => VersionSelector::Newest,
+        };
+        let found = registry
+            .resolve_in(&self.scope.running.edition, self.node_type(), &wanted)
+            .map_err(|error| {
+                Box::new(NodeFailure::new(
+                    FailureClass::UnknownNodeType,
+                    ErrorCode::UNKNOWN_NODE_TYPE,
+                    error.to_string(),
+                ))
+            })?;
+        Ok((found, Found::Otherwise))
+    }
+
+    /// Checks parameters without expressions against a registration that they were not planned for.
+    fn check_static(&self, registration: &Registration) -> Result<(), Box<NodeFailure>> {
+        let parameters = &self.scope.plan().node(self.node).parameters;
+        let Some(value) = parameters.static_value() else {
+            return Ok(());
+        };
+        let mut issues = registration.check(value, &[]);
+        issues.retain(|issue| issue.severity == Severity::Error);
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Box::new(NodeError::Params(issues).into_failure()))
+    }
+}
