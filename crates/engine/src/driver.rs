@@ -210,7 +210,7 @@ impl Driver {
             target: "engine",
             execution = %self.running.id,
             tenant = %self.running.tenant_id(),
-            workflow = plan.name(),
+            workflow = self.running.masked(plan.name().to_owned()),
             "execution started"
         );
         self.record(EventKind::ExecutionStarted {
