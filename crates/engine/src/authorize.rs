@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use jackfield_tenancy::Refusal;
+use jackfield_tenancy::{Refusal, Tenant, Verdict};
 use jackfield_types::{ErrorCode, FailureClass, NodeFailure, NodeTypeId, TenantId};
 
 use crate::execution::Caller;
@@ -36,6 +36,21 @@ pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartErro
     }
     for index in plan.all_indices() {
         let node = plan.node(index);
+        if node.disabled {
+            // It is not called, and neither is what would undo it.
+            continue;
+        }
+        let forbidden = |node_type: &NodeTypeId, refusal: Refusal| StartError::Forbidden {
+            tenant: tenant.id().clone(),
+            node: node.name.clone(),
+            node_type: node_type.clone(),
+            rule: refusal.rule,
+        };
+        if node.entry.is_none()
+            && let Some(refusal) = refusal_by_name(tenant, &node.node_type)
+        {
+            return Err(forbidden(&node.node_type, refusal));
+        }
         let own = node
             .entry
             .as_ref()
@@ -47,16 +62,17 @@ pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartErro
         for (node_type, metadata) in own.into_iter().chain(fallback) {
             tenant
                 .authorize(node_type, &metadata.version, &metadata.capabilities)
-                .map_err(|refusal| StartError::Forbidden {
-                    tenant: tenant.id().clone(),
-                    node: node.name.clone(),
-                    node_type: node_type.clone(),
-                    rule: refusal.rule,
-                })?;
+                .map_err(|refusal| forbidden(node_type, refusal))?;
         }
     }
     plan.set_allowed_under(number);
     Ok(())
+}
+
+/// Asks about a node type that is not there: whether it would be refused in every version.
+pub(crate) fn refusal_by_name(tenant: &Tenant, node_type: &NodeTypeId) -> Option<Refusal> {
+    let explanation = tenant.explain(node_type, None, &[]);
+    (explanation.verdict == Verdict::Refused).then(|| Refusal::new(explanation.rule))
 }
 
 /// The failure of a call that is refused. No recovery strategy applies to it.

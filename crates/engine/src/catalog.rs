@@ -5,6 +5,8 @@ use jackfield_registry::Registry;
 use jackfield_tenancy::{SecretError, Tenant};
 use jackfield_types::{NodeTypeId, NodeTypeMetadata, VersionSelector};
 
+use crate::authorize;
+
 /// The node types of a registry, as one tenant may use them, and its secrets: what its workflows
 /// are planned against.
 pub struct TenantCatalog<'a> {
@@ -33,6 +35,11 @@ impl Catalog for TenantCatalog<'_> {
             .tenant
             .authorize(node_type, version, capabilities)
             .err()?;
+        Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
+    }
+
+    fn refusal_by_name(&self, node_type: &NodeTypeId) -> Option<String> {
+        let refusal = authorize::refusal_by_name(self.tenant, node_type)?;
         Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
     }
 
