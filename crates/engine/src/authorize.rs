@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use jackfield_tenancy::{Refusal, Tenant, Verdict};
 use jackfield_types::{ErrorCode, FailureClass, NodeFailure, NodeTypeId, TenantId};
 
-use crate::execution::Caller;
+use crate::execution::{Caller, Running};
 use crate::{PreparedPlan, StartError};
 
 /// Asks whether the user may start executions.
@@ -20,6 +20,18 @@ pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
             user: caller.user.clone(),
             rule: refusal.rule,
         })
+}
+
+/// Asks whether the user of an execution may still act, when the policy of this number may be
+/// another one than before.
+pub(crate) fn user_still(running: &Running, number: u64) -> Result<(), Refusal> {
+    if running.user_allowed_under.load(Ordering::Relaxed) == number {
+        return Ok(());
+    }
+    let user = running.caller.user.as_ref();
+    running.tenant().authorize_user(user)?;
+    running.user_allowed_under.store(number, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Asks for each node whether the tenant may use it, before anything runs.

@@ -125,6 +125,14 @@ impl Invocation {
             .registration(self.with)
             .is_some_and(|planned| Arc::ptr_eq(planned, registration));
         let number = tenant.policy_number();
+        if let Err(refusal) = authorize::user_still(&self.scope.running, number) {
+            self.called(registration).refused(&refusal);
+            return Err(authorize::refused(
+                tenant.id(),
+                registration.node_type(),
+                &refusal,
+            ));
+        }
         if is_planned && let Some(kept) = prepared.decision(self.with).kept(number, rule) {
             return Ok(kept);
         }

@@ -443,3 +443,17 @@ async fn a_forbidden_node_that_is_disabled_passes_its_input_on_and_is_not_called
     }
     assert_eq!(forbidden.calls(), 0);
 }
+
+#[tokio::test]
+async fn a_user_who_is_blocked_meanwhile_goes_no_further() {
+    let tenancy = tenancy(&[]);
+    let first = changing(&tenancy, json!({ "blockedUsers": ["mallory"] }));
+    let second = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let engine = acme(&tenancy, &[("first", &first), ("second", &second)]);
+    let mallory = engine.as_user(UserId::parse("mallory").expect("a name"));
+    let report = run(&mallory, &plan(&mallory, &two("second"))).await;
+    let failure = report.expect("it starts").failure.expect("it fails");
+    assert_eq!(failure.code, ErrorCode::TENANT_FORBIDDEN);
+    assert!(failure.message.contains("blockedUsers[0]"), "{failure:?}");
+    assert_eq!(second.calls(), 0);
+}
