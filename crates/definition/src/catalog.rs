@@ -29,6 +29,16 @@ pub trait Catalog {
         None
     }
 
+    /// Why a node type that is not there may not be used, in whichever version it may come: words
+    /// as [`refusal`](Self::refusal) gives them. A recovery strategy for unknown node types does
+    /// not get round it.
+    ///
+    /// By default everything may be used.
+    fn refusal_by_name(&self, node_type: &NodeTypeId) -> Option<String> {
+        let _ = node_type;
+        None
+    }
+
     /// Whether expressions of the workflow will be given a secret. Asked for each name that one
     /// reads.
     ///

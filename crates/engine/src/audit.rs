@@ -146,7 +146,8 @@ pub(crate) fn secret_read(running: &Running, name: &str, error: Option<&SecretEr
         None => AuditEntry::allowed(AuditAction::SecretRead),
     };
     running.caller.record(AuditEntry {
-        note: Some(name.into()),
+        // The name may come out of an expression that reads another secret.
+        note: Some(running.masked(name.to_owned()).into()),
         ..running.entry(entry)
     });
 }
@@ -165,7 +166,7 @@ impl ExecutionAudit {
             return None;
         }
         running.caller.record(AuditEntry {
-            note: Some(running.plan.name().into()),
+            note: Some(running.masked(running.plan.name().to_owned()).into()),
             ..running.entry(AuditEntry::allowed(AuditAction::ExecutionStarted))
         });
         Some(Self {

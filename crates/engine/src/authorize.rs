@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use jackfield_tenancy::{Refusal, Tenant};
+use jackfield_tenancy::{Refusal, Tenant, Verdict};
 use jackfield_types::{
     ErrorCode, FailureClass, NodeFailure, NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId,
 };
 
-use crate::execution::Caller;
+use crate::execution::{Caller, Running};
 use crate::{PreparedPlan, StartError};
 
 /// Asks whether the user may start executions.
@@ -22,6 +22,18 @@ pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
             user: caller.user.clone(),
             rule: refusal.rule,
         })
+}
+
+/// Asks whether the user of an execution may still act, when the policy of this number may be
+/// another one than before.
+pub(crate) fn user_still(running: &Running, number: u64) -> Result<(), Refusal> {
+    if running.user_allowed_under.load(Ordering::Relaxed) == number {
+        return Ok(());
+    }
+    let user = running.caller.user.as_ref();
+    running.tenant().authorize_user(user)?;
+    running.user_allowed_under.store(number, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Asks for each node whether the tenant may use it, before anything runs.
@@ -38,24 +50,39 @@ pub(crate) fn plan(caller: &Caller, plan: &PreparedPlan) -> Result<(), StartErro
     }
     for index in plan.all_indices() {
         let node = plan.node(index);
+        if node.disabled {
+            // It is not called, and neither is what would undo it.
+            continue;
+        }
+        let forbidden = |node_type: &NodeTypeId, refusal: Refusal| StartError::Forbidden {
+            tenant: tenant.id().clone(),
+            node: node.name.clone(),
+            node_type: node_type.clone(),
+            rule: refusal.rule,
+        };
+        if node.entry.is_none()
+            && let Some(refusal) = refusal_by_name(tenant, &node.node_type)
+        {
+            return Err(forbidden(&node.node_type, refusal));
+        }
         let own = node.entry.as_ref().map(|entry| (&node.node_type, entry));
         let fallback = node
             .fallback
             .as_ref()
             .map(|fallback| (&fallback.node_type, &fallback.entry));
         for (node_type, entry) in own.into_iter().chain(fallback) {
-            self::node_type(tenant, node_type, entry.metadata(), entry.origin()).map_err(
-                |refusal| StartError::Forbidden {
-                    tenant: tenant.id().clone(),
-                    node: node.name.clone(),
-                    node_type: node_type.clone(),
-                    rule: refusal.rule,
-                },
-            )?;
+            self::node_type(tenant, node_type, entry.metadata(), entry.origin())
+                .map_err(|refusal| forbidden(node_type, refusal))?;
         }
     }
     plan.set_allowed_under(number);
     Ok(())
+}
+
+/// Asks about a node type that is not there: whether it would be refused in every version.
+pub(crate) fn refusal_by_name(tenant: &Tenant, node_type: &NodeTypeId) -> Option<Refusal> {
+    let explanation = tenant.explain(node_type, None, &[]);
+    (explanation.verdict == Verdict::Refused).then(|| Refusal::new(explanation.rule))
 }
 
 /// Asks whether a tenant may use a node type, and the plugin that it comes from, and gives the rule

@@ -7,6 +7,8 @@ use jackfield_types::{NodeTypeId, VersionSelector};
 
 use crate::authorize;
 
+use crate::authorize;
+
 /// The node types of a registry, as one tenant may use them, and its secrets: what its workflows
 /// are planned against.
 pub struct TenantCatalog<'a> {
@@ -32,6 +34,11 @@ impl Catalog for TenantCatalog<'_> {
     fn refusal(&self, node_type: &NodeTypeId, entry: &dyn CatalogEntry) -> Option<String> {
         let refusal =
             authorize::node_type(self.tenant, node_type, entry.metadata(), entry.origin()).err()?;
+        Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
+    }
+
+    fn refusal_by_name(&self, node_type: &NodeTypeId) -> Option<String> {
+        let refusal = authorize::refusal_by_name(self.tenant, node_type)?;
         Some(format!("tenant `{}`: {refusal}", self.tenant.id()))
     }
 

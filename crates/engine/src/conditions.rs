@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jackfield_definition::expression::Expression;
+use jackfield_definition::expression::{EvaluationError, Expression};
 use jackfield_kernel::{ConnectionIndex, NodeIndex, Output, Pass};
+use jackfield_tenancy::Usage;
 use jackfield_types::{ErrorCode, FailureClass, Items, NodeFailure, Outputs};
 
 use crate::driver::Driver;
 use crate::execution::Running;
+use crate::failure_size::shortened;
 use crate::parameters::told;
 use crate::scope::Scope;
 
@@ -120,7 +122,7 @@ impl Conditions {
                 Some(usage) => usage.measured(stretch),
                 None => stretch(),
             };
-            if let Some(Err(exceeded)) = usage.map(jackfield_tenancy::Usage::check) {
+            if let Some(Err(exceeded)) = usage.map(Usage::check) {
                 return Err(Stopped::Failed(Box::new(exceeded.to_failure())));
             }
             if let Err(failure) = evaluated {
@@ -156,11 +158,7 @@ impl Conditions {
         Ok(())
     }
 
-    fn failure(
-        &self,
-        condition: &Expression,
-        error: &jackfield_definition::expression::EvaluationError,
-    ) -> Box<NodeFailure> {
+    fn failure(&self, condition: &Expression, error: &EvaluationError) -> Box<NodeFailure> {
         let about_secrets = !condition.references().secrets.is_empty();
         let told = told(error, about_secrets);
         let message = format!("condition of a connection: {told}");
@@ -170,7 +168,11 @@ impl Conditions {
             FailureClass::Permanent
         };
         let message = self.running.masked(message);
-        Box::new(NodeFailure::new(class, error.code.clone(), message))
+        shortened(Box::new(NodeFailure::new(
+            class,
+            error.code.clone(),
+            message,
+        )))
     }
 
     fn is_time_for_others(&self) -> bool {

@@ -7,7 +7,6 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jackfield_kernel::{
     ApplyError, Command, Event, EventKind, Execution, ExecutionStatus, NodeIndex, NodePhase,
-    SkipReason,
 };
 use jackfield_types::{ErrorCode, ExecutionId, FailureClass, NodeFailure};
 use jiff::Timestamp;
@@ -210,7 +209,7 @@ impl Driver {
             target: "engine",
             execution = %self.running.id,
             tenant = %self.running.tenant_id(),
-            workflow = plan.name(),
+            workflow = self.running.masked(plan.name().to_owned()),
             "execution started"
         );
         self.record(EventKind::ExecutionStarted {
@@ -307,21 +306,7 @@ impl Driver {
                     with,
                 });
             }
-            Command::Skip { node, run, reason } => {
-                let is_conditional =
-                    reason == SkipReason::Disabled && self.running.plan.node(node).has_conditions;
-                if is_conditional {
-                    let unjudged = Unjudged::PassedOver { node, run, reason };
-                    self.unjudged = Some(Box::new(unjudged));
-                    return Ok(());
-                }
-                self.record(EventKind::NodeSkipped {
-                    node,
-                    run,
-                    reason,
-                    passes: Vec::new(),
-                })?;
-            }
+            Command::Skip { node, run, reason } => self.pass_over(node, run, reason)?,
             Command::Wait {
                 node,
                 run,

@@ -50,6 +50,26 @@ impl Driver {
         self.write_end(ended, Vec::new(), at)
     }
 
+    /// Passes a node over. What a disabled one lets pass may be for [`judge`](Self::judge) to say.
+    pub(crate) fn pass_over(
+        &mut self,
+        node: NodeIndex,
+        run: u32,
+        reason: SkipReason,
+    ) -> Result<(), ApplyError> {
+        if reason == SkipReason::Disabled && self.running.plan.node(node).has_conditions {
+            self.unjudged = Some(Box::new(Unjudged::PassedOver { node, run, reason }));
+            return Ok(());
+        }
+        let passes = Vec::new();
+        self.record(EventKind::NodeSkipped {
+            node,
+            run,
+            reason,
+            passes,
+        })
+    }
+
     /// Evaluates the conditions behind what has just ended or is passed over, and writes it down.
     pub(crate) async fn judge(&mut self) -> Result<(), ApplyError> {
         let Some(unjudged) = self.unjudged.take() else {

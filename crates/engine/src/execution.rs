@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jackfield_kernel::NodeIndex;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorize::NEVER;
 use crate::driver::Driver;
 use crate::engine::EngineParts;
 use crate::nested::Nested;
@@ -81,6 +83,8 @@ pub(crate) struct Running {
     pub(crate) depth: u32,
     /// What it shares with the executions that it calls, and that called it.
     pub(crate) nested: Arc<Nested>,
+    /// The number of the policy under which its user was last allowed to act.
+    pub(crate) user_allowed_under: AtomicU64,
 }
 
 /// What `$context`, `$workflow` and `$execution` give.
@@ -128,6 +132,7 @@ impl Running {
             pinned_data: options.pinned_data,
             depth,
             nested,
+            user_allowed_under: AtomicU64::new(NEVER),
         }
     }
 

@@ -125,6 +125,14 @@ impl Invocation {
             .registration(self.with)
             .is_some_and(|planned| Arc::ptr_eq(planned, registration));
         let number = tenant.policy_number();
+        if let Err(refusal) = authorize::user_still(&self.scope.running, number) {
+            self.called(registration).refused(&refusal);
+            return Err(authorize::refused(
+                tenant.id(),
+                registration.node_type(),
+                &refusal,
+            ));
+        }
         if is_planned && let Some(kept) = prepared.decision(self.with).kept(number, rule) {
             return Ok(kept);
         }
@@ -211,14 +219,27 @@ impl Invocation {
         };
         let found = registry
             .resolve_in(&self.scope.running.edition, self.node_type(), &wanted)
-            .map_err(|error| {
-                Box::new(NodeFailure::new(
-                    FailureClass::UnknownNodeType,
-                    ErrorCode::UNKNOWN_NODE_TYPE,
-                    error.to_string(),
-                ))
-            })?;
+            .map_err(|error| self.not_found(error.to_string()))?;
         Ok((found, Found::Otherwise))
+    }
+
+    /// The failure of a call of a node type that is not there. A refusal comes before that, or a
+    /// recovery strategy would get round it.
+    fn not_found(&self, message: String) -> Box<NodeFailure> {
+        let running = &self.scope.running;
+        let node_type = self.node_type();
+        if let Some(refusal) = authorize::refusal_by_name(running.tenant(), node_type) {
+            let called = Called {
+                running,
+                node: self.node,
+                node_type,
+                version: None,
+            };
+            called.refused(&refusal);
+            return authorize::refused(running.tenant_id(), node_type, &refusal);
+        }
+        let (class, code) = (FailureClass::UnknownNodeType, ErrorCode::UNKNOWN_NODE_TYPE);
+        Box::new(NodeFailure::new(class, code, message))
     }
 
     /// Checks parameters without expressions against a registration that they were not planned for.

@@ -93,8 +93,12 @@ impl WorkflowRunner for CallHost<'_> {
 impl Running {
     fn sub_plan(&self, reference: WorkflowReference<'_>) -> Result<Arc<PreparedPlan>, NodeError> {
         let workflow = match reference {
-            WorkflowReference::Inline(document) => workflow_from_value(document)
-                .map_err(|findings| planning_error("the workflow", &findings))?,
+            WorkflowReference::Inline(document) => {
+                let workflow = workflow_from_value(document)
+                    .map_err(|findings| planning_error("the workflow", &findings))?;
+                self.check_names(&workflow)?;
+                workflow
+            }
             WorkflowReference::Named(name) => {
                 if let Some(plan) = self.nested.plans.lock().get(name) {
                     return Ok(Arc::clone(plan));
@@ -120,6 +124,33 @@ impl Running {
                 .insert(name.to_owned(), Arc::clone(&plan));
         }
         Ok(plan)
+    }
+
+    /// Refuses a workflow that an expression made with a secret in one of its names: names go where
+    /// nothing is masked, such as requests, logs and the audit trail.
+    fn check_names(&self, workflow: &Workflow) -> Result<(), NodeError> {
+        let redactor = &self.nested.redactor;
+        if redactor.is_idle() {
+            return Ok(());
+        }
+        let of_nodes = workflow.nodes.iter().flat_map(|node| {
+            let compensation = node.compensation.as_ref();
+            [
+                Some(node.name.as_str()),
+                Some(node.id.as_str()),
+                Some(node.node_type.as_str()),
+                compensation.map(|compensation| compensation.node_type.as_str()),
+            ]
+        });
+        let mut names = [Some(workflow.name.as_str()), workflow.id.as_deref()]
+            .into_iter()
+            .chain(of_nodes)
+            .flatten();
+        if names.all(|name| redactor.redact_text(name) == name) {
+            return Ok(());
+        }
+        let message = "a name, id or node type of the workflow was made with a secret; names are shown and recorded, so let only the parameters of its nodes read secrets";
+        Err(NodeError::permanent(ErrorCode::INVALID_WORKFLOW, message))
     }
 
     /// An execution within this one: for the same tenant and user, under the same bounds, and with

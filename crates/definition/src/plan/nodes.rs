@@ -132,7 +132,15 @@ impl<'a> NodePlanner<'a> {
                     Strategy::Skip | Strategy::Retry => true,
                     Strategy::Fail => false,
                 };
-                findings.push(not_found(node, &error, is_served));
+                findings.push(match self.catalog.refusal_by_name(&node.node_type) {
+                    Some(refusal) => {
+                        let finding = refused(&node.node_type, &refusal)
+                            .at_field(node.pointer(), &["nodeType", "type"])
+                            .with_node(node.name.as_str());
+                        soften(node, finding)
+                    }
+                    None => not_found(node, &error, is_served),
+                });
                 None
             }
         };

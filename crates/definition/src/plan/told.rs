@@ -23,6 +23,10 @@ pub(super) fn falls_back_on_itself(node: &Node) -> Diagnostic {
 pub(super) fn soften(node: &Node, mut finding: Diagnostic) -> Diagnostic {
     if node.disabled {
         finding.severity = Severity::Warning;
+        if finding.code == ErrorCode::TENANT_FORBIDDEN {
+            let hint = "it does not run, and what comes in passes on; have the policy changed before it is enabled";
+            finding.hint = Some(hint.to_owned());
+        }
     }
     finding
 }

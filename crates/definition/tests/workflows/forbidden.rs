@@ -32,7 +32,32 @@ fn a_refused_node_that_is_disabled_is_a_warning() {
     let text = r#"{ "nodes": [{ "id": "a", "nodeType": "filter", "disabled": true }] }"#;
     let planned = plan_strictly(text).unwrap();
     assert_eq!(codes(planned.warnings()), ["TENANT_FORBIDDEN"]);
-    assert_eq!(planned.warnings().as_slice()[0].severity, Severity::Warning);
+    let warning = &planned.warnings().as_slice()[0];
+    assert_eq!(warning.severity, Severity::Warning);
+    let hint = warning.hint.as_deref().unwrap();
+    assert!(hint.starts_with("it does not run"), "{hint}");
+}
+
+#[test]
+fn a_node_type_that_is_not_there_is_refused_by_its_name() {
+    for strategy in [
+        r#""fail""#,
+        r#""skip""#,
+        r#""retry""#,
+        r#"{ "strategy": "fallback", "fallbackNodeType": "no-op" }"#,
+    ] {
+        let text = format!(
+            r#"{{ "nodes": [{{ "id": "a", "nodeType": "hidden/x", "errorRecoveryStrategy": {strategy} }}] }}"#
+        );
+        let findings = plan_strictly(&text).unwrap_err();
+        assert_eq!(codes(&findings), ["TENANT_FORBIDDEN"], "{strategy}");
+        let by_compensation = format!(
+            r#"{{ "nodes": [{{ "id": "a", "nodeType": "no-op", "compensation":
+                 {{ "nodeType": "hidden/x", "errorRecoveryStrategy": {strategy} }} }}] }}"#
+        );
+        let findings = plan_strictly(&by_compensation).unwrap_err();
+        assert_eq!(codes(&findings), ["TENANT_FORBIDDEN"], "{strategy}");
+    }
 }
 
 #[test]

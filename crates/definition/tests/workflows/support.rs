@@ -202,6 +202,11 @@ impl Catalog for StrictCatalog {
         Some(format!("tenant `acme`: restrictedNodeTypes[0] {rule}"))
     }
 
+    fn refusal_by_name(&self, node_type: &NodeTypeId) -> Option<String> {
+        let is_refused = node_type.as_str().starts_with("hidden/");
+        is_refused.then(|| "tenant `acme`: restrictedNodeTypes[1] `hidden/*`".to_owned())
+    }
+
     fn secret(&self, name: &str) -> SecretGrant {
         match name {
             "KEY" => SecretGrant::Granted,

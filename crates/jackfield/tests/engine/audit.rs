@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{plan, registry, secrets, set_policies, tenant_id, workflow};
+use crate::support::{plan, registry, secrets, set_policies, tenant_id, traces, workflow};
 use jackfield::plugin_api::NodeError;
 use jackfield::tenancy::{AuditAction, AuditDecision, AuditOutcome, AuditRecord};
 use jackfield::{
@@ -223,4 +223,67 @@ async fn a_secret_that_there_is_not_leaves_no_record_of_having_been_read() {
             (Some("NONE"), Some(AuditOutcome::Error))
         ]
     );
+}
+
+#[tokio::test]
+async fn names_that_an_expression_makes_carry_no_secret_into_the_trail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let audited = audited(folder.path(), &[]);
+    let made = [
+        "({ formatVersion: 1, name: $secrets.KEY, nodes: [{ id: 'a', nodeType: 'no-op' }] })",
+        "({ formatVersion: 1, name: 'n', nodes: [{ id: $secrets.KEY, nodeType: 'no-op' }] })",
+        "({ formatVersion: 1, name: 'n', nodes: [{ id: 'a', name: $secrets.KEY, nodeType: 'no-op' }] })",
+        "({ formatVersion: 1, id: 'x' + $secrets.KEY, nodes: [{ id: 'a', nodeType: 'no-op' }] })",
+        "({ formatVersion: 1, nodes: [{ id: 'a', nodeType: $secrets.KEY, errorRecoveryStrategy: 'skip' }] })",
+    ];
+    for expression in made {
+        let parameters = json!({ "workflow": format!("{{{{ {expression} }}}}") });
+        let document = workflow(&[("call", "execute-workflow", parameters)], &[]);
+        let prepared = plan(&audited.engine, &document);
+        let report = audited.engine.run(&prepared, StartOptions::default()).await;
+        let report = report.expect("it starts");
+        let failure = report.failure.as_ref().expect("it failed");
+        assert_eq!(failure.code, ErrorCode::INVALID_WORKFLOW, "{expression}");
+        assert!(!traces(&report).contains("the-value-of-it"), "{expression}");
+    }
+    // The name of a secret that is asked for is written down as well.
+    let parameters = json!({
+        "url": "http://127.0.0.1:9/",
+        "auth": { "type": "bearer", "secret": "{{ $secrets.KEY }}" },
+    });
+    audited
+        .run(&workflow(&[("a", "http-request", parameters)], &[]))
+        .await;
+    let records = serde_json::to_string(&audited.records()).expect("it is JSON");
+    assert!(records.contains("execution.started") || records.contains("executionStarted"));
+    assert!(!records.contains("the-value-of-it"), "{records}");
+}
+
+#[tokio::test]
+async fn a_workflow_that_an_expression_makes_still_reads_secrets_in_its_parameters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let audited = audited(folder.path(), &[]);
+    let inner = json!({
+        "formatVersion": 1,
+        "name": "inner",
+        "nodes": [
+            { "id": "in", "nodeType": "trigger.manual" },
+            { "id": "out", "nodeType": "transform", "parameters": { "set": { "k": "{{ $secrets.KEY }}" } } },
+        ],
+        "connections": { "in": { "main": [[{ "node": "out" }]] } },
+    });
+    let nodes = [
+        (
+            "first",
+            "transform",
+            json!({ "set": { "k": "{{ $secrets.KEY }}" } }),
+        ),
+        ("call", "execute-workflow", json!({ "workflow": inner })),
+    ];
+    let prepared = plan(
+        &audited.engine,
+        &workflow(&nodes, &[("first", 0, "call", 0)]),
+    );
+    let report = audited.engine.run(&prepared, StartOptions::default()).await;
+    assert_eq!(report.expect("it starts").failure, None);
 }

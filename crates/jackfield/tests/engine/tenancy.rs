@@ -375,3 +375,85 @@ fn a_bad_policy_changes_nothing() {
         ErrorCode::TENANT_FORBIDDEN
     );
 }
+
+#[tokio::test]
+async fn a_node_type_that_is_not_there_is_refused_by_its_name() {
+    let forbids = json!({ "restrictedNodeTypes": ["gone/*"] });
+    let strategies = [
+        json!("skip"),
+        json!("retry"),
+        json!({ "strategy": "fallback", "fallbackNodeType": "no-op" }),
+    ];
+    for strategy in strategies {
+        let mut document = two("gone/x");
+        set(&mut document, "second", "errorRecoveryStrategy", strategy);
+
+        let tenancy = tenancy(&[("acme", forbids.clone())]);
+        let engine = acme(
+            &tenancy,
+            &[(
+                "first",
+                &ScriptedExecutor::failing(0, || NodeError::Cancelled),
+            )],
+        );
+        assert_eq!(
+            planning_error(&engine, &document)[0].0,
+            ErrorCode::TENANT_FORBIDDEN
+        );
+
+        // The policy comes between planning and the start.
+        tenancy.remove_policy(&tenant_id("acme"));
+        let prepared = plan(&engine, &document);
+        set_policies(&tenancy, &[("acme", forbids.clone())]);
+        let report = run(&engine, &prepared).await;
+        assert!(matches!(report, Err(StartError::Forbidden { .. })));
+
+        // And between the start and the call.
+        tenancy.remove_policy(&tenant_id("acme"));
+        let first = changing(&tenancy, forbids.clone());
+        let engine = acme(&tenancy, &[("first", &first)]);
+        let report = run(&engine, &plan(&engine, &document)).await;
+        let failure = report.expect("it starts").failure.expect("it failed");
+        assert_eq!(failure.code, ErrorCode::TENANT_FORBIDDEN);
+        assert!(failure.message.contains("restrictedNodeTypes[0]"));
+    }
+}
+
+#[tokio::test]
+async fn a_forbidden_node_that_is_disabled_passes_its_input_on_and_is_not_called() {
+    let forbidden = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let forbids = json!({ "restrictedNodeTypes": ["forbidden", "gone/*"] });
+    let tenancy = tenancy(&[("acme", forbids)]);
+    let first = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let engine = acme(&tenancy, &[("first", &first), ("forbidden", &forbidden)]);
+    for node_type in ["forbidden", "gone/x"] {
+        let mut document = two(node_type);
+        set(&mut document, "second", "compensation", json!(node_type));
+        let fallback = json!({ "strategy": "fallback", "fallbackNodeType": "forbidden" });
+        set(&mut document, "second", "errorRecoveryStrategy", fallback);
+        set(&mut document, "second", "disabled", json!(true));
+        let report = run(&engine, &plan(&engine, &document)).await;
+        let report = report.expect("it starts");
+        assert_eq!(report.status, ExecutionStatus::Success);
+        assert_eq!(report.output.len(), 1);
+
+        set(&mut document, "second", "disabled", json!(false));
+        let code = &planning_error(&engine, &document)[0].0;
+        assert_eq!(*code, ErrorCode::TENANT_FORBIDDEN);
+    }
+    assert_eq!(forbidden.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_user_who_is_blocked_meanwhile_goes_no_further() {
+    let tenancy = tenancy(&[]);
+    let first = changing(&tenancy, json!({ "blockedUsers": ["mallory"] }));
+    let second = ScriptedExecutor::failing(0, || NodeError::Cancelled);
+    let engine = acme(&tenancy, &[("first", &first), ("second", &second)]);
+    let mallory = engine.as_user(UserId::parse("mallory").expect("a name"));
+    let report = run(&mallory, &plan(&mallory, &two("second"))).await;
+    let failure = report.expect("it starts").failure.expect("it fails");
+    assert_eq!(failure.code, ErrorCode::TENANT_FORBIDDEN);
+    assert!(failure.message.contains("blockedUsers[0]"), "{failure:?}");
+    assert_eq!(second.calls(), 0);
+}

@@ -43,6 +43,10 @@ impl Catalog for Witness<'_> {
         self.catalog.refusal(node_type, entry)
     }
 
+    fn refusal_by_name(&self, node_type: &NodeTypeId) -> Option<String> {
+        self.catalog.refusal_by_name(node_type)
+    }
+
     fn secret(&self, name: &str) -> SecretGrant {
         let grant = self.catalog.secret(name);
         let mut secrets = self.secrets.borrow_mut();

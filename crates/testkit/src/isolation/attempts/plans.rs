@@ -31,6 +31,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         ["TenantEngine::plan", "TenantCatalog::refusal"],
         refused
     ),
+    attempt!(
+        "be refused by name what the owner is",
+        ["TenantEngine::plan", "TenantCatalog::refusal_by_name"],
+        refused_by_name
+    ),
 ];
 
 fn echo() -> Value {
@@ -115,6 +120,21 @@ async fn validated(stage: &Stage) -> Outcome {
 async fn refused(stage: &Stage) -> Outcome {
     let nodes = [node("step", KEPT, json!({}))];
     let planned = plan(&stage.actor, &document("errand", &nodes, json!({})))?;
+    stage.leak_if(
+        planned.is_err(),
+        "a rule of the owner's policy refuses others",
+    );
+    Ok(())
+}
+
+async fn refused_by_name(stage: &Stage) -> Outcome {
+    let mut step = node("step", &format!("{KEPT}.and-gone"), json!({}));
+    step["errorRecoveryStrategy"] = json!("skip");
+    let errand = document("errand", &[step], json!({}));
+    if plan(&stage.owner, &errand)?.is_ok() {
+        return Err("the owner's policy does not refuse what it is to".into());
+    }
+    let planned = plan(&stage.actor, &errand)?;
     stage.leak_if(
         planned.is_err(),
         "a rule of the owner's policy refuses others",
