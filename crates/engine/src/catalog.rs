@@ -7,8 +7,6 @@ use jackfield_types::{NodeTypeId, VersionSelector};
 
 use crate::authorize;
 
-use crate::authorize;
-
 /// The node types of a registry, as one tenant may use them, and its secrets: what its workflows
 /// are planned against.
 pub struct TenantCatalog<'a> {
