@@ -19,6 +19,7 @@ mod pattern_set;
 mod read;
 mod schema;
 mod shape;
+mod toml_nesting;
 mod toml_source;
 
 pub use compiled::TenantPolicy;
