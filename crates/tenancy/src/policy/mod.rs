@@ -19,6 +19,7 @@ mod pattern_set;
 mod read;
 mod schema;
 mod shape;
+mod toml_nesting;
 mod toml_source;
 
 pub use compiled::TenantPolicy;
@@ -27,4 +28,5 @@ pub use folder::{LoadedPolicies, PolicyFolder, PolicyFolderError};
 pub use read::{MAX_POLICY_SIZE, PolicyFormat, PolicyReader, read_policy};
 pub use schema::policy_schema;
 
-pub(crate) use pattern_set::matches_stars;
+pub(crate) use node_pattern::NodePattern;
+pub(crate) use pattern_set::{PatternSet, matches_stars};

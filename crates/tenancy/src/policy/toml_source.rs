@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::{Finding, Part};
 use super::shape::{index, key};
+use super::toml_nesting::is_too_deep;
 
 /// Where things stand in the text, by JSON Pointer.
 #[derive(Debug, Default)]
@@ -49,6 +50,11 @@ pub(super) fn parse(source: &SourceText) -> Result<(Value, Places, Vec<Finding>)
     let text = source.text();
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.len() - body.len();
+    if is_too_deep(body) {
+        let message = "the document nests deeper than any policy";
+        let finding = Diagnostic::new(ErrorCode::INVALID_SYNTAX, message).at_span(0..0);
+        return Err(vec![finding]);
+    }
     let (document, errors) = DeTable::parse_recoverable(body);
     if !errors.is_empty() {
         let finding = |error: &toml::de::Error| {

@@ -265,3 +265,16 @@ fn what_an_execution_starts_with_is_filtered_as_what_nodes_give() {
     let start = redactor.redact_items(items(&[json!({"card": 1, "name": "Ada"})]));
     assert_eq!(values(&start), [json!({"name": "Ada"})]);
 }
+
+#[test]
+fn a_node_type_that_looks_like_a_path_is_filtered_too() {
+    let filters = [OutputFilter {
+        path: "card".to_owned(),
+        action: FilterAction::Remove,
+        node_types: vec!["acme/*".to_owned()],
+    }];
+    let given = Outputs::first(items(&[json!({"card": 1})]));
+    let sly = jackfield_types::NodeTypeId::parse("acme/x..").unwrap();
+    let outputs = redactor(&filters, &[]).redact_outputs(&sly, &Version::new(1, 0, 0), given);
+    assert_eq!(values(&outputs.main[0]), [json!({})]);
+}
