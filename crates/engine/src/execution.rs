@@ -3,8 +3,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jackfield_kernel::NodeIndex;
-use jackfield_tenancy::Tenant;
 use jackfield_registry::discovery::Edition;
+use jackfield_tenancy::Tenant;
 use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId, UserId};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

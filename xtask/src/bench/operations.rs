@@ -234,6 +234,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "tenancy/policy+audit",
         NODE_TARGET,
         POLICY_AND_AUDIT_BUDGET,
+    ),
+    time(
         "a call of a Rust plugin",
         "wasm/call/rust",
         None,

@@ -193,8 +193,8 @@ impl Catalog for StrictCatalog {
         self.0.find(node_type, version)
     }
 
-    fn refusal(&self, node_type: &NodeTypeId, metadata: &NodeTypeMetadata) -> Option<String> {
-        let rule = match (node_type.as_str(), metadata.version.major) {
+    fn refusal(&self, node_type: &NodeTypeId, entry: &dyn CatalogEntry) -> Option<String> {
+        let rule = match (node_type.as_str(), entry.metadata().version.major) {
             ("filter", _) => "`filter`",
             ("transform", 2) => "`transform@2`",
             _ => return None,

@@ -41,7 +41,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn wrong(&self, offset: usize, reason: impl ToString) -> TrustRulesError {
+    fn wrong(&self, offset: usize, reason: &impl ToString) -> TrustRulesError {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         TrustRulesError::Malformed {
@@ -57,33 +57,34 @@ pub(super) fn parse(text: &str, path: Option<&Path>) -> Result<TrustRules, Trust
     let source = Source { text, path };
     let document: RulesDocument = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(text.len(), |span| span.start);
-        source.wrong(offset, error.message())
+        source.wrong(offset, &error.message())
     })?;
     let mut rules = TrustRules::new(document.signatures);
     for (name, publisher) in &document.publishers {
         let at = name.span().start;
-        let name = PublisherName::parse(name.get_ref()).map_err(|error| source.wrong(at, error))?;
+        let name =
+            PublisherName::parse(name.get_ref()).map_err(|error| source.wrong(at, &error))?;
         let mut plugins = Vec::new();
         for scope in publisher.plugins.iter().flatten() {
             let parsed: Result<Scope, _> = scope.get_ref().parse();
-            plugins.push(parsed.map_err(|error| source.wrong(scope.span().start, error))?);
+            plugins.push(parsed.map_err(|error| source.wrong(scope.span().start, &error))?);
         }
         if publisher.plugins.is_some() && plugins.is_empty() {
             let reason =
                 format!("`{name}` may sign nothing: name a plugin, or leave `plugins` out");
-            return Err(source.wrong(at, reason));
+            return Err(source.wrong(at, &reason));
         }
         if publisher.keys.get_ref().is_empty() {
             let reason = format!("`{name}` has no key: name one, or leave the publisher out");
-            return Err(source.wrong(publisher.keys.span().start, reason));
+            return Err(source.wrong(publisher.keys.span().start, &reason));
         }
         for key in publisher.keys.get_ref() {
             let at = key.span().start;
             let parsed: Result<PublicKey, _> = key.get_ref().parse();
-            let parsed = parsed.map_err(|error| source.wrong(at, error))?;
+            let parsed = parsed.map_err(|error| source.wrong(at, &error))?;
             rules
                 .trust(&name, parsed, &plugins)
-                .map_err(|error| source.wrong(at, error))?;
+                .map_err(|error| source.wrong(at, &error))?;
         }
     }
     Ok(rules)

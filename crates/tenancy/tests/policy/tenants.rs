@@ -9,7 +9,8 @@ use jackfield_tenancy::{
     SecretNameError, SecretsFileError, StaticSecrets, Tenancy, Tenant,
 };
 use jackfield_types::{
-    DataIsolation, Digest, FilterAction, OutputFilter, PluginOrigin, Policy, Quotas, Secret,
+    Capability, DataIsolation, Digest, FilterAction, OutputFilter, PluginOrigin, Policy, Quotas,
+    Secret,
 };
 use semver::Version;
 use serde_json::json;
