@@ -51,6 +51,19 @@ const PREREQUISITES: &[Prerequisite] = &[
         is_there: || runs("python3", &["-c", "import venv, ensurepip"]),
     },
     Prerequisite {
+        what: "PostgreSQL's server, of which tests start their own",
+        packages: &["postgresql"],
+        is_there: || runs("postgres", &["--version"]) || has_debian_postgres(),
+    },
+    Prerequisite {
+        what: "MariaDB's server, of which tests start their own",
+        packages: &["mariadb-server"],
+        is_there: || {
+            runs("mariadbd", &["--no-defaults", "--version"])
+                || Path::new("/usr/sbin/mariadbd").exists()
+        },
+    },
+    Prerequisite {
         what: "the certificates of the public authorities, which TLS clients check against",
         packages: &["ca-certificates"],
         is_there: || {
@@ -93,6 +106,15 @@ pub(crate) fn ensure() -> Result<()> {
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
     install.extend(packages.split(' '));
     step::status(&mut apt(&install))
+}
+
+/// Whether a version of PostgreSQL is where Debian keeps it, which is not in the path.
+fn has_debian_postgres() -> bool {
+    std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|versions| {
+        versions
+            .flatten()
+            .any(|version| version.path().join("bin/postgres").exists())
+    })
 }
 
 fn apt(arguments: &[&str]) -> Command {

@@ -2,9 +2,11 @@
 //!
 //! [`StaticCall`] calls one executor outside of any workflow, with templates and expressions
 //! evaluated as hosts evaluate them. [`isolation`] tries to get at what belongs to one tenant through
-//! everything that another one has.
+//! everything that another one has. [`database`] starts real databases.
 
 mod call;
+#[cfg(unix)]
+pub mod database;
 mod executor;
 mod grants;
 pub mod isolation;
