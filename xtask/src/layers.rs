@@ -59,6 +59,11 @@ const LAYERS: &[Layer] = &[
         forbidden: ADAPTED,
     },
     Layer {
+        name: "jackfield-store-api",
+        below: &["jackfield-types"],
+        forbidden: ADAPTED,
+    },
+    Layer {
         name: "jackfield-registry",
         below: &[
             "jackfield-types",

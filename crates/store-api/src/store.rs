@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use jackfield_types::TenantId;
+use jiff::Timestamp;
+
+use crate::{
+    AuditRecords, Claim, Claimed, Collected, Documents, Executions, Payloads, Retention,
+    StoreFuture, Workflows,
+};
+
+/// How safe what was acknowledged is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// Each change is on disk by itself before it is acknowledged. Nothing acknowledged is lost,
+    /// by whatever crash.
+    Full,
+    /// Changes are put on disk in groups, and are acknowledged when their group is there. Nothing
+    /// acknowledged is lost, by whatever crash.
+    #[default]
+    Grouped,
+    /// Changes are acknowledged when the operating system has them. A crash of the process loses
+    /// nothing; a crash of the machine, or a loss of power, loses the last moments, and what is
+    /// left is consistent.
+    Relaxed,
+}
+
+impl Durability {
+    /// Its name, as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Grouped => "grouped",
+            Self::Relaxed => "relaxed",
+        }
+    }
+}
+
+/// What has to outlive the process, for all tenants.
+pub trait Store: Send + Sync + 'static {
+    /// Where it is, for messages: no user names, no passwords.
+    fn describe(&self) -> String;
+
+    /// The store as one tenant has it: nothing of another tenant can be reached through it.
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore>;
+
+    /// The tenants of whom there is something, by id, after one.
+    fn tenants<'a>(&'a self, after: Option<&'a TenantId>) -> StoreFuture<'a, Vec<TenantId>>;
+
+    /// Takes up executions that should run and that nobody holds: those that run, and parked ones
+    /// for which what they wait for has happened. Those that have waited longest come first, no
+    /// tenant's before all others'. No two claims get the same one while its lease lasts.
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
+
+    /// When [`claim`](Self::claim) would find something next as far as is known now: the earliest
+    /// wake-up time or end of a lease. `None`: not before something is written.
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>>;
+
+    /// The time by the store's clock.
+    fn now(&self) -> StoreFuture<'_, Timestamp>;
+
+    /// Waits until everything that was acknowledged is as safe as it ever gets, and lets go of
+    /// files and connections. Calls fail afterwards.
+    fn close(&self) -> StoreFuture<'_, ()>;
+}
+
+/// What has to outlive the process, for one tenant.
+pub trait TenantStore:
+    Executions + Workflows + Documents + Payloads + AuditRecords + Send + Sync
+{
+    /// The tenant.
+    fn id(&self) -> &TenantId;
+
+    /// Lets go of what need not be kept any longer.
+    fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected>;
+}
