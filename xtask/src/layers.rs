@@ -153,6 +153,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-store-api",
             "jackfield-tenancy",
             "jackfield-engine",
         ],

@@ -12,6 +12,7 @@ pub trait AuditRecords: Send + Sync {
     /// records are chained, so what was worked out for another end does not fit.
     fn append_audit(&self, after: u64, records: Vec<Bytes>) -> StoreFuture<'_, u64>;
 
-    /// The records after a number, at most [`PageRequest::MOST`](crate::PageRequest::MOST).
+    /// The records after a number, at least one if there is one, `limit` at the most (and at most
+    /// [`PageRequest::MOST`](crate::PageRequest::MOST)), and fewer when they are large.
     fn audit(&self, after: u64, limit: u32) -> StoreFuture<'_, Vec<JournalRecord>>;
 }

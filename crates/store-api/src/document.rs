@@ -57,8 +57,9 @@ impl fmt::Display for Collection {
     }
 }
 
-/// How often a document was written, deletions included: it never goes back, so a document that was
-/// deleted and made again is not mistaken for the old one.
+/// Which writing of a document it is. Each writing has a greater number than all of the same name
+/// before it, deletions included: a document that was deleted and made again is not mistaken for the
+/// old one. The first one of a name that never had a document need not be 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
@@ -80,7 +81,7 @@ pub struct Document {
     pub name: String,
     /// What is in it. Opaque.
     pub content: Bytes,
-    /// How often it was written.
+    /// Which writing of it this is.
     pub revision: Revision,
     /// When it was last written, by the store's clock.
     pub changed_at: Timestamp,
@@ -98,6 +99,8 @@ pub trait Documents: Send + Sync {
     /// Writes a document.
     ///
     /// # Errors
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when the name or the content is not
+    /// within [`limits`](crate::limits),
     /// [`StoreError::Conflict`](crate::StoreError::Conflict) when another one is there than was
     /// expected.
     fn put_document<'a>(
@@ -120,7 +123,8 @@ pub trait Documents: Send + Sync {
         expected: Expected,
     ) -> StoreFuture<'a, bool>;
 
-    /// The documents whose names begin with a text, by name in order of their bytes.
+    /// The documents whose names begin with a text, by name in order of their bytes. A page ends
+    /// early when what is in it gets large.
     fn list_documents<'a>(
         &'a self,
         collection: Collection,

@@ -22,7 +22,8 @@ pub enum ExecutionState {
     Running,
     /// Nothing of it is in memory until something happens.
     Parked(Waiting),
-    /// Nobody takes it up until somebody asks that it go on.
+    /// Nobody takes it up until somebody asks that it go on. Only an execution that is asked to
+    /// pause is paused: see [`Executions::append`].
     Paused,
     /// It cannot go on until somebody repairs something, such as a plugin that is gone.
     Stuck {
@@ -40,7 +41,7 @@ pub enum ExecutionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// A time, by the store's clock.
+    /// A time, by the store's clock. Stores keep it to the microsecond, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// A signal with a number greater than this one. A request wakes it in any case.
@@ -110,7 +111,7 @@ pub struct ExecutionRecord {
     pub changed_at: Timestamp,
     /// How many records its journal has.
     pub length: u64,
-    /// How often it was claimed.
+    /// How often it was claimed: 0 when it never was.
     pub fence: Fence,
     /// Who holds it.
     pub lease: Option<Lease>,
@@ -171,7 +172,9 @@ pub trait Executions: Send + Sync {
     /// # Errors
     /// [`StoreError::Exists`](crate::StoreError::Exists),
     /// [`StoreError::NotFound`](crate::StoreError::NotFound) when there is no such version of the
-    /// workflow.
+    /// workflow,
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when something is not within
+    /// [`limits`](crate::limits), or a payload is not what its digest says.
     fn create_execution(&self, execution: NewExecution) -> StoreFuture<'_, ExecutionRecord>;
 
     /// One execution.
@@ -180,7 +183,11 @@ pub trait Executions: Send + Sync {
     /// [`StoreError::NotFound`](crate::StoreError::NotFound).
     fn execution(&self, id: ExecutionId) -> StoreFuture<'_, ExecutionRecord>;
 
-    /// Executions, newest first.
+    /// Executions, newest first: by the time when they were made, then by id.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when the page's key is none that a page
+    /// had.
     fn list_executions<'a>(
         &'a self,
         filter: &'a ExecutionFilter,
@@ -188,39 +195,51 @@ pub trait Executions: Send + Sync {
     ) -> StoreFuture<'a, Page<ExecutionRecord>>;
 
     /// Takes one execution up, if nobody holds it and it has not ended; `None` otherwise. A parked
-    /// one is taken up whether or not what it waits for has happened, a paused one is not.
+    /// one is taken up whether or not what it waits for has happened. A paused or stuck one is not:
+    /// ask that it go on first.
+    ///
+    /// What was taken up is [`ExecutionState::Running`] from then on, and keeps its requests.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound).
     fn claim_execution(&self, id: ExecutionId, claim: Claim) -> StoreFuture<'_, Option<Claimed>>;
 
-    /// Holds an execution for longer, and tells what has been asked of it.
+    /// Holds an execution for longer, and tells what has been asked of it. A lease that has run out
+    /// can be renewed as long as nobody else has taken the execution up.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker holds it.
+    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker has taken it up, or
+    /// this one has let go of it.
     fn renew(&self, id: ExecutionId, fence: Fence, lease: Duration) -> StoreFuture<'_, Standing>;
 
     /// Lets go of an execution as it is, so that another worker may take it up at once.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker holds it.
+    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker has taken it up, or
+    /// this one has let go of it.
     fn release(&self, id: ExecutionId, fence: Fence) -> StoreFuture<'_, ()>;
 
     /// Adds to a journal, and perhaps changes how the execution stands. Parking, pausing, getting
     /// stuck and ending let go of it. Calls for one execution take effect in the order in which
-    /// they are made.
+    /// they are made, whether or not their futures have been polled yet.
     ///
     /// An execution that is parked while something that would wake it has happened already stays
-    /// to be taken up at once.
+    /// to be taken up at once. So does one that is paused although nobody asks that it pause any
+    /// more, and whatever is parked, paused or stuck although it is asked to end: it stands as
+    /// [`ExecutionState::Running`] then.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker holds it,
+    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker has taken it up, or
+    /// this one has let go of it,
     /// [`StoreError::OutOfTurn`](crate::StoreError::OutOfTurn) when the journal ends elsewhere or
-    /// the execution has ended.
+    /// the execution has ended,
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when something is not within
+    /// [`limits`](crate::limits), or a payload is not what its digest says.
     fn append(&self, append: Append) -> StoreFuture<'_, Appended>;
 
-    /// Reads a journal: records after a number, `limit` at the most (and at most
-    /// [`PageRequest::MOST`]).
+    /// Reads a journal: records after a number, at least one if there is one, `limit` at the most
+    /// (and at most [`PageRequest::MOST`]), and fewer when they are large. It ends where
+    /// [`ExecutionRecord::length`] says, or where nothing comes any more.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound).
@@ -232,8 +251,8 @@ pub trait Executions: Send + Sync {
     ) -> StoreFuture<'_, Vec<JournalRecord>>;
 
     /// Asks something of an execution. It takes effect when its holder next writes or renews, or at
-    /// once if nobody holds it: a parked one is to be taken up, a paused one goes on or is taken up
-    /// to be cancelled.
+    /// once if nobody holds it: a parked one is to be taken up, a paused or stuck one goes on or is
+    /// taken up to be cancelled. Asking that it go on takes back that it pause.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound),

@@ -23,8 +23,8 @@ pub struct Append {
     pub after: u64,
     /// The records, in order. There may be none, when just the state changes.
     pub records: Vec<Bytes>,
-    /// Large contents that the records name by digest. Those that the tenant's store has already
-    /// are kept once.
+    /// Large contents that the records name by digest. All that they name has to be here: what the
+    /// tenant's store has already is kept once, for as long as an execution brought it.
     pub payloads: Vec<(Digest, Bytes)>,
     /// How the execution stands from now on; nothing when that does not change.
     pub state: Option<ExecutionState>,

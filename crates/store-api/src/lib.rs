@@ -15,22 +15,32 @@
 //!   claimed the execution; a later claim makes all earlier fences void ([`StoreError::Fenced`]).
 //! * **The store's clock counts.** Leases and wake-up times are compared with the clock of the
 //!   store, not with those of its callers, and a lease never gets shorter when that clock goes back.
+//!   Times are kept to the microsecond.
+//! * **Names are bytes.** Whatever is within [`limits`] is a name like any other. What is not is
+//!   refused where it is written, and is simply not there where it is read.
+//!
+//! How an execution goes from one state to the next, who may write and when somebody has to take it
+//! up is the same in every store, and is decided in one place: [`Course`].
 //!
 //! The conformance suite in the crate `jackfield-testkit` tries all of this on any store.
 
 mod audit;
+mod course;
 mod document;
 mod error;
 mod execution;
 mod journal;
 mod lease;
+pub mod limits;
 mod page;
 mod payload;
 mod retention;
 mod store;
+mod time;
 mod workflow;
 
 pub use audit::AuditRecords;
+pub use course::Course;
 pub use document::{Collection, Document, Documents, Expected, Revision};
 pub use error::StoreError;
 pub use execution::{
@@ -43,6 +53,7 @@ pub use page::{Page, PageRequest};
 pub use payload::Payloads;
 pub use retention::{Collected, Retention};
 pub use store::{Durability, Store, TenantStore};
+pub use time::{to_microsecond, to_next_microsecond};
 pub use workflow::{NewWorkflow, WorkflowRecord, WorkflowVersion, Workflows};
 
 /// What an asynchronous call of a store gives.

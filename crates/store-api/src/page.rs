@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub struct PageRequest {
     /// What [`Page::next`] of the page before said; nothing for the first page.
     pub after: Option<String>,
-    /// The most entries to give; at least 1, and [`PageRequest::MOST`] at the most.
+    /// The most entries to give: at least 1, and [`PageRequest::MOST`] at the most.
     pub limit: u32,
 }
 

@@ -43,12 +43,14 @@ pub trait Store: Send + Sync + 'static {
     /// The store as one tenant has it: nothing of another tenant can be reached through it.
     fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore>;
 
-    /// The tenants of whom there is something, by id, after one.
+    /// The tenants of whom something was ever kept, by id, after one, at most
+    /// [`PageRequest::MOST`](crate::PageRequest::MOST).
     fn tenants<'a>(&'a self, after: Option<&'a TenantId>) -> StoreFuture<'a, Vec<TenantId>>;
 
     /// Takes up executions that should run and that nobody holds: those that run, and parked ones
-    /// for which what they wait for has happened. Those that have waited longest come first, no
-    /// tenant's before all others'. No two claims get the same one while its lease lasts.
+    /// for which what they wait for has happened. Tenants take turns; of what belongs to one,
+    /// that which has waited longest comes first. No two claims get the same one while its lease
+    /// lasts.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
     /// When [`claim`](Self::claim) would find something next as far as is known now: the earliest

@@ -2,7 +2,7 @@
 //!
 //! [`StaticCall`] calls one executor outside of any workflow, with templates and expressions
 //! evaluated as hosts evaluate them. [`isolation`] tries to get at what belongs to one tenant through
-//! everything that another one has. [`database`] starts real databases.
+//! everything that another one has. [`database`] starts real databases. [`store`] has a store in memory.
 
 mod call;
 #[cfg(unix)]
@@ -11,6 +11,7 @@ mod executor;
 mod grants;
 pub mod isolation;
 mod parameters;
+pub mod store;
 mod workflows;
 
 pub use call::StaticCall;
