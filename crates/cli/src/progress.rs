@@ -111,14 +111,14 @@ impl State {
             EventKind::AttemptSucceeded { effects, .. } => {
                 if effects
                     .as_ref()
-                    .is_some_and(|effects| effects.wait.is_some())
+                    .is_some_and(|effects| effects.wait.is_some() || effects.signal.is_some())
                 {
                     self.active.insert(node.clone(), Activity::Waiting);
                 } else {
                     self.settle(node);
                 }
             }
-            EventKind::NodeSkipped { .. } => self.settle(node),
+            EventKind::NodeSkipped { .. } | EventKind::SignalReceived { .. } => self.settle(node),
             // The other timers are those before an attempt, whose start is an event of its own.
             EventKind::TimerFired { .. } => {
                 if self.active.get(node) == Some(&Activity::Waiting) {
@@ -126,6 +126,8 @@ impl State {
                 }
             }
             EventKind::ExecutionStarted { .. }
+            | EventKind::InputReplaced { .. }
+            | EventKind::ExecutionResumed
             | EventKind::CancelRequested
             | EventKind::DeadlinePassed
             | EventKind::ExecutionFinished { .. } => {}

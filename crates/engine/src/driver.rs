@@ -314,6 +314,7 @@ impl Driver {
                 delay,
                 since,
             } => {
+                let Some(delay) = delay else { return Ok(()) };
                 let waited = self.now().duration_since(since);
                 let left = delay.saturating_sub(Duration::try_from(waited).unwrap_or_default());
                 self.timers.push(

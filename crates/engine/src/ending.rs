@@ -208,11 +208,13 @@ impl Driver {
                     outputs,
                     variables,
                     wait,
+                    signal,
                 } = output;
                 let effects = Effects {
                     variables,
                     passes,
                     wait,
+                    signal,
                 };
                 let effects = (effects != Effects::default()).then(|| Box::new(effects));
                 EventKind::AttemptSucceeded {

@@ -28,7 +28,8 @@ pub enum Command {
         /// Why.
         reason: SkipReason,
     },
-    /// Record `TimerFired` after a while.
+    /// Record `TimerFired` after a while, or `SignalReceived` when the
+    /// [awaited signal](crate::Execution::awaited_signal) comes before.
     Wait {
         /// The node.
         node: NodeIndex,
@@ -36,8 +37,8 @@ pub enum Command {
         run: u32,
         /// The attempt that is waited after.
         attempt: u32,
-        /// How long.
-        delay: Duration,
+        /// How long; nothing when just a signal ends it.
+        delay: Option<Duration>,
         /// Since when.
         since: Timestamp,
     },

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_types::{ExecutionId, Items, NodeFailure, Object, Outputs, TenantId, VariableWrite};
+use jackfield_types::{
+    AwaitedSignal, ExecutionId, Items, NodeFailure, Object, Outputs, TenantId, VariableWrite,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,34 @@ pub enum EventKind {
         /// The attempt that was waited after.
         attempt: u32,
     },
+    /// A signal came that a node waited for.
+    SignalReceived {
+        /// The node.
+        node: NodeIndex,
+        /// Which run of the node.
+        run: u32,
+        /// The attempt that was waited after.
+        attempt: u32,
+        /// The number of the signal among those of the execution. Each is received once.
+        signal: u64,
+        /// What the node gives in place of what it held back.
+        outputs: Outputs,
+        /// What conditions on the connections let pass of that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passes: Vec<Pass>,
+    },
+    /// Somebody put other items in place of those that a node is about to be given.
+    InputReplaced {
+        /// The node.
+        node: NodeIndex,
+        /// Which run of the node.
+        run: u32,
+        /// The items of each input.
+        inputs: Vec<Items>,
+    },
+    /// The execution goes on after whatever ran it was lost: attempts that ran begin once more,
+    /// under the same numbers.
+    ExecutionResumed,
     /// Somebody asked that the execution end.
     CancelRequested,
     /// The execution's time is over.
@@ -122,6 +152,9 @@ impl EventKind {
             Self::AttemptFailed { .. } => "attempt-failed",
             Self::NodeSkipped { .. } => "node-skipped",
             Self::TimerFired { .. } => "timer-fired",
+            Self::SignalReceived { .. } => "signal-received",
+            Self::InputReplaced { .. } => "input-replaced",
+            Self::ExecutionResumed => "execution-resumed",
             Self::CancelRequested => "cancel-requested",
             Self::DeadlinePassed => "deadline-passed",
             Self::ExecutionFinished { .. } => "execution-finished",
@@ -135,8 +168,11 @@ impl EventKind {
             | Self::AttemptSucceeded { node, .. }
             | Self::AttemptFailed { node, .. }
             | Self::NodeSkipped { node, .. }
-            | Self::TimerFired { node, .. } => Some(*node),
+            | Self::TimerFired { node, .. }
+            | Self::SignalReceived { node, .. }
+            | Self::InputReplaced { node, .. } => Some(*node),
             Self::ExecutionStarted { .. }
+            | Self::ExecutionResumed
             | Self::CancelRequested
             | Self::DeadlinePassed
             | Self::ExecutionFinished { .. } => None,
@@ -154,9 +190,12 @@ pub struct Effects {
     /// What conditions on the connections let pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<Pass>,
-    /// How long the outputs are held back.
+    /// How long the outputs are held back, if nothing else ends the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Duration>,
+    /// The signal that ends the wait, and brings other outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<AwaitedSignal>,
 }
 
 /// What the condition on a connection let pass. A conditional connection about which nothing is

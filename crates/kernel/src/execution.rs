@@ -9,9 +9,10 @@ use crate::compensation::{Compensating, Completed};
 use crate::depth_first::Deliveries;
 use crate::state::{Gathered, Link, LoopState, NodeState};
 use crate::variables::VariableGate;
+use crate::waiting::Received;
 use crate::{
     ApplyError, Command, ConnectionIndex, Event, EventKind, ExecutionStatus, Graph, Law, NodeIndex,
-    NodePhase, RunWith,
+    NodePhase,
 };
 
 /// How often a node runs in one execution at the most. Cycles of the n8n dialect, and loops whose
@@ -41,7 +42,9 @@ pub struct Execution {
     pub(crate) status: ExecutionStatus,
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
-    running: usize,
+    pub(crate) running: usize,
+    /// The signals that have been received.
+    pub(crate) received: Received,
     /// Why nothing new is started any more.
     pub(crate) stopping: Option<ExecutionStatus>,
     /// Whether somebody asked that it end.
@@ -52,7 +55,7 @@ pub struct Execution {
     /// What undoes it, once the execution has failed.
     pub(crate) compensating: Option<Box<Compensating>>,
     pub(crate) cancel_ordered: bool,
-    finish_ordered: bool,
+    pub(crate) finish_ordered: bool,
     pub(crate) failed: Option<NodeIndex>,
     /// A node that ran as often as any may.
     pub(crate) exhausted: Option<NodeIndex>,
@@ -94,6 +97,7 @@ impl Execution {
             started: None,
             ended: None,
             running: 0,
+            received: Received::default(),
             stopping: None,
             is_cancelled: false,
             completed: FxHashMap::default(),
@@ -170,6 +174,20 @@ impl Execution {
                     self.wake(*node);
                 }
             }
+            EventKind::SignalReceived {
+                node,
+                signal,
+                outputs,
+                passes,
+                ..
+            } => self.receive(*node, *signal, outputs, passes),
+            EventKind::InputReplaced { node, inputs, .. } => {
+                let state = &mut self.nodes[node.get()];
+                state.inputs = inputs.iter().cloned().collect();
+                // Nobody gave these.
+                state.segments.clear();
+            }
+            EventKind::ExecutionResumed => self.resume(),
             EventKind::CancelRequested => {
                 self.is_cancelled = true;
                 self.stop_compensating();
@@ -233,36 +251,6 @@ impl Execution {
         match self.graph.law {
             Law::Settled => self.open == 0,
             Law::DepthFirst => self.deliveries.current.is_none(),
-        }
-    }
-
-    /// Orders again what was under way when the events broke off: attempts that had started start
-    /// once more under the same number, waits go on.
-    pub fn resume(&mut self) {
-        self.queue.clear();
-        self.cancel_ordered = false;
-        self.finish_ordered = false;
-        if self.compensating.is_some() {
-            return self.resume_compensation();
-        }
-        for place in 0..self.graph.order().len() {
-            self.resume_node(self.graph.order()[place]);
-        }
-    }
-
-    pub(crate) fn resume_node(&mut self, node: NodeIndex) {
-        let state = &mut self.nodes[node.get()];
-        match state.phase {
-            NodePhase::Running { with } => {
-                state.phase = NodePhase::Ready { with };
-                self.running -= 1;
-                self.enqueue(node);
-            }
-            NodePhase::Ready { .. }
-            | NodePhase::Passing { .. }
-            | NodePhase::Waiting
-            | NodePhase::Holding => self.enqueue(node),
-            NodePhase::Idle | NodePhase::Looping | NodePhase::Done => {}
         }
     }
 
@@ -357,18 +345,6 @@ impl Execution {
         }
     }
 
-    fn wake(&mut self, node: NodeIndex) {
-        let state = &mut self.nodes[node.get()];
-        let wait = state.wait.take();
-        if state.phase == NodePhase::Holding {
-            return self.settle(node);
-        }
-        let with = wait.map_or(RunWith::Own, |wait| wait.next);
-        state.attempt += 1;
-        state.phase = NodePhase::Ready { with };
-        self.enqueue(node);
-    }
-
     pub(crate) fn settle(&mut self, node: NodeIndex) {
         if self.graph.compensated(node).is_some() {
             return self.settle_compensation(node);
@@ -400,6 +376,7 @@ impl PartialEq for Execution {
             && self.started == other.started
             && self.ended == other.ended
             && self.running == other.running
+            && self.received == other.received
             && self.stopping == other.stopping
             && self.is_cancelled == other.is_cancelled
             && self.completed == other.completed

@@ -101,8 +101,9 @@ impl Execution {
             state.phase = NodePhase::Waiting;
             state.wait = Some(Box::new(Wait {
                 since: at,
-                delay: decision.delay,
+                delay: Some(decision.delay),
                 next: with,
+                signal: None,
             }));
         } else {
             state.attempt += 1;

@@ -31,6 +31,7 @@ mod table;
 mod turn;
 mod variables;
 mod view;
+mod waiting;
 
 pub use backoff::retry_delay;
 pub use command::{Command, RunWith};

@@ -54,22 +54,22 @@ impl Execution {
                 .map(|effects| effects.passes.clone())
                 .unwrap_or_default(),
         };
-        let wait = effects.and_then(|effects| effects.wait);
+        let delay = effects.and_then(|effects| effects.wait);
+        let signal = effects.and_then(|effects| effects.signal.clone());
         self.nodes[node.get()].outcome = Some(Box::new(outcome));
         self.remember_completed(node);
         let state = &mut self.nodes[node.get()];
-        match wait {
-            Some(delay) => {
-                state.phase = NodePhase::Holding;
-                state.wait = Some(Box::new(Wait {
-                    since: at,
-                    delay,
-                    next: with,
-                }));
-                self.enqueue(node);
-            }
-            None => self.settle(node),
+        if delay.is_none() && signal.is_none() {
+            return self.settle(node);
         }
+        state.phase = NodePhase::Holding;
+        state.wait = Some(Box::new(Wait {
+            since: at,
+            delay,
+            next: with,
+            signal,
+        }));
+        self.enqueue(node);
     }
 
     pub(crate) fn pass_over(

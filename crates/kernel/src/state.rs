@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use jackfield_types::{Item, Items, NodeFailure, NodeStatus, Outputs, RecoveryApplied};
+use jackfield_types::{
+    AwaitedSignal, Item, Items, NodeFailure, NodeStatus, Outputs, RecoveryApplied,
+};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
@@ -68,8 +70,11 @@ pub(crate) struct NodeState {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Wait {
     pub(crate) since: Timestamp,
-    pub(crate) delay: std::time::Duration,
+    /// How long; nothing when just a signal ends it.
+    pub(crate) delay: Option<std::time::Duration>,
     pub(crate) next: RunWith,
+    /// What ends it before its time.
+    pub(crate) signal: Option<AwaitedSignal>,
 }
 
 /// What became of a node's run.

@@ -54,7 +54,23 @@ impl Execution {
                     (*run, *attempt) == (state.run, state.attempt)
                         && matches!(state.phase, NodePhase::Waiting | NodePhase::Holding)
                 }
+                EventKind::SignalReceived {
+                    run,
+                    attempt,
+                    signal,
+                    ..
+                } => {
+                    (*run, *attempt) == (state.run, state.attempt)
+                        && self.awaited_signal(node).is_some()
+                        && !self.has_received(*signal)
+                }
+                EventKind::InputReplaced { run, inputs, .. } => {
+                    *run == state.run
+                        && matches!(state.phase, NodePhase::Ready { .. })
+                        && inputs.len() == state.inputs.len()
+                }
                 EventKind::ExecutionStarted { .. }
+                | EventKind::ExecutionResumed
                 | EventKind::CancelRequested
                 | EventKind::DeadlinePassed
                 | EventKind::ExecutionFinished { .. } => true,

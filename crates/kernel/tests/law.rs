@@ -118,8 +118,39 @@ proptest! {
         let kept = 1 + cut.index(journal.len());
         let mut resumed = replay(&live, &journal[..kept]);
         resumed.resume();
-        let finished = support::go_on(resumed, &world, kept, &mut Choices::new(choices ^ 99));
+        let (finished, _) = support::go_on(resumed, &world, kept, &mut Choices::new(choices ^ 99));
         prop_assert_eq!(visible(&live), visible(&finished));
+    }
+
+    #[test]
+    fn a_journal_that_was_broken_off_and_went_on_replays(
+        graph in law().prop_flat_map(|law| any_graph(law, FailureModes::All)),
+        world in world(), choices in any::<u64>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4)
+    ) {
+        let (_, mut journal) = drive(&graph, &world, &mut Choices::new(choices));
+        let mut finished = Execution::new(Arc::clone(&graph));
+        for (place, cut) in cuts.into_iter().enumerate() {
+            journal.truncate(1 + cut.index(journal.len()));
+            finished = Execution::new(Arc::clone(&graph));
+            for event in &journal {
+                finished.apply(event).unwrap();
+            }
+            if finished.ended().is_some() {
+                break;
+            }
+            let at = journal.last().unwrap().at;
+            let resumed = Event { at, kind: EventKind::ExecutionResumed };
+            finished.apply(&resumed).unwrap();
+            journal.push(resumed);
+            let length = journal.len();
+            let mut choices = Choices::new(choices ^ place as u64);
+            let (went_on, events) = support::go_on(finished, &world, length, &mut choices);
+            finished = went_on;
+            journal.extend(events);
+        }
+        prop_assert_eq!(&finished, &replay(&finished, &journal));
+        prop_assert!(finished.ended().is_some());
     }
 
     #[test]

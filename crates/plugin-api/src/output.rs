@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_types::{Item, Items, Object, Outputs, VariableWrite};
+use jackfield_types::{AwaitedSignal, Item, Items, Object, Outputs, VariableWrite};
 use serde_json::Value;
 
 /// What an attempt gave.
@@ -13,6 +13,9 @@ pub struct NodeOutput {
     pub variables: Vec<VariableWrite>,
     /// How long the outputs are held back. Nothing runs and nothing is held open meanwhile.
     pub wait: Option<Duration>,
+    /// The signal that ends the wait, and brings other outputs than those that are held back.
+    /// Without `wait` nothing else ends it.
+    pub signal: Option<AwaitedSignal>,
 }
 
 impl NodeOutput {
@@ -52,6 +55,14 @@ impl NodeOutput {
         self.wait = Some(wait);
         self
     }
+
+    /// Holds the outputs back until a signal brings others, or until the time of
+    /// [`after`](Self::after) is over.
+    #[must_use]
+    pub fn until_signal(mut self, signal: AwaitedSignal) -> Self {
+        self.signal = Some(signal);
+        self
+    }
 }
 
 impl From<Outputs> for NodeOutput {
@@ -60,6 +71,7 @@ impl From<Outputs> for NodeOutput {
             outputs,
             variables: Vec::new(),
             wait: None,
+            signal: None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod policy;
 mod recovery;
 mod result;
 mod secret;
+mod signal;
 mod size;
 mod version;
 
@@ -29,7 +30,7 @@ pub use metadata::{
     Dependency, DynamicOutputs, Example, MetadataError, NodeRole, NodeTypeMetadata, Ports,
     VariableAccess,
 };
-pub use name::{NameError, NodeId, NodeName, NodeTypeId, TenantId, UserId};
+pub use name::{NameError, NodeId, NodeName, NodeTypeId, SignalName, TenantId, UserId};
 pub use outputs::{Outputs, VariableWrite};
 pub use plugin::{Digest, DigestError, PluginId, PluginIdError, PluginOrigin};
 pub use policy::{
@@ -39,6 +40,7 @@ pub use policy::{
 pub use recovery::{Backoff, Compensation, OnError, RecoveryStrategy, RetryPolicy, Strategy};
 pub use result::{NodeResult, NodeStatus, RecoveryApplied};
 pub use secret::Secret;
+pub use signal::{AwaitedSignal, SignalReply};
 pub use size::{ByteSize, ByteSizeError};
 pub use version::{VersionSelector, VersionSelectorError};
 

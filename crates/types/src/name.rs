@@ -195,6 +195,15 @@ name!(
 );
 
 name!(
+    /// What a signal to an execution is called.
+    SignalName,
+    "signal name",
+    256,
+    "printable text",
+    |c| !c.is_control()
+);
+
+name!(
     /// On whose behalf something runs.
     ///
     /// Lower case only, and no name that a file system or a database could read as anything else:

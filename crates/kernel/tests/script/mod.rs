@@ -161,6 +161,7 @@ impl Run<'_> {
                 ..
             } => {
                 let kind = EventKind::TimerFired { node, run, attempt };
+                let delay = delay.expect("no node of a script waits for a signal");
                 self.schedule(self.now + delay, Later::Other(kind));
             }
             Command::CancelRunning => self.break_off(),

@@ -16,8 +16,9 @@ use jackfield_kernel::{
     Command, Effects, Event, EventKind, Execution, ExecutionStatus, Graph, NodeIndex, Output, Pass,
 };
 use jackfield_types::{
-    ErrorCode, ExecutionId, FailureClass, Item, ItemFailure, Items, NodeFailure, NodeResult,
-    NodeRole, Object, Outputs, TenantId, VariableAccess, VariableWrite,
+    AwaitedSignal, ErrorCode, ExecutionId, FailureClass, Item, ItemFailure, Items, NodeFailure,
+    NodeResult, NodeRole, Object, Outputs, SignalName, SignalReply, TenantId, VariableAccess,
+    VariableWrite,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -156,8 +157,15 @@ impl World {
             let value = json!([node.get(), run, seen]);
             effects.variables.push(VariableWrite::Set { name, value });
         }
-        if (chance >> 40).is_multiple_of(8) {
+        // A time, a signal, or whichever of both comes first.
+        if matches!((chance >> 40) % 16, 0 | 1 | 3) {
             effects.wait = Some(Duration::from_millis(5));
+        }
+        if matches!((chance >> 40) % 16, 2 | 3) {
+            effects.signal = Some(AwaitedSignal {
+                name: SignalName::parse("go").unwrap(),
+                reply: SignalReply::Items,
+            });
         }
         for &connection in graph.outgoing(node) {
             let spec = graph.connection(connection);
@@ -195,6 +203,48 @@ enum Pending {
         run: u32,
         attempt: u32,
     },
+    Signal {
+        node: NodeIndex,
+        run: u32,
+        attempt: u32,
+    },
+}
+
+impl World {
+    /// What ends a wait: the signal, if there is one and it comes in time.
+    fn wait(
+        &self,
+        execution: &Execution,
+        (node, run, attempt): (NodeIndex, u32, u32),
+        delay: Option<Duration>,
+    ) -> Pending {
+        let comes = hash(&[self.seed, 11, node.get() as u64, u64::from(run)]).is_multiple_of(2);
+        if execution.awaited_signal(node).is_some() && (delay.is_none() || comes) {
+            Pending::Signal { node, run, attempt }
+        } else {
+            Pending::Timer { node, run, attempt }
+        }
+    }
+}
+
+/// The signal that a run of a node waits for: its number, which no other has, and what it brings.
+fn signal(execution: &Execution, node: NodeIndex, run: u32, attempt: u32) -> EventKind {
+    let brought = json!({ "n": node.get(), "run": run, "brought": true });
+    let conditional = execution.graph().outgoing(node).iter();
+    let conditional = conditional.filter(|&&one| execution.graph().connection(one).conditional);
+    EventKind::SignalReceived {
+        node,
+        run,
+        attempt,
+        signal: u64::from(run) * 10_000 + node.get() as u64 + 1,
+        outputs: Outputs::first(Arc::new(vec![Item::from_value(brought).unwrap()])),
+        passes: conditional
+            .map(|&connection| Pass {
+                connection,
+                items: vec![0],
+            })
+            .collect(),
+    }
 }
 
 /// Runs an execution to its end, taking what is under way in an order that `choices` picks.
@@ -237,9 +287,9 @@ pub(crate) fn go_on(
     world: &World,
     length: usize,
     choices: &mut Choices,
-) -> Execution {
+) -> (Execution, Vec<Event>) {
     if execution.ended().is_some() {
-        return execution;
+        return (execution, Vec::new());
     }
     // Later in time than all that was replayed.
     let at = Timestamp::from_millisecond(length as i64 + 1).unwrap();
@@ -250,7 +300,8 @@ pub(crate) fn go_on(
         };
         length
     ];
-    run(execution, &mut journal, world, &[], choices)
+    let finished = run(execution, &mut journal, world, &[], choices);
+    (finished, journal.split_off(length))
 }
 
 fn run(
@@ -317,10 +368,12 @@ fn run(
                 record(&mut execution, journal, kind);
             }
             Some(Command::Wait {
-                node, run, attempt, ..
-            }) => {
-                pending.push(Pending::Timer { node, run, attempt });
-            }
+                node,
+                run,
+                attempt,
+                delay,
+                ..
+            }) => pending.push(world.wait(&execution, (node, run, attempt), delay)),
             Some(Command::CancelRunning) => {
                 // Timers may go off late; attempts all end.
                 let keeps_timers = choices.below(2) == 0;
@@ -344,7 +397,7 @@ fn run(
                             record(&mut execution, journal, kind);
                         }
                         timer @ Pending::Timer { .. } if keeps_timers => pending.push(timer),
-                        Pending::Timer { .. } => {}
+                        Pending::Timer { .. } | Pending::Signal { .. } => {}
                     }
                 }
             }
@@ -364,6 +417,13 @@ fn run(
                 );
                 let place = choices.below(pending.len());
                 let kind = match pending.swap_remove(place) {
+                    // Nobody listens any more once the execution is being undone.
+                    Pending::Signal { node, .. } if execution.awaited_signal(node).is_none() => {
+                        continue;
+                    }
+                    Pending::Signal { node, run, attempt } => {
+                        signal(&execution, node, run, attempt)
+                    }
                     Pending::Timer { node, run, attempt } => {
                         EventKind::TimerFired { node, run, attempt }
                     }
