@@ -92,7 +92,13 @@ pub(crate) fn running(
         .iter()
         .map(|name| granted(name).map(|value| (name.clone(), value)))
         .collect::<Result<_, _>>()?;
-    let registry = registry_with(plugins, &NodeSettings { http })?;
+    let registry = registry_with(
+        plugins,
+        &NodeSettings {
+            http,
+            ..NodeSettings::default()
+        },
+    )?;
     let audit = audit_log(acting)?;
     let (tenancy, warnings) = tenancy(args, &registry, audit.clone())?;
     let mut builder = Engine::builder(registry.clone())

@@ -61,6 +61,10 @@ pub use jackfield_engine::{
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};
+#[cfg(feature = "dbal")]
+pub use jackfield_nodes::{
+    DataSourceConfig, DataSourceError, DataSources, EntityDeclaration, TenantDataSources,
+};
 pub use jackfield_plugin_api::{
     NodeCall, NodeError, NodeExecutor, NodeOutput, NodeType, TypedCall,
 };

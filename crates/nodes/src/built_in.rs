@@ -41,6 +41,8 @@ pub fn node_types(settings: &NodeSettings) -> Vec<BuiltIn> {
     let mut all = Vec::new();
     all.extend(control::node_types());
     all.extend(data::node_types());
+    #[cfg(feature = "dbal")]
+    all.extend(crate::dbal::node_types(&settings.data_sources));
     all.extend(http::node_types(&settings.http));
     all.extend(trigger::node_types());
     all.extend(string::node_types());

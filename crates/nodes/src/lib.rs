@@ -10,6 +10,8 @@ mod built_in;
 mod control;
 mod convert;
 mod data;
+#[cfg(feature = "dbal")]
+mod dbal;
 mod declaration;
 mod dict;
 mod family;
@@ -26,5 +28,10 @@ mod value;
 mod variable;
 
 pub use built_in::{BuiltIn, node_types, register_all};
+#[cfg(feature = "dbal")]
+pub use dbal::{
+    ColumnDeclaration, DataSourceConfig, DataSourceError, DataSources, DataSourcesBuilder,
+    EntityDeclaration, EntityError, Migration, RowOwnership, TenantDataSources, ValueType,
+};
 pub use http::{Access, HttpSettings};
 pub use settings::NodeSettings;

@@ -1,3 +1,5 @@
+#[cfg(feature = "dbal")]
+use crate::DataSources;
 use crate::HttpSettings;
 
 /// What an operator decides about the built-in node types.
@@ -5,4 +7,7 @@ use crate::HttpSettings;
 pub struct NodeSettings {
     /// About HTTP requests.
     pub http: HttpSettings,
+    /// The databases that tenants reach.
+    #[cfg(feature = "dbal")]
+    pub data_sources: DataSources,
 }

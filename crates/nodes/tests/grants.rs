@@ -17,10 +17,13 @@ fn http(private_networks: Access) -> BuiltIn {
         private_networks,
         ..HttpSettings::default()
     };
-    node_types(&NodeSettings { http })
-        .into_iter()
-        .find(|built_in| built_in.metadata.node_type.as_str() == "http-request")
-        .expect("it is built in")
+    node_types(&NodeSettings {
+        http,
+        ..NodeSettings::default()
+    })
+    .into_iter()
+    .find(|built_in| built_in.metadata.node_type.as_str() == "http-request")
+    .expect("it is built in")
 }
 
 async fn send(parameters: Value, grants: &ScriptedGrants) -> Result<NodeOutput, NodeError> {

@@ -15,10 +15,13 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 const KEY: &str = "exec_01900000000070008000000000000000.0.node";
 
 fn node(http: HttpSettings) -> BuiltIn {
-    node_types(&NodeSettings { http })
-        .into_iter()
-        .find(|built_in| built_in.metadata.node_type.as_str() == "http-request")
-        .expect("it is built in")
+    node_types(&NodeSettings {
+        http,
+        ..NodeSettings::default()
+    })
+    .into_iter()
+    .find(|built_in| built_in.metadata.node_type.as_str() == "http-request")
+    .expect("it is built in")
 }
 
 fn open() -> BuiltIn {

@@ -16,10 +16,13 @@ fn built_in(name: &str) -> BuiltIn {
         private_networks: Access::Allowed,
         ..HttpSettings::default()
     };
-    node_types(&NodeSettings { http })
-        .into_iter()
-        .find(|built_in| built_in.metadata.node_type.as_str() == name)
-        .expect("it is built in")
+    node_types(&NodeSettings {
+        http,
+        ..NodeSettings::default()
+    })
+    .into_iter()
+    .find(|built_in| built_in.metadata.node_type.as_str() == name)
+    .expect("it is built in")
 }
 
 fn call(built_in: &BuiltIn, parameters: Value, items: Value) -> StaticCall {

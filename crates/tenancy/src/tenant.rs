@@ -15,7 +15,9 @@ use serde_json::Value;
 use crate::admission::TenantAdmission;
 use crate::audit::{AuditDecision, AuditEntry, TenantAudit};
 use crate::isolation::{IsolationContext, enforce_data_isolation};
-use crate::policy::{ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict};
+use crate::policy::{
+    ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict, unnamed_capability,
+};
 use crate::redaction::RedactionRules;
 use crate::secrets::SecretError;
 use crate::tenancy::{Settings, Shared};
@@ -116,7 +118,10 @@ impl Tenant {
             Some(policy) => policy
                 .decide(node_type, version, capabilities)
                 .into_result(),
-            None => self.0.settings.decide_without_policy().cloned(),
+            None => match unnamed_capability(capabilities) {
+                Some(rule) => Err(Refusal { rule }),
+                None => self.0.settings.decide_without_policy().cloned(),
+            },
         }
     }
 
@@ -130,7 +135,11 @@ impl Tenant {
         if let Some(policy) = &*self.0.policy.load() {
             return policy.explain(node_type, version, capabilities);
         }
-        let (verdict, says, rule) = match self.0.settings.decide_without_policy() {
+        let decided = match unnamed_capability(capabilities) {
+            Some(rule) => Err(Refusal { rule }),
+            None => self.0.settings.decide_without_policy(),
+        };
+        let (verdict, says, rule) = match decided {
             Ok(rule) => (Verdict::Allowed, RuleSays::Allows, Arc::clone(rule)),
             Err(refusal) => (Verdict::Refused, RuleSays::Refuses, refusal.rule),
         };
@@ -163,7 +172,10 @@ impl Tenant {
     pub fn check_capability(&self, capability: Capability) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_capability(capability),
-            None => self.0.settings.decide_without_policy().map(drop),
+            None => match unnamed_capability(&[capability]) {
+                Some(rule) => Err(Refusal { rule }),
+                None => self.0.settings.decide_without_policy().map(drop),
+            },
         }
     }
 

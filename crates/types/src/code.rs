@@ -34,6 +34,12 @@ codes! {
     CONNECTION_INVALID;
     /// A secret that a node or an expression needs is not there.
     CREDENTIAL_MISSING;
+    /// A database is held up by others: a deadlock, a lock that was not free in time.
+    DATABASE_BUSY;
+    /// A value breaks a rule of the database: it is there already, missing, or refers to nothing.
+    DATABASE_CONSTRAINT;
+    /// A database refused a statement.
+    DATABASE_ERROR;
     /// The dependencies of a node type form a cycle.
     DEPENDENCY_CYCLE;
     /// A node type that another one depends on is not registered.
@@ -92,6 +98,8 @@ codes! {
     TIMEOUT;
     /// The executor broke off with a panic or a trap.
     TRAPPED;
+    /// There is no such data source, entity or column.
+    UNKNOWN_ENTITY;
     /// A field that the format does not know.
     UNKNOWN_FIELD;
     /// No plugin provides this node type.

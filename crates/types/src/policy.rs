@@ -255,6 +255,8 @@ pub enum Capability {
     Progress,
     /// Reads and writes databases.
     Database,
+    /// Sends databases SQL of its own. Nobody has it whose policy does not name it.
+    Sql,
 }
 
 impl Capability {
@@ -270,6 +272,12 @@ impl Capability {
             Self::Random => "random",
             Self::Progress => "progress",
             Self::Database => "database",
+            Self::Sql => "sql",
         }
+    }
+
+    /// Whether tenants have it whose policy says nothing about capabilities.
+    pub fn is_granted_by_default(self) -> bool {
+        self != Self::Sql
     }
 }

@@ -33,7 +33,7 @@ pub struct TenantPolicy {
     hosts: Option<Vec<HostPattern>>,
     environment: Option<NameSet>,
     secrets: Option<NameSet>,
-    /// The capabilities that are granted, one bit each.
+    /// The capabilities that are granted, one bit each; `None` when nothing is said.
     ceiling: Option<u16>,
     publishers: Option<NameSet>,
     redaction: Arc<RedactionRules>,
@@ -212,7 +212,9 @@ impl TenantPolicy {
 
     /// The rule about the first capability that is asked for and not granted.
     pub(super) fn missing_capability(&self, capabilities: &[Capability]) -> Option<Arc<str>> {
-        let ceiling = self.ceiling?;
+        let Some(ceiling) = self.ceiling else {
+            return unnamed_capability(capabilities);
+        };
         let missing = capabilities
             .iter()
             .find(|&&capability| ceiling & bit(capability) == 0)?;
@@ -338,6 +340,15 @@ fn digest(policy: &Policy) -> Arc<str> {
         let _ = write!(text, "{byte:02x}");
     }
     text.into()
+}
+
+/// The rule about the first capability that has to be named to be granted, where none is.
+pub(crate) fn unnamed_capability(capabilities: &[Capability]) -> Option<Arc<str>> {
+    let missing = capabilities
+        .iter()
+        .find(|capability| !capability.is_granted_by_default())?;
+    let name = missing.as_str();
+    Some(format!("capability `{name}` is not granted: no policy names it in `capabilities`").into())
 }
 
 fn bit(capability: Capability) -> u16 {

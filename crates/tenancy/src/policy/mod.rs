@@ -23,6 +23,7 @@ mod toml_nesting;
 mod toml_source;
 
 pub use compiled::TenantPolicy;
+pub(crate) use compiled::unnamed_capability;
 pub use decision::{Decision, ExplainedRule, Explanation, Refusal, RuleSays, Verdict};
 pub use folder::{LoadedPolicies, PolicyFolder, PolicyFolderError};
 pub use read::{MAX_POLICY_SIZE, PolicyFormat, PolicyReader, read_policy};

@@ -49,7 +49,7 @@ pub(super) const QUOTA_FIELDS: &[&str] = &[
 const FILTER_FIELDS: &[&str] = &["path", "action", "nodeTypes"];
 const BREAKER_FIELDS: &[&str] = &["failureRate", "minimumCalls", "window", "openFor"];
 const CAPABILITIES: &[&str] = &[
-    "log", "http", "kv", "secrets", "config", "clock", "random", "progress", "database",
+    "log", "http", "kv", "secrets", "config", "clock", "random", "progress", "database", "sql",
 ];
 
 const SIZE: &str = "a number of bytes, or a text such as `64MiB`";

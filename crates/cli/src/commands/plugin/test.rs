@@ -37,6 +37,7 @@ pub(super) fn test(args: &PluginTestArgs, output: &mut Output) -> Result<Exit, C
     }
     let settings = NodeSettings {
         http: session::http_settings(&args.grants),
+        ..NodeSettings::default()
     };
     let registry = session::registry(&settings)?;
     // Who tries a plugin writes it: it need not be signed yet.

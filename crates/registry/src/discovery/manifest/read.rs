@@ -275,7 +275,8 @@ fn request(capability: Capability, fields: &mut Fields<'_>) -> Option<Capability
         | Capability::Clock
         | Capability::Random
         | Capability::Progress
-        | Capability::Database => (&["reason"], None),
+        | Capability::Database
+        | Capability::Sql => (&["reason"], None),
     };
     fields.refuse_unknown(known);
     fields.required("reason", "why the plugin needs it, for whoever grants it");

@@ -255,7 +255,8 @@ impl Grants for TrialGrants {
             | Capability::Kv
             | Capability::Secrets
             | Capability::Config
-            | Capability::Database => Err(self.refuse(&format!("`{}`", capability.as_str()))),
+            | Capability::Database
+            | Capability::Sql => Err(self.refuse(&format!("`{}`", capability.as_str()))),
         }
     }
 

@@ -1,0 +1,164 @@
+//! Row-level security of PostgreSQL, which stands behind the filters: the database itself shows and
+//! takes no row but those of the tenant on whose behalf the transaction runs.
+//!
+//! The transaction says the tenant by the setting `app.tenant`. With a key the setting is signed,
+//! and the function that reads it believes no other: then not even who has the role of the nodes,
+//! and SQL of their own, can say that they are somebody else. The key is kept in a table that only
+//! the role of the migration reads, so the nodes need another role than that.
+
+use hmac::{Hmac, KeyInit, Mac};
+use jackfield_plugin_api::NodeError;
+use jackfield_types::TenantId;
+use sea_query::Value as Bound;
+use sha2::{Digest, Sha256};
+
+use crate::dbal::session::{Session, Statement, text_of};
+
+/// Says the tenant for the rest of the transaction.
+pub(in crate::dbal) const SET_TENANT: &str = "SELECT set_config('app.tenant', $1, true)";
+
+const BLOCK: usize = 64;
+
+/// What a transaction says its tenant by.
+pub(in crate::dbal) fn token(tenant: &TenantId, key: Option<&str>) -> String {
+    let Some(key) = key else {
+        return tenant.as_str().to_owned();
+    };
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes())
+        .expect("it takes keys of any length");
+    mac.update(tenant.as_str().as_bytes());
+    format!("{} {tenant}", hex(&mac.finalize().into_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A few characters that stand for a longer name.
+pub(super) fn short_digest(name: &str) -> String {
+    hex(&Sha256::digest(name.as_bytes())[..6])
+}
+
+/// The two keys that the algorithm makes of one, so that PostgreSQL needs its own digest only.
+fn pads(key: &str) -> ([u8; BLOCK], [u8; BLOCK]) {
+    let mut block = [0_u8; BLOCK];
+    if key.len() > BLOCK {
+        let digest = Sha256::digest(key.as_bytes());
+        block[..digest.len()].copy_from_slice(&digest);
+    } else {
+        block[..key.len()].copy_from_slice(key.as_bytes());
+    }
+    (block.map(|byte| byte ^ 0x36), block.map(|byte| byte ^ 0x5c))
+}
+
+/// Makes the function that says whose transaction it is.
+pub(super) async fn prepare(session: &mut Session, key: Option<&str>) -> Result<(), NodeError> {
+    let schema = session
+        .fixed("SELECT quote_ident(current_schema())", &[])
+        .await?
+        .first()
+        .map(|row| text_of(row, 0))
+        .unwrap_or_default();
+    let Some(key) = key else {
+        // Nobody takes the signature away by leaving the key out once.
+        let signed =
+            "SELECT to_regclass(current_schema() || '.jackfield_row_security') IS NOT NULL";
+        let is_signed = session.fixed(signed, &[]).await?;
+        if is_signed
+            .first()
+            .is_some_and(|row| row.first() == Some(&true.into()))
+        {
+            return Err(NodeError::permanent(
+                jackfield_types::ErrorCode::DATABASE_ERROR,
+                "the row-level security of this database is signed, and its data source has no `rowSecurityKey`",
+            ));
+        }
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION {schema}.jackfield_tenant() RETURNS text \
+             LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS \
+             $$ SELECT current_setting('app.tenant', true) $$"
+        );
+        return session.run(function).await;
+    };
+    session
+        .run(format!(
+            "CREATE TABLE IF NOT EXISTS {schema}.jackfield_row_security \
+             (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), \
+             inner_key bytea NOT NULL, outer_key bytea NOT NULL); \
+             REVOKE ALL ON {schema}.jackfield_row_security FROM PUBLIC"
+        ))
+        .await?;
+    let (inner, outer) = pads(key);
+    let keys = Statement {
+        sql: format!(
+            "INSERT INTO {schema}.jackfield_row_security (inner_key, outer_key) VALUES ($1, $2) \
+             ON CONFLICT (only_row) DO UPDATE SET inner_key = excluded.inner_key, outer_key = excluded.outer_key"
+        ),
+        values: vec![Bound::from(inner.to_vec()), Bound::from(outer.to_vec())],
+    };
+    session.execute(keys).await?;
+    // Whatever the caller made under the same names is not looked at.
+    session
+        .run(format!(
+            "CREATE OR REPLACE FUNCTION {schema}.jackfield_tenant() RETURNS text \
+             LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ \
+             SELECT split_part(said.token, ' ', 2) \
+             FROM (SELECT current_setting('app.tenant', true) AS token) said, \
+             {schema}.jackfield_row_security kept \
+             WHERE split_part(said.token, ' ', 1) = encode(sha256(kept.outer_key || \
+             sha256(kept.inner_key || convert_to(split_part(said.token, ' ', 2), 'UTF8'))), 'hex') $$"
+        ))
+        .await
+}
+
+/// Puts a table under row-level security.
+///
+/// The names are those of a declaration, of letters, digits and `_` only.
+pub(super) async fn protect(
+    session: &mut Session,
+    table: &str,
+    tenant_column: &str,
+    granted: Option<&str>,
+) -> Result<(), NodeError> {
+    let own = format!("\"{tenant_column}\" = (SELECT jackfield_tenant())");
+    session
+        .run(format!(
+            "ALTER TABLE \"{table}\" ENABLE ROW LEVEL SECURITY; \
+             ALTER TABLE \"{table}\" FORCE ROW LEVEL SECURITY; \
+             DROP POLICY IF EXISTS jackfield_tenant ON \"{table}\"; \
+             CREATE POLICY jackfield_tenant ON \"{table}\" USING ({own}) WITH CHECK ({own})"
+        ))
+        .await?;
+    let Some(role) = granted else {
+        return Ok(());
+    };
+    let role = role.replace('"', "\"\"");
+    session
+        .run(format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON \"{table}\" TO \"{role}\""
+        ))
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_can_check_what_was_signed() {
+        let tenant = TenantId::parse("acme").unwrap();
+        for key in ["short", &"long".repeat(40)] {
+            let signed = token(&tenant, Some(key));
+            let (inner, outer) = pads(key);
+            let first = Sha256::digest([&inner[..], b"acme"].concat());
+            let second = Sha256::digest([&outer[..], &first[..]].concat());
+            assert_eq!(signed, format!("{} acme", hex(&second)));
+        }
+        assert_eq!(token(&tenant, None), "acme");
+    }
+}

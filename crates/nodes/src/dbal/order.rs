@@ -1,0 +1,182 @@
+//! The order of rows, and the place in it from which a page goes on.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jackfield_plugin_api::NodeError;
+use jackfield_types::ErrorCode;
+use schemars::JsonSchema;
+use sea_query::{Expr, ExprTrait, Order, SelectStatement};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::catalog::Column;
+use super::cell::{Use, bound, operand};
+use super::target::Scope;
+
+/// The longest text of a place.
+const MAX_CURSOR: usize = 16 << 10;
+
+/// A field by which rows are sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SortBy {
+    /// The field.
+    pub(super) field: String,
+    /// Which values come first. `null` comes last either way.
+    #[serde(default)]
+    pub(super) direction: Direction,
+}
+
+/// Which values come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Direction {
+    /// The smallest.
+    #[default]
+    Asc,
+    /// The largest.
+    Desc,
+}
+
+/// An order of the rows of a table.
+pub(super) struct RowOrder<'a> {
+    scope: &'a Scope,
+    keys: Vec<(&'a Column, Direction)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    #[serde(rename = "o")]
+    order: String,
+    #[serde(rename = "k")]
+    keys: Vec<Value>,
+}
+
+impl<'a> RowOrder<'a> {
+    /// The order that was asked for.
+    pub(super) fn asked(scope: &'a Scope, sort: &[SortBy]) -> Result<Self, NodeError> {
+        let keys = sort
+            .iter()
+            .map(|by| Ok((scope.column(&by.field)?, by.direction)))
+            .collect::<Result<_, NodeError>>()?;
+        Ok(Self { scope, keys })
+    }
+
+    /// The same, with the columns by which rows are told apart at its end, so that every row has
+    /// one place in it.
+    pub(super) fn total(mut self) -> Result<Self, NodeError> {
+        let Some(identity) = self.scope.table.identity() else {
+            let message = format!(
+                "entity `{}` has no primary key, and pages of it have no order; page by `offset`",
+                self.scope.entity_name
+            );
+            return Err(NodeError::permanent(ErrorCode::INVALID_PARAMETERS, message));
+        };
+        for &place in identity {
+            let column = &self.scope.table.columns[place];
+            let is_there = self.keys.iter().any(|(key, _)| key.name == column.name);
+            if !is_there && !self.scope.is_owner(&column.name) {
+                self.keys.push((column, Direction::Asc));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The columns that say where a row is.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &'a Column> {
+        self.keys.iter().map(|(column, _)| *column)
+    }
+
+    /// Sorts a statement.
+    pub(super) fn apply(&self, statement: &mut SelectStatement) {
+        for (column, direction) in &self.keys {
+            let expression = operand(self.scope.dialect, column);
+            if column.nullable {
+                let is_null = operand(self.scope.dialect, column).is_null();
+                statement.order_by_expr(is_null, Order::Asc);
+            }
+            let order = match direction {
+                Direction::Asc => Order::Asc,
+                Direction::Desc => Order::Desc,
+            };
+            statement.order_by_expr(expression, order);
+        }
+    }
+
+    /// The place behind a row with these values, as text that nobody has to read.
+    pub(super) fn cursor(&self, keys: Vec<Value>) -> String {
+        let cursor = Cursor {
+            order: self.digest(),
+            keys,
+        };
+        let json = serde_json::to_vec(&cursor).expect("it is plain JSON");
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// The rows behind a place.
+    pub(super) fn behind(&self, cursor: &str) -> Result<Expr, NodeError> {
+        let wrong = |problem: &str| {
+            NodeError::permanent(
+                ErrorCode::INVALID_PARAMETERS,
+                format!("`after` {problem}; take it from `next` of the page before"),
+            )
+        };
+        let cursor = Some(cursor)
+            .filter(|text| text.len() <= MAX_CURSOR)
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+            .and_then(|json| serde_json::from_slice::<Cursor>(&json).ok())
+            .ok_or_else(|| wrong("is no place in a list"))?;
+        if cursor.order != self.digest() || cursor.keys.len() != self.keys.len() {
+            return Err(wrong("is a place in another list, or in another order"));
+        }
+        // Behind the first key, or level with it and behind the second, and so on.
+        let mut behind: Option<Expr> = None;
+        for ((column, direction), value) in self.keys.iter().zip(&cursor.keys).rev() {
+            let key = || operand(self.scope.dialect, column);
+            let own = match value {
+                Value::Null => (None, key().is_null()),
+                value => {
+                    let value = || {
+                        bound(self.scope.dialect, column, value, Use::Compared)
+                            .map_err(|_| wrong("has values of other types"))
+                    };
+                    let farther = match direction {
+                        Direction::Asc => key().gt(value()?),
+                        Direction::Desc => key().lt(value()?),
+                    };
+                    let farther = match column.nullable {
+                        true => farther.or(key().is_null()),
+                        false => farther,
+                    };
+                    (Some(farther), key().eq(value()?))
+                }
+            };
+            let (farther, level) = own;
+            let level = behind.map(|behind| level.and(behind));
+            behind = match (farther, level) {
+                (Some(farther), Some(level)) => Some(farther.or(level)),
+                (farther, level) => farther.or(level),
+            };
+        }
+        // Behind nothing but `null`s there is nothing.
+        Ok(behind.unwrap_or_else(|| Expr::val(0_i64).eq(1_i64)))
+    }
+
+    fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update(text.len().to_be_bytes());
+            digest.update(text);
+        };
+        add(&self.scope.entity_name);
+        for (column, direction) in &self.keys {
+            add(&column.name);
+            add(match direction {
+                Direction::Asc => "asc",
+                Direction::Desc => "desc",
+            });
+        }
+        URL_SAFE_NO_PAD.encode(&digest.finalize()[..9])
+    }
+}

@@ -1,0 +1,417 @@
+//! Values of PostgreSQL, of which every type has a binary form of its own.
+
+use jackfield_types::Object;
+use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::{SignedDuration, Span};
+use sea_query::Value as Bound;
+use serde_json::Value;
+use sqlx::postgres::{PgArguments, PgRow, PgTypeInfo, PgTypeKind, PgValueFormat, PgValueRef};
+use sqlx::{Column, Row, TypeInfo, ValueRef};
+
+use super::Output;
+use super::bind::{BoxDynError, Values, add_all};
+use super::sqlite::unreadable;
+use crate::dbal::text;
+
+pub(super) const NAME: &str = "PostgreSQL";
+
+/// Where PostgreSQL's clock begins, 2000-01-01, in microseconds of Unix time.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// How deep lists nest.
+const MAX_DIMENSIONS: usize = 6;
+
+pub(super) fn arguments(values: Values) -> Result<PgArguments, BoxDynError> {
+    let mut arguments = PgArguments::default();
+    add_all!(arguments, values);
+    Ok(arguments)
+}
+
+/// How a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    Bytes,
+    TimestampTz,
+    Timestamp,
+    Date,
+    Time,
+    Json,
+    Jsonb,
+    Uuid,
+    Void,
+    /// A list, of which each value says what its elements are.
+    Array,
+    Unknown,
+}
+
+/// Reads the rows of one result.
+pub(super) struct Reader {
+    columns: Vec<(Output, Form)>,
+}
+
+impl Reader {
+    pub(super) fn new(row: &PgRow, outputs: Option<&[Output]>) -> Self {
+        let columns = row.columns().iter().enumerate().map(|(place, column)| {
+            let output = match outputs {
+                Some(outputs) => outputs[place].clone(),
+                None => Output {
+                    name: Some(column.name().to_owned()),
+                    kind: None,
+                },
+            };
+            (output, form(column.type_info()))
+        });
+        Self {
+            columns: columns.collect(),
+        }
+    }
+
+    pub(super) fn read(&self, row: &PgRow) -> Result<(Object, Vec<Value>), String> {
+        let mut object = Object::with_capacity(self.columns.len());
+        let mut rest = Vec::new();
+        for (place, (output, form)) in self.columns.iter().enumerate() {
+            let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
+            let mut value =
+                read(&value, *form).map_err(|error| unreadable(output, place, &error))?;
+            if let Some(kind) = &output.kind {
+                value = kind.settle(value);
+            }
+            match &output.name {
+                Some(name) => {
+                    object.insert(name.clone(), value);
+                }
+                None => rest.push(value),
+            }
+        }
+        Ok((object, rest))
+    }
+}
+
+fn form(type_info: &PgTypeInfo) -> Form {
+    match type_info.kind() {
+        PgTypeKind::Enum(_) => return Form::Text,
+        PgTypeKind::Domain(inner) => return form(inner),
+        PgTypeKind::Array(_) => return Form::Array,
+        _ => {}
+    }
+    let name = type_info.name();
+    let by_oid = type_info
+        .oid()
+        .map_or(Form::Unknown, |oid| form_of_oid(oid.0));
+    match (by_oid, name) {
+        (Form::Unknown, "citext") => Form::Text,
+        (Form::Unknown, name) => form_of_name(name),
+        (form, _) => form,
+    }
+}
+
+/// The types that have a fixed number.
+fn form_of_oid(oid: u32) -> Form {
+    match oid {
+        16 => Form::Bool,
+        17 => Form::Bytes,
+        20 => Form::Int8,
+        21 => Form::Int2,
+        23 => Form::Int4,
+        26 => Form::Oid,
+        18 | 19 | 25 | 142 | 705 | 1042 | 1043 => Form::Text,
+        114 => Form::Json,
+        700 => Form::Float4,
+        701 => Form::Float8,
+        1082 => Form::Date,
+        1083 => Form::Time,
+        1114 => Form::Timestamp,
+        1184 => Form::TimestampTz,
+        1700 => Form::Numeric,
+        2278 => Form::Void,
+        2950 => Form::Uuid,
+        3802 => Form::Jsonb,
+        _ => Form::Unknown,
+    }
+}
+
+/// The same by name, as far as the driver knows a type by its name only.
+fn form_of_name(name: &str) -> Form {
+    match name {
+        "BOOL" => Form::Bool,
+        "BYTEA" => Form::Bytes,
+        "INT2" => Form::Int2,
+        "INT4" => Form::Int4,
+        "INT8" => Form::Int8,
+        "OID" => Form::Oid,
+        "\"CHAR\"" | "NAME" | "TEXT" | "CHAR" | "VARCHAR" | "UNKNOWN" => Form::Text,
+        "JSON" => Form::Json,
+        "JSONB" => Form::Jsonb,
+        "FLOAT4" => Form::Float4,
+        "FLOAT8" => Form::Float8,
+        "DATE" => Form::Date,
+        "TIME" => Form::Time,
+        "TIMESTAMP" => Form::Timestamp,
+        "TIMESTAMPTZ" => Form::TimestampTz,
+        "NUMERIC" => Form::Numeric,
+        "VOID" => Form::Void,
+        "UUID" => Form::Uuid,
+        _ => Form::Unknown,
+    }
+}
+
+fn read(value: &PgValueRef<'_>, form: Form) -> Result<Value, BoxDynError> {
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    if value.format() == PgValueFormat::Text {
+        return Ok(value.as_str()?.into());
+    }
+    if form == Form::Unknown {
+        let name = value.type_info().name().to_owned();
+        return Err(format!("it is of type {name}; cast it to text").into());
+    }
+    binary(value.as_bytes()?, form)
+}
+
+fn binary(bytes: &[u8], form: Form) -> Result<Value, BoxDynError> {
+    Ok(match form {
+        Form::Bool => (fixed::<1>(bytes)?[0] != 0).into(),
+        Form::Int2 => i16::from_be_bytes(fixed(bytes)?).into(),
+        Form::Int4 => i32::from_be_bytes(fixed(bytes)?).into(),
+        Form::Int8 => i64::from_be_bytes(fixed(bytes)?).into(),
+        Form::Oid => u32::from_be_bytes(fixed(bytes)?).into(),
+        Form::Float4 => {
+            // Its shortest text is what people wrote; as the wider type it would grow digits.
+            let number = f32::from_be_bytes(fixed(bytes)?);
+            float(number.to_string().parse().unwrap_or(f64::from(number)))
+        }
+        Form::Float8 => float(f64::from_be_bytes(fixed(bytes)?)),
+        Form::Numeric => Value::String(numeric(bytes)?),
+        Form::Text => std::str::from_utf8(bytes)?.into(),
+        Form::Bytes => text::base64(bytes),
+        Form::TimestampTz => match i64::from_be_bytes(fixed(bytes)?) {
+            i64::MAX => "infinity".into(),
+            i64::MIN => "-infinity".into(),
+            micros => {
+                let micros = micros.checked_add(EPOCH_MICROS).ok_or(OUT_OF_RANGE)?;
+                let time = Timestamp::from_microsecond(micros).map_err(|_| OUT_OF_RANGE)?;
+                time.to_string().into()
+            }
+        },
+        Form::Timestamp => match i64::from_be_bytes(fixed(bytes)?) {
+            i64::MAX => "infinity".into(),
+            i64::MIN => "-infinity".into(),
+            micros => {
+                let civil = date(2000, 1, 1)
+                    .at(0, 0, 0, 0)
+                    .checked_add(SignedDuration::from_micros(micros))
+                    .map_err(|_| OUT_OF_RANGE)?;
+                text::json_date_time(civil).into()
+            }
+        },
+        Form::Date => match i32::from_be_bytes(fixed(bytes)?) {
+            i32::MAX => "infinity".into(),
+            i32::MIN => "-infinity".into(),
+            days => {
+                let days = Span::new().try_days(days).map_err(|_| OUT_OF_RANGE)?;
+                let day = date(2000, 1, 1)
+                    .checked_add(days)
+                    .map_err(|_| OUT_OF_RANGE)?;
+                day.to_string().into()
+            }
+        },
+        Form::Time => text::time_of_micros(i64::from_be_bytes(fixed(bytes)?))
+            .ok_or(OUT_OF_RANGE)?
+            .into(),
+        Form::Json => serde_json::from_slice(bytes)?,
+        Form::Jsonb => match bytes {
+            [1, json @ ..] => serde_json::from_slice(json)?,
+            _ => return Err("it has an unknown form of JSON".into()),
+        },
+        Form::Uuid => Value::String(uuid(fixed(bytes)?)),
+        Form::Void => Value::Null,
+        Form::Array => array(bytes)?,
+        Form::Unknown => return Err("its type is not known; cast it to text".into()),
+    })
+}
+
+const OUT_OF_RANGE: &str = "it is out of the range of dates; cast it to text";
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], BoxDynError> {
+    bytes
+        .try_into()
+        .map_err(|_| format!("it has {} bytes and not {N}", bytes.len()).into())
+}
+
+fn float(number: f64) -> Value {
+    match number {
+        number if number.is_finite() => number.into(),
+        number if number.is_nan() => "NaN".into(),
+        number if number > 0.0 => "Infinity".into(),
+        _ => "-Infinity".into(),
+    }
+}
+
+fn uuid(bytes: [u8; 16]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Takes the first bytes off.
+fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Result<&'a [u8; N], BoxDynError> {
+    let (first, rest) = bytes.split_first_chunk::<N>().ok_or("it ends too early")?;
+    *bytes = rest;
+    Ok(first)
+}
+
+/// An exact number: groups of four decimal digits, the place of the first one, and how many digits
+/// there are behind the point.
+fn numeric(mut bytes: &[u8]) -> Result<String, BoxDynError> {
+    let bytes = &mut bytes;
+    let count = i16::from_be_bytes(*take(bytes)?);
+    let weight = i16::from_be_bytes(*take(bytes)?);
+    let sign = u16::from_be_bytes(*take(bytes)?);
+    let scale = usize::from(u16::from_be_bytes(*take(bytes)?));
+    match sign {
+        0x0000 | 0x4000 => {}
+        0xC000 => return Ok("NaN".to_owned()),
+        0xD000 => return Ok("Infinity".to_owned()),
+        0xF000 => return Ok("-Infinity".to_owned()),
+        _ => return Err("it is no number".into()),
+    }
+    let mut groups = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    for _ in 0..count {
+        groups.push(i16::from_be_bytes(*take(bytes)?));
+    }
+    let group = |place: i32| {
+        usize::try_from(place)
+            .ok()
+            .and_then(|place| groups.get(place).copied())
+            .unwrap_or(0)
+    };
+    let weight = i32::from(weight);
+    let mut text = String::from(if sign == 0x4000 { "-" } else { "" });
+    if weight < 0 {
+        text.push('0');
+    }
+    for place in 0..=weight {
+        use std::fmt::Write;
+        // Writing to a string cannot fail.
+        let _ = match place {
+            0 => write!(text, "{}", group(0)),
+            place => write!(text, "{:04}", group(place)),
+        };
+    }
+    if scale > 0 {
+        text.push('.');
+        let mut digits = String::with_capacity(scale + 4);
+        let mut place = weight + 1;
+        while digits.len() < scale {
+            digits.push_str(&format!("{:04}", group(place)));
+            place += 1;
+        }
+        text.push_str(&digits[..scale]);
+    }
+    Ok(text)
+}
+
+fn array(mut bytes: &[u8]) -> Result<Value, BoxDynError> {
+    let bytes = &mut bytes;
+    let dimensions = usize::try_from(i32::from_be_bytes(*take(bytes)?))?;
+    let _has_nulls = take::<4>(bytes)?;
+    let element = u32::from_be_bytes(*take(bytes)?);
+    if dimensions > MAX_DIMENSIONS {
+        return Err("its lists nest too deep".into());
+    }
+    let mut lengths = Vec::with_capacity(dimensions);
+    for _ in 0..dimensions {
+        lengths.push(usize::try_from(i32::from_be_bytes(*take(bytes)?))?);
+        let _first_index = take::<4>(bytes)?;
+    }
+    if lengths.is_empty() {
+        return Ok(Value::Array(Vec::new()));
+    }
+    let form = match form_of_oid(element) {
+        // The driver does not say; the values of enumerations are texts.
+        Form::Unknown => Form::Text,
+        form => form,
+    };
+    elements(bytes, &lengths, form)
+}
+
+fn elements(bytes: &mut &[u8], lengths: &[usize], form: Form) -> Result<Value, BoxDynError> {
+    let Some((&length, inner)) = lengths.split_first() else {
+        let length = i32::from_be_bytes(*take(bytes)?);
+        if length < 0 {
+            return Ok(Value::Null);
+        }
+        let (value, rest) = bytes
+            .split_at_checked(usize::try_from(length)?)
+            .ok_or("it ends too early")?;
+        *bytes = rest;
+        return binary(value, form);
+    };
+    let list: Result<Vec<Value>, BoxDynError> =
+        (0..length).map(|_| elements(bytes, inner, form)).collect();
+    list.map(Value::Array)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(weight: i16, sign: u16, scale: u16, groups: &[i16]) -> Vec<u8> {
+        let count = i16::try_from(groups.len()).unwrap();
+        let mut bytes = Vec::new();
+        bytes.extend(count.to_be_bytes());
+        bytes.extend(weight.to_be_bytes());
+        bytes.extend(sign.to_be_bytes());
+        bytes.extend(scale.to_be_bytes());
+        bytes.extend(groups.iter().flat_map(|group| group.to_be_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn exact_numbers_keep_every_digit() {
+        let text = |bytes: Vec<u8>| numeric(&bytes).unwrap();
+        assert_eq!(text(encoded(0, 0, 2, &[12, 5000])), "12.50");
+        assert_eq!(text(encoded(1, 0x4000, 0, &[1, 234])), "-10234");
+        assert_eq!(text(encoded(-1, 0, 4, &[1])), "0.0001");
+        assert_eq!(text(encoded(-2, 0, 6, &[100])), "0.000001");
+        assert_eq!(text(encoded(0, 0, 0, &[])), "0");
+        assert_eq!(text(encoded(2, 0, 0, &[1])), "100000000");
+        assert_eq!(text(encoded(0, 0xC000, 0, &[])), "NaN");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_an_error_and_no_panic() {
+        let whole = encoded(0, 0, 2, &[12, 5000]);
+        for length in 0..whole.len() {
+            assert!(numeric(&whole[..length]).is_err());
+        }
+        for form in [
+            Form::Bool,
+            Form::Int8,
+            Form::Uuid,
+            Form::Date,
+            Form::Array,
+            Form::Jsonb,
+        ] {
+            assert!(binary(&[], form).is_err(), "{form:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Values of SQLite.
+
+use jackfield_types::Object;
+use sea_query::Value as Bound;
+use serde_json::Value;
+use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteValueRef};
+use sqlx::{Column, Decode, Row, Sqlite, TypeInfo, ValueRef};
+
+use super::Output;
+use super::bind::{BoxDynError, Values, add_all};
+use crate::dbal::text;
+
+pub(super) const NAME: &str = "SQLite";
+
+pub(super) fn arguments(values: Values) -> Result<SqliteArguments, BoxDynError> {
+    let mut arguments = SqliteArguments::default();
+    add_all!(arguments, values);
+    Ok(arguments)
+}
+
+/// Reads the rows of one result.
+pub(super) struct Reader {
+    outputs: Vec<Output>,
+}
+
+impl Reader {
+    pub(super) fn new(row: &SqliteRow, outputs: Option<&[Output]>) -> Self {
+        let outputs = match outputs {
+            Some(outputs) => outputs.to_vec(),
+            None => row
+                .columns()
+                .iter()
+                .map(|column| Output {
+                    name: Some(column.name().to_owned()),
+                    kind: None,
+                })
+                .collect(),
+        };
+        Self { outputs }
+    }
+
+    pub(super) fn read(&self, row: &SqliteRow) -> Result<(Object, Vec<Value>), String> {
+        let mut object = Object::with_capacity(self.outputs.len());
+        let mut rest = Vec::new();
+        for (place, output) in self.outputs.iter().take(row.len()).enumerate() {
+            let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
+            let mut value = read(value).map_err(|error| unreadable(output, place, &error))?;
+            if let Some(kind) = &output.kind {
+                value = kind.settle(value);
+            }
+            match &output.name {
+                Some(name) => {
+                    object.insert(name.clone(), value);
+                }
+                None => rest.push(value),
+            }
+        }
+        Ok((object, rest))
+    }
+}
+
+pub(super) fn unreadable(output: &Output, place: usize, error: &BoxDynError) -> String {
+    match &output.name {
+        Some(name) => format!("column `{name}` cannot be read: {error}"),
+        None => format!("column {place} cannot be read: {error}"),
+    }
+}
+
+fn read(value: SqliteValueRef<'_>) -> Result<Value, BoxDynError> {
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    let name = value.type_info().name().to_owned();
+    Ok(match name.as_str() {
+        "REAL" => match <f64 as Decode<Sqlite>>::decode(value)? {
+            number if number.is_finite() => number.into(),
+            number if number > 0.0 => "Infinity".into(),
+            _ => "-Infinity".into(),
+        },
+        "TEXT" => Value::String(<String as Decode<Sqlite>>::decode(value)?),
+        "BLOB" => text::base64(<&[u8] as Decode<Sqlite>>::decode(value)?),
+        _ => <i64 as Decode<Sqlite>>::decode(value)?.into(),
+    })
+}

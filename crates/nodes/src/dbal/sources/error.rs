@@ -1,0 +1,67 @@
+use jackfield_types::TenantId;
+
+use crate::dbal::entity::EntityError;
+
+/// Why data sources cannot be configured as they are.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataSourceError {
+    /// The name is no name of a data source.
+    #[error("`{name}` is no name of a data source: letters, digits, `-` and `_`, at most 64")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The URL is not of a database that is known. It is not shown.
+    #[error("the {what} of data source `{name}` is no URL of SQLite, PostgreSQL, MySQL or MariaDB")]
+    Url {
+        /// The data source.
+        name: String,
+        /// Which URL.
+        what: &'static str,
+    },
+    /// It is there twice.
+    #[error("data source `{name}` is configured twice for the same tenant")]
+    Duplicate {
+        /// The data source.
+        name: String,
+    },
+    /// It is said to be one tenant's alone, and all tenants have it.
+    #[error("data source `{name}` has the rows of one tenant only, and is shared by all")]
+    ExclusiveAndShared {
+        /// The data source.
+        name: String,
+    },
+    /// The name of the tenant's column is no name of a column.
+    #[error("the tenant's column of data source `{name}` has no valid name")]
+    TenantColumn {
+        /// The data source.
+        name: String,
+    },
+    /// A declared entity breaks a rule.
+    #[error("entity `{entity}` of data source `{name}`")]
+    Entity {
+        /// The data source.
+        name: String,
+        /// The entity.
+        entity: String,
+        /// The rule.
+        #[source]
+        source: EntityError,
+    },
+    /// The document is not what it has to be.
+    #[error("the configuration of data sources cannot be read: {reason}")]
+    Document {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A key of the document is no tenant.
+    #[error("`{tenant}` is no tenant")]
+    Tenant {
+        /// The key.
+        tenant: String,
+        /// Why not.
+        #[source]
+        source: <TenantId as std::str::FromStr>::Err,
+    },
+}

@@ -1,0 +1,16 @@
+//! The databases that tenants reach, by name.
+//!
+//! What belongs to a tenant is reached through [`TenantDataSources`] alone, which has that
+//! tenant's sources and those that all tenants share, and no others.
+
+mod config;
+mod connect;
+mod error;
+mod source;
+mod tenant;
+
+pub use config::{DataSourceConfig, Migration, RowOwnership};
+pub use error::DataSourceError;
+pub use tenant::{DataSources, DataSourcesBuilder, TenantDataSources};
+
+pub(super) use source::{Access, DataSource, TenantSession};

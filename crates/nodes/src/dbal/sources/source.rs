@@ -1,0 +1,289 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use jackfield_plugin_api::NodeError;
+use jackfield_types::{ErrorCode, TenantId};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use super::connect::{Address, Pool};
+use super::{DataSourceConfig, DataSourceError, Migration, RowOwnership};
+use crate::dbal::catalog::{Table, nearest_text, read_table, table_names};
+use crate::dbal::dialect::Dialect;
+use crate::dbal::entity::{Entity, migrate, row_security};
+use crate::dbal::error::node_error;
+use crate::dbal::session::{Driver, Session};
+
+/// How long what is known of a table holds.
+const CATALOG_AGE: Duration = Duration::from_secs(60);
+/// How many tables are known at most.
+const CATALOG_SIZE: usize = 1_000;
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::dbal) enum Access {
+    Read,
+    Write,
+}
+
+/// A database.
+pub(in crate::dbal) struct DataSource {
+    name: Arc<str>,
+    config: DataSourceConfig,
+    address: Address,
+    migration_address: Option<Address>,
+    entities: IndexMap<String, Arc<Entity>>,
+    pool: OnceLock<Pool>,
+    is_mariadb: OnceCell<bool>,
+    migrated: OnceCell<()>,
+    known: Mutex<FxHashMap<String, (Instant, Arc<Table>)>>,
+    shares: Mutex<FxHashMap<TenantId, Weak<Semaphore>>>,
+}
+
+/// A transaction on behalf of a tenant, with its place among the tenant's connections.
+pub(in crate::dbal) struct TenantSession {
+    pub(in crate::dbal) session: Session,
+    // After the session: the place is free when the connection is.
+    _share: OwnedSemaphorePermit,
+}
+
+impl DataSource {
+    pub(super) fn new(name: &str, config: DataSourceConfig) -> Result<Self, DataSourceError> {
+        let no_url = |what| DataSourceError::Url {
+            name: name.to_owned(),
+            what,
+        };
+        let address = Address::parse(config.url.expose(), &config).ok_or_else(|| no_url("URL"))?;
+        let migration_address = match &config.migration_url {
+            None => None,
+            Some(url) => Some(
+                Address::parse(url.expose(), &config)
+                    .filter(|other| other.dialect() == address.dialect())
+                    .ok_or_else(|| no_url("migration URL"))?,
+            ),
+        };
+        let column = &config.tenant_column;
+        if !crate::dbal::entity::is_identifier(column) {
+            return Err(DataSourceError::TenantColumn {
+                name: name.to_owned(),
+            });
+        }
+        let mut entities = IndexMap::new();
+        for declaration in &config.entities {
+            let wrong = |source| DataSourceError::Entity {
+                name: name.to_owned(),
+                entity: declaration.entity.clone(),
+                source,
+            };
+            let entity = Entity::new(declaration, &config).map_err(wrong)?;
+            if entities
+                .insert(declaration.entity.clone(), Arc::new(entity))
+                .is_some()
+            {
+                return Err(wrong(crate::dbal::entity::EntityError::Duplicate));
+            }
+        }
+        Ok(Self {
+            name: name.into(),
+            config,
+            address,
+            migration_address,
+            entities,
+            pool: OnceLock::new(),
+            is_mariadb: OnceCell::new(),
+            migrated: OnceCell::new(),
+            known: Mutex::default(),
+            shares: Mutex::default(),
+        })
+    }
+
+    pub(in crate::dbal) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(in crate::dbal) fn config(&self) -> &DataSourceConfig {
+        &self.config
+    }
+
+    pub(in crate::dbal) fn dialect(&self) -> Dialect {
+        self.address.dialect()
+    }
+
+    /// Whether everything in it is one tenant's.
+    pub(in crate::dbal) fn is_exclusive(&self) -> bool {
+        self.config.rows == RowOwnership::Exclusive
+    }
+
+    /// A declared entity.
+    pub(in crate::dbal) fn entity(&self, name: &str) -> Option<&Arc<Entity>> {
+        self.entities.get(name)
+    }
+
+    /// Begins a transaction on behalf of a tenant, when it is its turn.
+    pub(in crate::dbal) async fn session(
+        &self,
+        tenant: &TenantId,
+        access: Access,
+    ) -> Result<TenantSession, NodeError> {
+        if self.config.migration == Migration::OnFirstUse && !self.entities.is_empty() {
+            self.migrated
+                .get_or_try_init(|| async { self.migrate().await.map(drop) })
+                .await?;
+        }
+        let share = self.share(tenant).await?;
+        let mut session = self.begin(self.pool(), access).await?;
+        if self.dialect() == Dialect::Postgres {
+            let key = self.config.row_security_key.as_ref();
+            let token = row_security::token(tenant, key.map(|key| key.expose().as_str()));
+            session.fixed(row_security::SET_TENANT, &[&token]).await?;
+        }
+        Ok(TenantSession {
+            session,
+            _share: share,
+        })
+    }
+
+    /// Makes and changes the tables of its entities, and tells what was done.
+    pub(in crate::dbal) async fn migrate(&self) -> Result<Vec<String>, NodeError> {
+        if self.entities.is_empty() {
+            return Ok(Vec::new());
+        }
+        let own_pool = self
+            .migration_address
+            .as_ref()
+            .map(|address| address.pool(&self.config, 1));
+        let pool = own_pool.as_ref().unwrap_or_else(|| self.pool());
+        let session = self.begin(pool, Access::Write).await?;
+        let granted = self.migration_address.as_ref().and(self.address.role());
+        let done = migrate::run(session, &self.entities, &self.config, granted).await;
+        match own_pool {
+            Some(Pool::Sqlite(pool)) => pool.close().await,
+            Some(Pool::Postgres(pool)) => pool.close().await,
+            Some(Pool::MySql(pool)) => pool.close().await,
+            None => {}
+        }
+        self.known.lock().clear();
+        done
+    }
+
+    /// What is known of a table, read when it is not known, or was long ago.
+    pub(in crate::dbal) async fn table(
+        &self,
+        session: &mut Session,
+        name: &str,
+    ) -> Result<Arc<Table>, NodeError> {
+        let known = self.known.lock().get(name).cloned();
+        if let Some((read, table)) = known
+            && read.elapsed() < CATALOG_AGE
+        {
+            return Ok(table);
+        }
+        let entity = self.entities.get(name);
+        let table_name = entity.map_or(name, |entity| entity.table.as_str());
+        let Some(mut table) = read_table(session, table_name).await? else {
+            self.known.lock().remove(name);
+            return Err(self.unknown_entity(session, name).await);
+        };
+        if let Some(entity) = entity {
+            for column in &mut table.columns {
+                if let Some(declared) = entity.columns.get(&column.name) {
+                    column.kind = declared.kind.clone();
+                }
+            }
+        }
+        let table = Arc::new(table);
+        let mut known = self.known.lock();
+        if known.len() >= CATALOG_SIZE {
+            known.clear();
+        }
+        known.insert(name.to_owned(), (Instant::now(), Arc::clone(&table)));
+        Ok(table)
+    }
+
+    /// Forgets what is known of a table, because the database says otherwise.
+    pub(in crate::dbal) fn forget(&self, name: &str) {
+        self.known.lock().remove(name);
+    }
+
+    async fn unknown_entity(&self, session: &mut Session, name: &str) -> NodeError {
+        let names = table_names(session).await.unwrap_or_default();
+        let declared = self.entities.keys().map(String::as_str);
+        let names = declared.chain(names.iter().map(String::as_str));
+        let nearest = nearest_text(name, names);
+        let shown: String = name.chars().take(100).collect();
+        let message = format!(
+            "no entity `{shown}` in data source `{}`; {nearest}",
+            self.name
+        );
+        NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message)
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pool.get_or_init(|| {
+            self.address
+                .pool(&self.config, self.config.max_connections.get())
+        })
+    }
+
+    async fn begin(&self, pool: &Pool, access: Access) -> Result<Session, NodeError> {
+        let wrong = |error: sqlx::Error| node_error(&self.name, &error);
+        let driver = match pool {
+            Pool::Sqlite(pool) => {
+                // Who reads first and then writes could find that somebody else wrote meanwhile.
+                let begin = match access {
+                    Access::Read => "BEGIN",
+                    Access::Write => "BEGIN IMMEDIATE",
+                };
+                Driver::Sqlite(pool.begin_with(begin).await.map_err(wrong)?)
+            }
+            Pool::Postgres(pool) => Driver::Postgres(pool.begin().await.map_err(wrong)?),
+            Pool::MySql(pool) => Driver::MySql(pool.begin().await.map_err(wrong)?),
+        };
+        let is_mysql = matches!(driver, Driver::MySql(_));
+        let mut session = Session::new(Arc::clone(&self.name), driver);
+        if is_mysql {
+            let is_mariadb = self
+                .is_mariadb
+                .get_or_try_init(|| async {
+                    let rows = session.fixed("SELECT VERSION()", &[]).await?;
+                    let version = rows.first().and_then(|row| row.first()?.as_str());
+                    Ok::<bool, NodeError>(version.is_some_and(|text| text.contains("MariaDB")))
+                })
+                .await?;
+            session.set_mariadb(*is_mariadb);
+        }
+        Ok(session)
+    }
+
+    /// A place among the tenant's connections.
+    async fn share(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, NodeError> {
+        let places = {
+            let mut shares = self.shares.lock();
+            let known = shares.get(tenant).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                shares.retain(|_, places| places.strong_count() > 0);
+                let places = Arc::new(Semaphore::new(self.config.share()));
+                shares.insert(tenant.clone(), Arc::downgrade(&places));
+                places
+            })
+        };
+        let wait = self.config.acquire_timeout.as_duration();
+        let busy = || node_error(&self.name, &sqlx::Error::PoolTimedOut);
+        tokio::time::timeout(wait, places.acquire_owned())
+            .await
+            .map_err(|_| busy())?
+            .map_err(|_| busy())
+    }
+}
+
+impl fmt::Debug for DataSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataSource")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

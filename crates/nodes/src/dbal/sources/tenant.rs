@@ -1,0 +1,204 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jackfield_plugin_api::NodeError;
+use jackfield_types::{ErrorCode, TenantId};
+use serde::Deserialize;
+
+use super::source::DataSource;
+use super::{DataSourceConfig, DataSourceError, RowOwnership};
+use crate::dbal::catalog::nearest_text;
+
+type Named = BTreeMap<String, Arc<DataSource>>;
+
+/// The databases of all tenants.
+///
+/// Clones share them. Connections are made when they are first needed.
+#[derive(Clone, Default)]
+pub struct DataSources(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    shared: Named,
+    own: BTreeMap<TenantId, Named>,
+}
+
+/// The databases of one tenant: its own, and those that all tenants share.
+#[derive(Clone)]
+pub struct TenantDataSources {
+    tenant: TenantId,
+    all: DataSources,
+}
+
+/// Gathers databases.
+#[derive(Debug, Default)]
+pub struct DataSourcesBuilder {
+    shared: Vec<(String, DataSourceConfig)>,
+    own: Vec<(TenantId, String, DataSourceConfig)>,
+}
+
+/// Data sources, as they are written down.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    shared: BTreeMap<String, DataSourceConfig>,
+    #[serde(default)]
+    tenants: BTreeMap<String, BTreeMap<String, DataSourceConfig>>,
+}
+
+impl DataSources {
+    /// Begins to gather databases.
+    pub fn builder() -> DataSourcesBuilder {
+        DataSourcesBuilder::default()
+    }
+
+    /// Reads a document in JSON or YAML: `shared` has the data sources of all tenants by name,
+    /// `tenants` those of each tenant.
+    ///
+    /// # Errors
+    /// [`DataSourceError::Document`] when it is no such document, and whatever
+    /// [`DataSourcesBuilder::build`] finds.
+    pub fn read(text: &str) -> Result<Self, DataSourceError> {
+        let document = crate::dbal::entity::yaml_or_json(text)
+            .map_err(|reason| DataSourceError::Document { reason })?;
+        // The format's own message could show a URL.
+        let document: Document =
+            Document::deserialize(document).map_err(|error| DataSourceError::Document {
+                reason: error.to_string(),
+            })?;
+        let mut builder = Self::builder();
+        for (name, config) in document.shared {
+            builder = builder.shared(&name, config);
+        }
+        for (tenant, sources) in document.tenants {
+            let id = TenantId::parse(&tenant)
+                .map_err(|source| DataSourceError::Tenant { tenant, source })?;
+            for (name, config) in sources {
+                builder = builder.of_tenant(&id, &name, config);
+            }
+        }
+        builder.build()
+    }
+
+    /// Those of one tenant.
+    pub fn tenant(&self, tenant: &TenantId) -> TenantDataSources {
+        TenantDataSources {
+            tenant: tenant.clone(),
+            all: self.clone(),
+        }
+    }
+}
+
+impl TenantDataSources {
+    /// Their names, in order.
+    pub fn names(&self) -> Vec<&str> {
+        let own = self.own().into_iter().flatten();
+        let mut names: Vec<&str> = own
+            .chain(&self.all.0.shared)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Makes and changes the tables of the entities that a data source declares, and tells what
+    /// was done, step by step.
+    ///
+    /// # Errors
+    /// [`NodeError::Permanent`] when there is no such data source, or a table is there already and
+    /// is not what was declared; and what the database answers with.
+    pub async fn migrate(&self, name: &str) -> Result<Vec<String>, NodeError> {
+        self.get(name)?.migrate().await
+    }
+
+    /// The data source of a name. A tenant's own comes before one that is shared.
+    pub(in crate::dbal) fn get(&self, name: &str) -> Result<Arc<DataSource>, NodeError> {
+        let own = self.own().and_then(|own| own.get(name));
+        own.or_else(|| self.all.0.shared.get(name))
+            .cloned()
+            .ok_or_else(|| {
+                let names = self.names();
+                let nearest = nearest_text(name, names.into_iter());
+                let shown: String = name.chars().take(100).collect();
+                let message = format!(
+                    "tenant `{}` has no data source `{shown}`; {nearest}",
+                    self.tenant
+                );
+                NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message)
+            })
+    }
+
+    fn own(&self) -> Option<&Named> {
+        self.all.0.own.get(&self.tenant)
+    }
+}
+
+impl DataSourcesBuilder {
+    /// Adds one that all tenants share.
+    #[must_use]
+    pub fn shared(mut self, name: &str, config: DataSourceConfig) -> Self {
+        self.shared.push((name.to_owned(), config));
+        self
+    }
+
+    /// Adds one of one tenant.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: &TenantId, name: &str, config: DataSourceConfig) -> Self {
+        self.own.push((tenant.clone(), name.to_owned(), config));
+        self
+    }
+
+    /// Checks them all. Nothing is connected to.
+    ///
+    /// # Errors
+    /// A [`DataSourceError`] that names the data source; no URL is in it.
+    pub fn build(self) -> Result<DataSources, DataSourceError> {
+        let mut inner = Inner::default();
+        for (name, config) in self.shared {
+            if config.rows == RowOwnership::Exclusive {
+                return Err(DataSourceError::ExclusiveAndShared { name });
+            }
+            add(&mut inner.shared, name, config)?;
+        }
+        for (tenant, name, config) in self.own {
+            add(inner.own.entry(tenant).or_default(), name, config)?;
+        }
+        Ok(DataSources(Arc::new(inner)))
+    }
+}
+
+fn add(sources: &mut Named, name: String, config: DataSourceConfig) -> Result<(), DataSourceError> {
+    let is_name = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !is_name {
+        return Err(DataSourceError::Name { name });
+    }
+    let source = Arc::new(DataSource::new(&name, config)?);
+    match sources.insert(name.clone(), source) {
+        None => Ok(()),
+        Some(_) => Err(DataSourceError::Duplicate { name }),
+    }
+}
+
+impl fmt::Debug for DataSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataSources")
+            .field("shared", &self.0.shared.keys())
+            .field("own", &self.0.own.keys())
+            .finish()
+    }
+}
+
+impl fmt::Debug for TenantDataSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantDataSources")
+            .field("tenant", &self.tenant)
+            .field("names", &self.names())
+            .finish()
+    }
+}
