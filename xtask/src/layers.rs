@@ -64,6 +64,11 @@ const LAYERS: &[Layer] = &[
         forbidden: ADAPTED,
     },
     Layer {
+        name: "jackfield-store-sqlite",
+        below: &["jackfield-types", "jackfield-store-api"],
+        forbidden: &["wasmtime", "axum", "clap", "reqwest", "sqlx"],
+    },
+    Layer {
         name: "jackfield-registry",
         below: &[
             "jackfield-types",
@@ -85,6 +90,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-store-api",
             "jackfield-tenancy",
         ],
         forbidden: ADAPTED,
@@ -127,6 +133,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-definition",
             "jackfield-plugin-api",
             "jackfield-registry",
+            "jackfield-store-api",
             "jackfield-tenancy",
             "jackfield-engine",
             "jackfield-nodes",

@@ -2,6 +2,7 @@
 //! at any write, and the suite that tries every promise of a store on any of them.
 
 mod clock;
+pub mod conformance;
 mod memory;
 
 pub use clock::StoreClock;

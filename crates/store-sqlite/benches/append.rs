@@ -1,0 +1,3 @@
+//! Steps per second.
+
+fn main() {}

@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use jackfield_store_api::StoreError;
+use rusqlite::ErrorCode;
+
+/// Why something was not done.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It was refused before anything was changed.
+    Refused(StoreError),
+    /// The database failed in the middle: what was changed has to be taken back.
+    Broken(rusqlite::Error),
+    /// What is there cannot be what was written.
+    Damaged(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// The name of a store, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(pub(crate) Arc<str>);
+
+impl Place {
+    pub(crate) fn fault(&self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Refused(error) => error,
+            Fault::Broken(error) => self.broken(error),
+            Fault::Damaged(reason) => self.damaged(&reason),
+        }
+    }
+
+    pub(crate) fn damaged(&self, reason: &str) -> StoreError {
+        StoreError::Damaged {
+            store: self.0.to_string(),
+            reason: format!("{reason}; restore the file from a copy"),
+        }
+    }
+
+    /// What to tell when the thread that should have answered did not.
+    pub(crate) fn stopped(&self) -> StoreError {
+        StoreError::Failed {
+            store: self.0.to_string(),
+            reason: "it is closed".to_owned(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn panicked(&self) -> StoreError {
+        StoreError::Failed {
+            store: self.0.to_string(),
+            reason: "it came upon a defect of the program; nothing was changed".to_owned(),
+            source: None,
+        }
+    }
+
+    /// A call that comes while too many others wait.
+    pub(crate) fn crowded(&self, waiting: usize) -> StoreError {
+        StoreError::Unavailable {
+            store: self.0.to_string(),
+            reason: format!("{waiting} calls wait already"),
+            source: None,
+        }
+    }
+
+    pub(crate) fn io(&self, what: &str, error: std::io::Error) -> StoreError {
+        StoreError::Failed {
+            store: self.0.to_string(),
+            reason: format!("{what}: {error}"),
+            source: Some(Box::new(error)),
+        }
+    }
+
+    pub(crate) fn broken(&self, error: rusqlite::Error) -> StoreError {
+        let store = self.0.to_string();
+        let reason = error.to_string();
+        let code = error
+            .sqlite_error()
+            .map(|inner| (inner.code, inner.extended_code));
+        match code {
+            Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => {
+                self.damaged(&reason)
+            }
+            Some((ErrorCode::DiskFull, _)) | Some((_, NO_ROOM_FOR_INDEX | NO_ROOM_FOR_MAP)) => {
+                StoreError::Full { store, reason }
+            }
+            Some((
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::CannotOpen
+                | ErrorCode::FileLockingProtocolFailed,
+                _,
+            )) => StoreError::Unavailable {
+                store,
+                reason,
+                source: Some(Box::new(error)),
+            },
+            // A column has another type than it was given.
+            None if is_misread(&error) => self.damaged(&reason),
+            _ => StoreError::Failed {
+                store,
+                reason,
+                source: Some(Box::new(error)),
+            },
+        }
+    }
+}
+
+/// The index of the write-ahead log could not grow, which happens when there is no room.
+const NO_ROOM_FOR_INDEX: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+const NO_ROOM_FOR_MAP: i32 = rusqlite::ffi::SQLITE_IOERR_SHMMAP;
+
+fn is_misread(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
+}

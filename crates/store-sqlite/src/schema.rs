@@ -1,0 +1,77 @@
+use jackfield_store_api::StoreError;
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::Place;
+use crate::options::Role;
+
+/// What makes each version of the schema out of the one before it. Never changed once released.
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+
+/// Marks the files of this crate: `JkFd`.
+const APPLICATION: i32 = 0x4a6b_4664;
+
+/// The newest version of the schema.
+fn newest() -> u32 {
+    MIGRATIONS.len() as u32
+}
+
+/// Brings a file to the newest schema, in one transaction that shuts out everybody else. Refuses
+/// what is not ours and what is newer.
+pub(crate) fn prepare(
+    connection: &mut Connection,
+    place: &Place,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let broken = |error| place.broken(error);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(broken)?;
+    let application: i32 = pragma(&transaction, "application_id").map_err(broken)?;
+    let found: u32 = pragma(&transaction, "user_version").map_err(broken)?;
+    let objects: i64 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(broken)?;
+    if application != APPLICATION && (application != 0 || found != 0 || objects != 0) {
+        return Err(StoreError::Refused {
+            reason: format!(
+                "the file {} is a database of another program; name another file",
+                place.0
+            ),
+        });
+    }
+    if found > newest() {
+        return Err(StoreError::Newer {
+            store: place.0.to_string(),
+            found,
+            known: newest(),
+        });
+    }
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        transaction.execute_batch(migration).map_err(broken)?;
+        transaction
+            .pragma_update(None, "user_version", version)
+            .map_err(broken)?;
+    }
+    if found < newest() {
+        transaction
+            .pragma_update(None, "application_id", APPLICATION)
+            .map_err(broken)?;
+    }
+    if role == Role::Worker {
+        // No other worker lives, so nobody holds anything.
+        transaction
+            .execute(
+                "UPDATE courses SET worker = NULL, lease = NULL, due = ?1
+                 WHERE due IS NOT NULL AND lease IS NOT NULL",
+                [now.as_microsecond()],
+            )
+            .map_err(broken)?;
+    }
+    transaction.commit().map_err(broken)
+}
+
+fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}

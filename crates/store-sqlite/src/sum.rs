@@ -1,0 +1,32 @@
+use bytes::Bytes;
+
+use crate::error::Fault;
+
+/// The checksum of what a row keeps, together with what it belongs to: a row that ended up in
+/// another place has the wrong one.
+pub(crate) fn sum(place: &[i64], names: &[&str], content: &[u8]) -> i64 {
+    let mut hasher = crc32fast::Hasher::new();
+    for number in place {
+        hasher.update(&number.to_le_bytes());
+    }
+    for name in names {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+    }
+    hasher.update(content);
+    i64::from(hasher.finalize())
+}
+
+/// Gives what was read if it has the checksum that it was written with.
+pub(crate) fn checked(
+    what: &str,
+    place: &[i64],
+    names: &[&str],
+    content: Vec<u8>,
+    written: i64,
+) -> Result<Bytes, Fault> {
+    if sum(place, names, &content) != written {
+        return Err(Fault::Damaged(format!("{what} is not what was written")));
+    }
+    Ok(content.into())
+}
