@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, Secret};
 use serde_json::Value;
 
 use crate::NodeError;
@@ -32,6 +32,23 @@ pub trait Grants: Send + Sync {
     /// [`NodeError::Refused`] when the policy does not grant it, [`NodeError::Permanent`] with the
     /// code [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none.
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError>;
+
+    /// Reads a credential of the tenant, to be used for a host at a port. To be asked for every
+    /// request and every redirect that the credential goes along with: it may be bound to hosts, and
+    /// to node types. Whatever comes out of the execution from then on is masked where it holds one
+    /// of its secrets.
+    ///
+    /// By default there is none.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] when the policy does not grant it or the credential is bound to other
+    /// uses, [`NodeError::Permanent`] with the code
+    /// [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none or it cannot be read.
+    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+        let _ = (host, port);
+        let message = format!("no credential `{name}`: this host keeps none");
+        Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
+    }
 
     /// A new data filter that lets through what `filter` does, but no row of another tenant.
     /// Under relaxed isolation it is the same filter.

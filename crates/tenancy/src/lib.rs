@@ -3,6 +3,7 @@
 //! - `policy`: documents are read, checked and compiled; a compiled policy decides.
 //! - `tenancy`: `Tenancy` knows the policies in force; a `Tenant` is the handle through which
 //!   everything that belongs to one tenant is reached.
+//! - `secrets`, `binding`: where secrets and credentials come from, and where they may be used.
 //! - `isolation`: data filters that cannot be talked out of their tenant.
 //! - `admission`: quotas, and whose turn it is.
 //! - `usage`: what one execution has used up.
@@ -11,6 +12,7 @@
 
 mod admission;
 mod audit;
+mod binding;
 mod isolation;
 pub mod policy;
 mod redaction;
@@ -30,6 +32,7 @@ pub use audit::{
     AuditReader, AuditRecord, AuditStatistics, AuditVerification, TenantAudit, VerifyOptions,
     audited_tenants, verify_audit,
 };
+pub use binding::{BindingError, BoundCredential, CredentialBinding, CredentialUse, PLAIN_TYPE};
 pub use isolation::{IsolationContext, TENANT_FIELD, enforce_data_isolation};
 pub use policy::{
     Decision, ExplainedRule, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat,
@@ -38,7 +41,9 @@ pub use policy::{
 pub use redaction::{
     MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
 };
-pub use secrets::{SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets};
+pub use secrets::{
+    RefreshFuture, SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets,
+};
 pub use tenancy::Tenancy;
 pub use tenancy_builder::TenancyBuilder;
 pub use tenant::Tenant;

@@ -6,8 +6,10 @@ use std::io;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use futures_core::future::BoxFuture;
 use jackfield_types::{ByteSize, NameError, Secret, TenantId};
 
+use crate::binding::BoundCredential;
 use crate::policy::Refusal;
 
 /// How large a file of secrets may be.
@@ -28,7 +30,53 @@ pub trait SecretSource: Send + Sync + 'static {
 
     /// The names of a tenant's secrets, in order.
     fn names(&self, tenant: &TenantId) -> Vec<String>;
+
+    /// A secret of a tenant, or why there is one that cannot be read. Policies ask this one.
+    ///
+    /// By default it is what [`secret`](Self::secret) gives.
+    ///
+    /// # Errors
+    /// [`SecretError::Missing`] when there is none, [`SecretError::Refused`] when it may not be read
+    /// by itself, [`SecretError::Unreadable`] and [`SecretError::NotReady`].
+    fn find(&self, tenant: &TenantId, name: &str) -> Result<Secret<String>, SecretError> {
+        self.secret(tenant, name)
+            .ok_or_else(|| SecretError::missing(tenant, name))
+    }
+
+    /// A credential of a tenant. What it is bound to is for the caller to keep to.
+    ///
+    /// By default it is the secret, as a credential of the type [`PLAIN_TYPE`](crate::PLAIN_TYPE)
+    /// that is bound to nothing.
+    ///
+    /// # Errors
+    /// [`SecretError::Missing`] when there is none, [`SecretError::Unreadable`] and
+    /// [`SecretError::NotReady`].
+    fn credential(&self, tenant: &TenantId, name: &str) -> Result<BoundCredential, SecretError> {
+        let secret = self.find(tenant, name)?;
+        Ok(BoundCredential::plain(name, &secret))
+    }
+
+    /// Everything that must not be shown of what a tenant keeps under a name, be it a secret or a
+    /// credential, wherever that may be used.
+    ///
+    /// By default it is the secret.
+    fn texts(&self, tenant: &TenantId, name: &str) -> Vec<Secret<String>> {
+        self.secret(tenant, name).into_iter().collect()
+    }
+
+    /// Brings what is kept of a tenant up to date, if it may be out of date: nothing when there is
+    /// nothing to do. Awaited before an execution of the tenant begins and before each call of a
+    /// node; what could not be read is told to those who ask for it afterwards.
+    ///
+    /// By default there is never anything to do.
+    fn refresh<'a>(&'a self, tenant: &'a TenantId) -> Option<RefreshFuture<'a>> {
+        let _ = tenant;
+        None
+    }
 }
+
+/// Brings what is kept of a tenant up to date.
+pub type RefreshFuture<'a> = BoxFuture<'a, ()>;
 
 /// Why a tenant is given no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +93,30 @@ pub enum SecretError {
         /// What was asked for.
         name: String,
     },
+    /// There is one, and it cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// Why not, and what can be done. It tells nothing of the secret.
+        reason: String,
+    },
+    /// Nothing is known of the tenant's secrets yet.
+    #[error("the secrets of tenant `{tenant}` have not been read yet: {reason}")]
+    NotReady {
+        /// Whose they are.
+        tenant: TenantId,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl SecretError {
+    /// There is none of that name, which may be of any length.
+    pub fn missing(tenant: &TenantId, name: &str) -> Self {
+        Self::Missing {
+            tenant: tenant.clone(),
+            name: name.chars().take(100).collect(),
+        }
+    }
 }
 
 /// Why a file of secrets could not be read. It never tells what stands in the file.

@@ -6,20 +6,21 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use jackfield_types::{
-    Capability, CircuitBreaker, DataIsolation, NodeTypeId, PluginOrigin, Quotas, Secret, TenantId,
-    UserId,
+    Capability, CircuitBreaker, Credential, DataIsolation, NodeTypeId, PluginOrigin, Quotas,
+    Secret, TenantId, UserId,
 };
 use semver::Version;
 use serde_json::Value;
 
 use crate::admission::TenantAdmission;
 use crate::audit::{AuditDecision, AuditEntry, TenantAudit};
+use crate::binding::{BoundCredential, CredentialUse};
 use crate::isolation::{IsolationContext, enforce_data_isolation};
 use crate::policy::{
     ExplainedRule, Explanation, Refusal, RuleSays, TenantPolicy, Verdict, unnamed_capability,
 };
 use crate::redaction::RedactionRules;
-use crate::secrets::SecretError;
+use crate::secrets::{RefreshFuture, SecretError, SecretSource};
 use crate::tenancy::{Settings, Shared};
 
 /// A handle through which everything that belongs to one tenant is reached. What it gives is
@@ -211,13 +212,46 @@ impl Tenant {
     /// [`SecretError::Refused`] when the policy does not grant it, [`SecretError::Missing`] when
     /// there is none.
     pub fn secret(&self, name: &str) -> Result<Secret<String>, SecretError> {
+        self.source(name)?.find(&self.0.id, name)
+    }
+
+    /// Reads a credential, for a use that it may be bound to.
+    ///
+    /// # Errors
+    /// [`SecretError::Refused`] when the policy does not grant it or the credential is bound to other
+    /// uses, [`SecretError::Missing`] when there is none, and what else a
+    /// [`SecretSource`](crate::SecretSource) says.
+    pub fn credential(
+        &self,
+        name: &str,
+        wanted: &CredentialUse<'_>,
+    ) -> Result<Credential, SecretError> {
+        let BoundCredential {
+            credential,
+            binding,
+        } = self.source(name)?.credential(&self.0.id, name)?;
+        binding.check(name, wanted).map_err(SecretError::Refused)?;
+        Ok(credential)
+    }
+
+    /// Everything that must not be shown of what it keeps under a name, be it a secret or a
+    /// credential.
+    pub fn secret_texts(&self, name: &str) -> Vec<Secret<String>> {
+        let source = self.source(name);
+        source.map_or_else(|_| Vec::new(), |source| source.texts(&self.0.id, name))
+    }
+
+    /// Brings what is known of its secrets up to date, if there is anything to do. Whoever plans
+    /// workflows of a tenant whose secrets are in a store awaits this before.
+    pub fn refresh_secrets(&self) -> Option<RefreshFuture<'_>> {
+        self.0.settings.secrets()?.refresh(&self.0.id)
+    }
+
+    /// Where its secrets come from, if it may read this one.
+    fn source(&self, name: &str) -> Result<&Arc<dyn SecretSource>, SecretError> {
         self.decide_secret(name).map_err(SecretError::Refused)?;
-        let missing = || SecretError::Missing {
-            tenant: self.0.id.clone(),
-            name: name.chars().take(100).collect(),
-        };
-        let source = self.0.settings.secrets().ok_or_else(missing)?;
-        source.secret(&self.0.id, name).ok_or_else(missing)
+        let source = self.0.settings.secrets();
+        source.ok_or_else(|| SecretError::missing(&self.0.id, name))
     }
 
     /// The names of the secrets that it may read, in order.

@@ -5,6 +5,7 @@
 //! everything that has a rule has a constructor that keeps it.
 
 mod code;
+mod credential;
 mod duration;
 mod failure;
 mod id;
@@ -22,6 +23,7 @@ mod size;
 mod version;
 
 pub use code::ErrorCode;
+pub use credential::Credential;
 pub use duration::{DurationParseError, Span, format_duration, parse_duration};
 pub use failure::{FailureClass, ItemFailure, NodeFailure, Severity, ValidationIssue};
 pub use id::{ExecutionId, IdError};

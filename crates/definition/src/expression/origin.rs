@@ -113,6 +113,10 @@ impl<'a> Machine<'a> {
                 let message = format!("the secret `{name}` may not be read: {rule}");
                 Err(Stop::new(ErrorCode::TENANT_FORBIDDEN, message))
             }
+            Err(SecretError::Unreadable { reason }) => {
+                let message = format!("the secret `{name}` cannot be read: {reason}");
+                Err(Stop::new(ErrorCode::CREDENTIAL_MISSING, message))
+            }
         }
     }
 

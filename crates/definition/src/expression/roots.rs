@@ -59,6 +59,12 @@ pub enum SecretError {
         /// The rule that refused it.
         rule: Arc<str>,
     },
+    /// There is one, and it cannot be read now.
+    #[error("it cannot be read: {reason}")]
+    Unreadable {
+        /// Why not. It tells nothing of the secret.
+        reason: String,
+    },
 }
 
 /// The only way from an expression to data.

@@ -215,6 +215,13 @@ pub(crate) struct PatternSetError {
     error: PatternError,
 }
 
+impl PatternSetError {
+    /// What is wrong with the entry.
+    pub(crate) fn cause(&self) -> &PatternError {
+        &self.error
+    }
+}
+
 /// Puts the entries of a field together.
 pub(super) fn build(
     field: &'static str,
