@@ -46,7 +46,7 @@ impl Dialect {
 ///
 /// Made by [`read_workflow`](crate::read_workflow), or field by field. Nothing about it has been
 /// checked but the shape of its fields; [`Workflow::plan`] does the rest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Workflow {
     /// The format that it was written in.
     pub dialect: Dialect,

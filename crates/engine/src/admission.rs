@@ -1,6 +1,7 @@
 //! An execution's turn: whether it may begin, or has to wait until the tenant has room for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_tenancy::{ExecutionPermit, QuotaExceeded, TryExecution};
 use tokio_util::sync::CancellationToken;
@@ -8,12 +9,17 @@ use tokio_util::sync::CancellationToken;
 use crate::StartError;
 use crate::tenant_state::TenantState;
 
+/// How long an execution that is to go on waits before it asks again for room.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
 /// How an execution stands with the quotas of its tenant.
 pub(crate) enum Turn {
     /// It may begin. Executions within others have no permit of their own.
     Now(Option<ExecutionPermit>),
     /// It has to wait.
     Later(Arc<TenantState>),
+    /// It had begun, and has to wait until it may go on, whatever the policy says about waiting.
+    Again(Arc<TenantState>),
 }
 
 impl Turn {
@@ -38,6 +44,25 @@ impl Turn {
                 biased;
                 () = cancellation.cancelled() => Ok(None),
                 permit = state.tenant.admission().execution() => permit.map(Some),
+            },
+            Self::Again(state) => loop {
+                let admitted = match state.tenant.admission().try_execution() {
+                    TryExecution::Admitted(permit) => return Ok(Some(permit)),
+                    TryExecution::Wait => tokio::select! {
+                        biased;
+                        () = cancellation.cancelled() => return Ok(None),
+                        permit = state.tenant.admission().execution() => permit.ok(),
+                    },
+                    TryExecution::Refused(_) => None,
+                };
+                if admitted.is_some() {
+                    return Ok(admitted);
+                }
+                tokio::select! {
+                    biased;
+                    () = cancellation.cancelled() => return Ok(None),
+                    () = tokio::time::sleep(ASK_AGAIN) => {}
+                }
             },
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Start {
     pub(crate) run: u32,
     pub(crate) attempt: u32,
     pub(crate) with: RunWith,
+    /// How many records have to be acknowledged before it begins.
+    pub(crate) led_to: u64,
 }
 
 pub(crate) fn with_timeout(

@@ -161,14 +161,17 @@ pub(crate) struct ExecutionAudit {
 }
 
 impl ExecutionAudit {
-    pub(crate) fn begin(running: &Arc<Running>) -> Option<Self> {
+    /// Puts on record that an execution begins; one that goes on has begun long since.
+    pub(crate) fn begin(running: &Arc<Running>, goes_on: bool) -> Option<Self> {
         if !running.caller.is_audited() {
             return None;
         }
-        running.caller.record(AuditEntry {
-            note: Some(running.masked(running.plan.name().to_owned()).into()),
-            ..running.entry(AuditEntry::allowed(AuditAction::ExecutionStarted))
-        });
+        if !goes_on {
+            running.caller.record(AuditEntry {
+                note: Some(running.masked(running.plan.name().to_owned()).into()),
+                ..running.entry(AuditEntry::allowed(AuditAction::ExecutionStarted))
+            });
+        }
         Some(Self {
             running: Arc::clone(running),
             began: Instant::now(),
@@ -184,6 +187,11 @@ impl ExecutionAudit {
             ExecutionStatus::TimedOut => AuditOutcome::TimedOut,
         };
         self.close(outcome, code);
+    }
+
+    /// It has not ended, and goes on elsewhere or later.
+    pub(crate) fn left(mut self) {
+        self.is_open = false;
     }
 
     fn close(&mut self, outcome: AuditOutcome, code: Option<ErrorCode>) {

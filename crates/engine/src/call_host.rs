@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use jackfield_kernel::NodeIndex;
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_tenancy::{CallPermit, Refusal, SecretError};
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_registry::Registration;
+use jackfield_store_api::limits;
+use jackfield_tenancy::{CallPermit, CredentialUse, Refusal, SecretError};
+use jackfield_types::{Capability, Credential, ErrorCode, ExecutionId, Secret};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use uuid::{Builder, Variant, Version};
 
 use crate::audit;
 use crate::execution::Running;
@@ -19,6 +24,32 @@ pub(crate) struct CallHost<'a> {
     pub(crate) cancellation: &'a CancellationToken,
     /// The call's place among those that run at once.
     pub(crate) permit: &'a Mutex<Option<CallPermit>>,
+    /// Which node calls, and in which run.
+    pub(crate) turn: (NodeIndex, u32),
+    /// What is called.
+    pub(crate) registration: &'a Arc<Registration>,
+    /// How many executions the call has started.
+    pub(crate) started: AtomicU32,
+}
+
+impl CallHost<'_> {
+    /// The id of the next execution that the call starts: the same one when the call is made again
+    /// after a crash or another attempt, so that the idempotency keys in it are the same too.
+    pub(crate) fn next_id(&self) -> ExecutionId {
+        let count = self.started.fetch_add(1, Ordering::Relaxed);
+        let (node, run) = self.turn;
+        let caller = self.running.id;
+        let name = format!("{caller}.{}.{run}.{count}", node.get());
+        let digest = limits::digest_of(name.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_bytes()[..16]);
+        // As old as the execution that calls.
+        bytes[..6].copy_from_slice(&caller.as_uuid().as_bytes()[..6]);
+        let uuid = Builder::from_bytes(bytes)
+            .with_version(Version::SortRand)
+            .with_variant(Variant::RFC4122);
+        ExecutionId::from_uuid(uuid.into_uuid())
+    }
 }
 
 impl Running {
@@ -33,10 +64,37 @@ impl Running {
         }
         found
     }
+
+    /// Reads a credential of the tenant for a use. Its secrets are masked from now on wherever they
+    /// come out.
+    fn credential(
+        &self,
+        name: &str,
+        wanted: &CredentialUse<'_>,
+    ) -> Result<Credential, SecretError> {
+        let found = self.tenant().credential(name, wanted);
+        if let Ok(credential) = &found {
+            for secret in credential.expose_secrets() {
+                self.nested.redactor.learn(secret);
+            }
+        }
+        // Each use by itself: one of them may be refused where another one was not.
+        let CredentialUse {
+            node_type,
+            version,
+            host,
+            port,
+        } = wanted;
+        let used = format!("{name} {node_type} {version} {host}:{port}");
+        if self.nested.is_first_use(&used) {
+            audit::secret_read(self, name, found.as_ref().err());
+        }
+        found
+    }
 }
 
 /// What the execution's tenant lets a call reach, with a life of its own.
-struct RunningGrants(Arc<Running>);
+struct RunningGrants(Arc<Running>, Arc<Registration>);
 
 /// What the grants of all calls of an execution come down to.
 impl Running {
@@ -61,12 +119,33 @@ impl Running {
     }
 
     fn grant_secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
-        self.secret(name).map_err(|error| match error {
-            SecretError::Refused(refusal) => {
-                self.refused(&format!("read secret `{name}`"), &refusal)
-            }
-            missing => NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, missing.to_string()),
-        })
+        self.secret(name)
+            .map_err(|error| self.not_given(&format!("read secret `{name}`"), error))
+    }
+
+    fn grant_credential(
+        &self,
+        registration: &Registration,
+        name: &str,
+        (host, port): (&str, u16),
+    ) -> Result<Credential, NodeError> {
+        let wanted = CredentialUse {
+            node_type: registration.node_type(),
+            version: registration.version(),
+            host,
+            port,
+        };
+        self.credential(name, &wanted)
+            .map_err(|error| self.not_given(&format!("use credential `{name}`"), error))
+    }
+
+    fn not_given(&self, what: &str, error: SecretError) -> NodeError {
+        let code = ErrorCode::CREDENTIAL_MISSING;
+        match error {
+            SecretError::Refused(refusal) => self.refused(what, &refusal),
+            later @ SecretError::NotReady { .. } => NodeError::retryable(code, later.to_string()),
+            missing => NodeError::permanent(code, missing.to_string()),
+        }
     }
 
     fn grant_filter(&self, filter: &Value) -> Value {
@@ -87,6 +166,11 @@ impl Grants for CallHost<'_> {
         self.running.grant_secret(name)
     }
 
+    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+        self.running
+            .grant_credential(self.registration, name, (host, port))
+    }
+
     fn isolate(&self, filter: &Value) -> Value {
         self.running.grant_filter(filter)
     }
@@ -96,7 +180,8 @@ impl Grants for CallHost<'_> {
     }
 
     fn to_shared(&self) -> Arc<dyn Grants> {
-        Arc::new(RunningGrants(Arc::clone(self.running)))
+        let registration = Arc::clone(self.registration);
+        Arc::new(RunningGrants(Arc::clone(self.running), registration))
     }
 }
 
@@ -113,6 +198,10 @@ impl Grants for RunningGrants {
         self.0.grant_secret(name)
     }
 
+    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+        self.0.grant_credential(&self.1, name, (host, port))
+    }
+
     fn isolate(&self, filter: &Value) -> Value {
         self.0.grant_filter(filter)
     }
@@ -122,6 +211,6 @@ impl Grants for RunningGrants {
     }
 
     fn to_shared(&self) -> Arc<dyn Grants> {
-        Arc::new(RunningGrants(Arc::clone(&self.0)))
+        Arc::new(RunningGrants(Arc::clone(&self.0), Arc::clone(&self.1)))
     }
 }

@@ -1,14 +1,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
-use jackfield_kernel::{
-    ApplyError, Command, Event, EventKind, Execution, ExecutionStatus, NodeIndex, NodePhase,
-};
-use jackfield_types::{ErrorCode, ExecutionId, FailureClass, NodeFailure};
+use jackfield_kernel::{ApplyError, Event, EventKind, Execution, ExecutionStatus, NodeIndex};
+use jackfield_types::ExecutionId;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use tokio::time::Instant;
@@ -17,16 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Turn;
 use crate::attempt::Start;
 use crate::audit::{self, ExecutionAudit};
+use crate::durable::{Creation, Halt, Kept, Outcome, Rest, Writer};
 use crate::ending::Unjudged;
 use crate::execution::Running;
 use crate::invocation::Ended;
-use crate::launch::{Company, Waited};
+use crate::launch::Waited;
+use crate::signals::Signals;
 use crate::tenant_state::{Entered, InForce};
 use crate::watch::Watch;
 use crate::{Journal, Report, StartError, StartOptions};
-
-/// How many attempts may end in a row before others get their turn on the thread.
-pub(crate) const LONGEST_STRETCH: u32 = 128;
 
 /// Runs one execution: asks the kernel what to do, does it, and reports what happened.
 ///
@@ -35,11 +31,23 @@ pub(crate) const LONGEST_STRETCH: u32 = 128;
 pub(crate) struct Driver {
     pub(crate) running: Arc<Running>,
     pub(crate) execution: Execution,
-    journal: Journal,
-    options: StartOptions,
-    trigger: Option<NodeIndex>,
+    pub(crate) journal: Journal,
+    pub(crate) options: StartOptions,
+    pub(crate) trigger: Option<NodeIndex>,
     /// Whether and when it may begin.
     turn: Turn,
+    /// How it is put into the store, if it is to be kept and is not there yet.
+    pub(crate) creation: Option<Box<Creation>>,
+    /// What writes its journal, if it is kept.
+    pub(crate) writer: Option<Box<Writer>>,
+    /// Whether it may leave memory while it waits.
+    pub(crate) may_park: bool,
+    /// Why it is to be left, if it is.
+    pub(crate) resting: Option<Rest>,
+    pub(crate) is_end_written: bool,
+    /// Nodes that wait, as far as somebody has to know.
+    pub(crate) waits: Vec<NodeIndex>,
+    pub(crate) signals: Signals,
     pub(crate) deadline: Option<Instant>,
     pub(crate) last: Timestamp,
     pub(crate) in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
@@ -51,8 +59,8 @@ pub(crate) struct Driver {
     pub(crate) in_force: Arc<InForce>,
     /// What breaks off the attempts that run, once those before them have been.
     pub(crate) later_attempts: Option<Arc<CancellationToken>>,
-    timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
-    starts: VecDeque<Start>,
+    pub(crate) timers: FuturesUnordered<BoxFuture<'static, TimerOver>>,
+    pub(crate) starts: VecDeque<Start>,
     /// How many attempts have ended since others had their turn on the thread.
     pub(crate) stretch: u32,
     /// What has just come to an end, if conditions stand behind its node.
@@ -60,21 +68,25 @@ pub(crate) struct Driver {
     /// Its place among those that the tenant sees run.
     _entered: Option<Entered>,
     /// Ends the journal for its readers, however the driver ends.
-    _closing: CloseOnDrop,
+    pub(crate) closing: CloseOnDrop,
+    /// Whether a handle waits for its end, whoever runs it by then.
+    pub(crate) is_awaited: bool,
 }
 
-struct CloseOnDrop(Journal);
+pub(crate) struct CloseOnDrop(pub(crate) Option<Journal>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        self.0.close();
+        if let Some(journal) = &self.0 {
+            journal.close();
+        }
     }
 }
 
-struct TimerOver {
-    node: NodeIndex,
-    run: u32,
-    attempt: u32,
+pub(crate) struct TimerOver {
+    pub(crate) node: NodeIndex,
+    pub(crate) run: u32,
+    pub(crate) attempt: u32,
 }
 
 impl Driver {
@@ -94,6 +106,13 @@ impl Driver {
             options,
             trigger,
             turn: Turn::Now(None),
+            creation: None,
+            writer: None,
+            may_park: false,
+            resting: None,
+            is_end_written: false,
+            waits: Vec::new(),
+            signals: Signals::default(),
             deadline: None,
             last: Timestamp::UNIX_EPOCH,
             in_flight: FuturesUnordered::new(),
@@ -106,7 +125,8 @@ impl Driver {
             stretch: 0,
             unjudged: None,
             _entered: None,
-            _closing: CloseOnDrop(closing),
+            closing: CloseOnDrop(Some(closing)),
+            is_awaited: false,
         }
     }
 
@@ -130,37 +150,89 @@ impl Driver {
         self.journal.clone()
     }
 
-    pub(crate) async fn run(mut self) -> Result<Report, StartError> {
+    /// Runs an execution that cannot leave memory before it has ended.
+    pub(crate) async fn run_to_end(self) -> Result<Report, StartError> {
+        match self.run().await? {
+            Outcome::Ended(report) => Ok(report),
+            Outcome::Left => Err(StartError::BrokenOff),
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Outcome, StartError> {
+        // What it begins with is masked by what is known of the tenant's secrets.
+        if let Some(refresh) = self.running.tenant().refresh_secrets() {
+            refresh.await;
+        }
+        if let Some(creation) = self.creation.take() {
+            self.create(*creation).await?;
+        }
         let turn = std::mem::replace(&mut self.turn, Turn::Now(None));
         // Held until the execution has ended.
-        let _permit = match turn.come(&self.running.cancellation).await {
+        let _permit = match self.come(turn).await? {
             Ok(permit) => permit,
             Err(exceeded) => {
                 let error = StartError::QuotaExceeded(exceeded);
                 audit::not_started(&self.running.caller, &self.running.plan, &error);
+                self.refuse().await;
                 return Err(error);
             }
         };
-        let audit = ExecutionAudit::begin(&self.running);
-        self.drive().await.map_err(|error| {
-            tracing::error!(execution = %self.running.id, %error, "an event was refused");
-            StartError::Internal(error)
-        })?;
+        let audit = ExecutionAudit::begin(&self.running, self.execution.started().is_some());
+        match self.drive().await {
+            Ok(Kept::Left) => {
+                if let Some(audit) = audit {
+                    audit.left();
+                }
+                if self.is_awaited {
+                    // What comes next is written there too.
+                    self.closing.0 = None;
+                }
+                return Ok(Outcome::Left);
+            }
+            Ok(Kept::Ended | Kept::Waits | Kept::Idle | Kept::GoesOn) => {}
+            Err(halt) => {
+                let error = self.halted(halt).await;
+                if let Some(audit) = audit.filter(|_| !matches!(error, StartError::Internal(_))) {
+                    audit.left();
+                }
+                return Err(error);
+            }
+        }
         let plan = Arc::clone(&self.running.plan);
         let report = Report::new(self.running.id, plan, self.execution, self.journal);
         if let Some(audit) = audit {
             let code = report.failure.as_ref().map(|failure| failure.code.clone());
             audit.ended(report.status, code);
         }
-        Ok(report)
+        Ok(Outcome::Ended(report))
     }
 
-    async fn drive(&mut self) -> Result<(), ApplyError> {
-        self.begin()?;
+    async fn drive(&mut self) -> Result<Kept, Halt> {
+        if self.execution.started().is_none() {
+            let started = self.first_event();
+            self.record(started)?;
+        }
+        if self.execution.status() == ExecutionStatus::Running
+            && self.running.cancellation.is_cancelled()
+            && !self.execution.is_cancelled()
+        {
+            // Nothing begins that somebody wants no more.
+            self.record(EventKind::CancelRequested)?;
+        }
         loop {
             self.carry_out().await?;
-            if self.execution.status() != ExecutionStatus::Running {
-                return Ok(());
+            // What is seldom is boxed, so that the driver stays small.
+            if self.listens() && Box::pin(self.listen()).await? {
+                continue;
+            }
+            let mut kept = self.keep()?;
+            if kept == Kept::Idle {
+                kept = Box::pin(self.settle_down()).await?;
+            }
+            match kept {
+                Kept::Waits | Kept::Idle => {}
+                Kept::GoesOn => continue,
+                Kept::Ended | Kept::Left => return Ok(kept),
             }
             let cancelled = self.running.cancellation.clone();
             let deadline = self.deadline;
@@ -170,204 +242,63 @@ impl Driver {
                     None => std::future::pending().await,
                 }
             };
+            let runs = self.execution.status() == ExecutionStatus::Running;
+            let (is_kept, listens) = (self.writer.is_some(), !self.waits.is_empty());
+            let mailbox = &self.running.mailbox;
+            let writer = &mut self.writer;
+            let landed = async {
+                match writer {
+                    Some(writer) => {
+                        let hold = Arc::clone(writer.hold());
+                        // A lost execution is left whatever is being written.
+                        tokio::select! {
+                            biased;
+                            () = hold.changed.notified() => Ok(None),
+                            events = writer.landed() => events.map(Some),
+                        }
+                    }
+                    None => {
+                        mailbox.changed.notified().await;
+                        Ok(None)
+                    }
+                }
+            };
             // Each arm only waits; what ended stays in its set until it is taken out here.
             tokio::select! {
                 biased;
-                () = cancelled.cancelled() => self.record(EventKind::CancelRequested)?,
-                () = over => self.pass_deadline()?,
+                () = cancelled.cancelled(), if runs => {
+                    self.resting = None;
+                    self.record(EventKind::CancelRequested)?;
+                }
+                () = over, if runs => self.pass_deadline()?,
+                landed = landed, if is_kept || listens => match landed? {
+                    Some(events) => self.tell(events),
+                    None => self.attend()?,
+                },
+                arrived = self.signals.arrived(), if self.signals.is_fetching() => {
+                    self.take_in(arrived);
+                }
                 Some(waited) = self.waiting.next(), if !self.waiting.is_empty() => {
                     self.admit(waited)?;
                 }
                 Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                     self.end(ended)?;
                 }
-                Some(timer) = self.timers.next(), if !self.timers.is_empty() => {
+                Some(timer) = self.timers.next(), if runs && !self.timers.is_empty() => {
                     let TimerOver { node, run, attempt } = timer;
-                    self.record(EventKind::TimerFired { node, run, attempt })?;
+                    self.fire(node, run, attempt)?;
                 }
             }
         }
     }
 
-    fn begin(&mut self) -> Result<(), ApplyError> {
-        let plan = &self.running.plan;
-        let limits = [plan.timeout().map(Duration::from), self.options.timeout];
-        let limit = limits.into_iter().flatten().min();
-        self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut variables = Arc::clone(plan.variables());
-        if !self.options.variables.is_empty() {
-            let own = std::mem::take(&mut self.options.variables);
-            Arc::make_mut(&mut variables).extend(own);
-        }
-        let input = std::mem::take(&mut self.options.items);
-        let (input, variables) = self.running.mask_start(input, variables);
-        if let Some(usage) = &self.running.nested.usage {
-            // What is too much already is told to the first call.
-            let _ = usage.add_variables(self.running.id, &variables);
-        }
-        tracing::debug!(
-            target: "engine",
-            execution = %self.running.id,
-            tenant = %self.running.tenant_id(),
-            workflow = self.running.masked(plan.name().to_owned()),
-            "execution started"
-        );
-        self.record(EventKind::ExecutionStarted {
-            execution: self.running.id,
-            tenant: self.running.tenant_id().clone(),
-            input,
-            variables,
-            trigger: self.trigger,
-            seed: self.options.seed.unwrap_or_else(rand::random),
-        })?;
-        if self.running.cancellation.is_cancelled() {
-            // Nothing begins that somebody wants no more.
-            self.record(EventKind::CancelRequested)?;
-        }
-        Ok(())
-    }
-
-    /// Carries out what the kernel orders until it has no more orders for now.
-    async fn carry_out(&mut self) -> Result<(), ApplyError> {
-        self.judge().await?;
-        loop {
-            while let Some(command) = self.execution.next() {
-                self.obey(command)?;
-                self.judge().await?;
-                self.take_turns().await?;
-            }
-            if self.starts.is_empty() {
-                return Ok(());
-            }
-            let is_alone = self.starts.len() == 1 && self.in_flight.is_empty();
-            let company = if is_alone {
-                Company::Alone
-            } else {
-                Company::Others
-            };
-            // Once the execution is to stop, what has not begun is broken off with the rest.
-            while !self.execution.is_stopping()
-                && let Some(start) = self.starts.pop_front()
-            {
-                self.start(start, company)?;
-                self.judge().await?;
-                self.take_turns().await?;
-            }
-        }
-    }
-
-    /// Lets others run on the thread now and then, and notices in the middle of work what is
-    /// otherwise noticed while waiting.
-    async fn take_turns(&mut self) -> Result<(), ApplyError> {
-        self.stretch += 1;
-        if self.stretch < LONGEST_STRETCH {
+    /// A wait is over, unless a signal has ended it before.
+    fn fire(&mut self, node: NodeIndex, run: u32, attempt: u32) -> Result<(), ApplyError> {
+        let waits = self.execution.wait(node).is_some();
+        if !waits || self.execution.turn(node) != (run, attempt) {
             return Ok(());
         }
-        self.stretch = 0;
-        tokio::task::yield_now().await;
-        if self.execution.is_stopping() || self.execution.ended().is_some() {
-            return Ok(());
-        }
-        if self.running.cancellation.is_cancelled() {
-            self.record(EventKind::CancelRequested)?;
-        } else if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            self.pass_deadline()?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn pass_deadline(&mut self) -> Result<(), ApplyError> {
-        // It passes once: what undoes the execution has no deadline.
-        self.deadline = None;
-        self.record(EventKind::DeadlinePassed)
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), ApplyError> {
-        match command {
-            Command::Run {
-                node,
-                run,
-                attempt,
-                with,
-            } => {
-                self.record(EventKind::AttemptStarted {
-                    node,
-                    run,
-                    attempt,
-                    with,
-                })?;
-                self.starts.push_back(Start {
-                    node,
-                    run,
-                    attempt,
-                    with,
-                });
-            }
-            Command::Skip { node, run, reason } => self.pass_over(node, run, reason)?,
-            Command::Wait {
-                node,
-                run,
-                attempt,
-                delay,
-                since,
-            } => {
-                let Some(delay) = delay else { return Ok(()) };
-                let waited = self.now().duration_since(since);
-                let left = delay.saturating_sub(Duration::try_from(waited).unwrap_or_default());
-                self.timers.push(
-                    async move {
-                        tokio::time::sleep(left).await;
-                        TimerOver { node, run, attempt }
-                    }
-                    .boxed(),
-                );
-            }
-            Command::CancelRunning => self.break_off()?,
-            Command::Finish { status } => {
-                tracing::debug!(
-                    target: "engine",
-                    execution = %self.running.id,
-                    status = status.as_str(),
-                    "execution finished"
-                );
-                self.record(EventKind::ExecutionFinished { status })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn break_off(&mut self) -> Result<(), ApplyError> {
-        match &self.later_attempts {
-            Some(attempts) => attempts.cancel(),
-            None => self.running.attempts.cancel(),
-        }
-        self.later_attempts = Some(Arc::new(self.running.cancellation.child_token()));
-        self.in_flight.clear();
-        self.waiting.clear();
-        self.watches.clear();
-        self.timers.clear();
-        self.starts.clear();
-        let plan = Arc::clone(&self.running.plan);
-        for node in plan.all_indices() {
-            if !matches!(self.execution.phase(node), NodePhase::Running { .. }) {
-                continue;
-            }
-            let (run, attempt) = self.execution.turn(node);
-            let failure = NodeFailure::new(FailureClass::Final, ErrorCode::CANCELLED, "broken off");
-            let failure = Box::new(failure);
-            let passes = Vec::new();
-            self.record(EventKind::AttemptFailed {
-                node,
-                run,
-                attempt,
-                failure,
-                passes,
-            })?;
-        }
-        Ok(())
+        self.record(EventKind::TimerFired { node, run, attempt })
     }
 
     pub(crate) fn record(&mut self, kind: EventKind) -> Result<(), ApplyError> {
@@ -378,6 +309,14 @@ impl Driver {
     pub(crate) fn record_at(&mut self, kind: EventKind, at: Timestamp) -> Result<(), ApplyError> {
         self.last = at;
         let event = Event { at, kind };
+        if let Some(writer) = &mut self.writer {
+            let node = event.kind.node();
+            let inputs = node.map_or(&[][..], |node| self.execution.inputs(node));
+            writer.gather(&event, inputs);
+            self.execution.apply(&event)?;
+            writer.tell_later(event);
+            return Ok(());
+        }
         self.execution.apply(&event)?;
         self.journal.write(event);
         Ok(())

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::conditions::{Conditions, Stopped, Strictness};
-use crate::driver::{Driver, LONGEST_STRETCH};
+use crate::driver::Driver;
 use crate::invocation::Ended;
+use crate::orders::LONGEST_STRETCH;
 
 /// What cannot be written down before conditions have been evaluated.
 pub(crate) enum Unjudged {
@@ -141,7 +142,7 @@ impl Driver {
     }
 
     /// Ends the execution in the middle of something.
-    fn stop(&mut self) -> Result<(), ApplyError> {
+    pub(crate) fn stop(&mut self) -> Result<(), ApplyError> {
         let is_late = |deadline| Instant::now() >= deadline;
         if !self.running.cancellation.is_cancelled() && self.deadline.is_some_and(is_late) {
             self.pass_deadline()

@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use jackfield_definition::expression::Limits;
 use jackfield_registry::Registry;
+use jackfield_store_api::Store;
 use jackfield_tenancy::Tenancy;
 use jackfield_types::{CircuitBreaker, TenantId};
 
+use crate::durable::{DurableOptions, Keeper};
 use crate::error_metrics::ErrorCounter;
 use crate::tenant_state::{TenantState, Tenants};
 use crate::{Clock, ErrorMetrics, NoWorkflows, SystemClock, TenantEngine, WorkflowSource};
@@ -30,7 +32,7 @@ use crate::{Clock, ErrorMetrics, NoWorkflows, SystemClock, TenantEngine, Workflo
 /// ```
 #[derive(Clone)]
 pub struct Engine {
-    parts: Arc<EngineParts>,
+    pub(crate) parts: Arc<EngineParts>,
 }
 
 pub(crate) struct EngineParts {
@@ -45,11 +47,15 @@ pub(crate) struct EngineParts {
     pub(crate) max_depth: u32,
     /// Tells what it plans from what other engines over the same registry plan.
     pub(crate) scope: u64,
+    /// Where executions are kept, if they are.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 /// Puts an engine together.
 pub struct EngineBuilder {
     parts: EngineParts,
+    store: Option<Arc<dyn Store>>,
+    durable: DurableOptions,
 }
 
 impl EngineBuilder {
@@ -104,8 +110,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps executions in a store: each goes on after a crash, here or in another process.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Sets how executions are kept, if there is a store.
+    #[must_use]
+    pub fn durable_options(mut self, options: DurableOptions) -> Self {
+        self.durable = options;
+        self
+    }
+
     /// Makes the engine.
-    pub fn build(self) -> Engine {
+    pub fn build(mut self) -> Engine {
+        let durable = self.durable;
+        self.parts.keeper = self
+            .store
+            .map(|store| Arc::new(Keeper::new(store, durable)));
         Engine {
             parts: Arc::new(self.parts),
         }
@@ -127,7 +151,10 @@ impl Engine {
                 limits: Limits::default(),
                 max_depth: 16,
                 scope: rand::random(),
+                keeper: None,
             },
+            store: None,
+            durable: DurableOptions::default(),
         }
     }
 

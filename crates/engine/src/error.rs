@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use jackfield_kernel::ApplyError;
 use jackfield_tenancy::QuotaExceeded;
-use jackfield_types::{ErrorCode, NodeName, NodeTypeId, TenantId, UserId};
+use jackfield_types::{ErrorCode, ExecutionId, NodeName, NodeTypeId, TenantId, UserId};
 
 /// Why an execution did not start, or broke off.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -52,6 +52,21 @@ pub enum StartError {
     /// The driver reported to the kernel what cannot have happened: a mistake of Jackfield's.
     #[error("the engine lost track of the execution")]
     Internal(#[source] ApplyError),
+    /// The store did not keep it, so it goes no further in this process. What was acknowledged is
+    /// there, and it goes on from there when somebody takes it up.
+    #[error("execution `{execution}` goes no further here: {reason}")]
+    NotKept {
+        /// The execution.
+        execution: ExecutionId,
+        /// Why.
+        reason: String,
+    },
+    /// Another worker has taken it over, and runs it on.
+    #[error("execution `{execution}` was taken over by another worker")]
+    TakenOver {
+        /// The execution.
+        execution: ExecutionId,
+    },
     /// The task that ran the execution was broken off from outside.
     #[error("the execution was broken off because its runtime was shut down")]
     BrokenOff,
@@ -66,7 +81,11 @@ impl StartError {
             }
             Self::QuotaExceeded(_) => Some(ErrorCode::QUOTA_EXCEEDED),
             Self::UnknownPlan | Self::UnknownTrigger { .. } => Some(ErrorCode::INVALID_INPUT),
-            Self::NoRuntime | Self::Internal(_) | Self::BrokenOff => None,
+            Self::NoRuntime
+            | Self::Internal(_)
+            | Self::NotKept { .. }
+            | Self::TakenOver { .. }
+            | Self::BrokenOff => None,
         }
     }
 
@@ -79,6 +98,8 @@ impl StartError {
             | Self::UnknownTrigger { .. }
             | Self::NoRuntime
             | Self::Internal(_)
+            | Self::NotKept { .. }
+            | Self::TakenOver { .. }
             | Self::BrokenOff => None,
         }
     }

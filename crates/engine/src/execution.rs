@@ -7,15 +7,14 @@ use jackfield_registry::discovery::Edition;
 use jackfield_tenancy::Tenant;
 use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId, UserId};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::authorize::NEVER;
-use crate::driver::Driver;
 use crate::engine::EngineParts;
 use crate::nested::Nested;
+use crate::signals::Mailbox;
 use crate::tenant_state::TenantState;
-use crate::{Events, Journal, PreparedPlan, Report, StartError};
+use crate::{PreparedPlan, StartError};
 
 /// With what an execution is started.
 #[derive(Debug, Clone)]
@@ -85,6 +84,17 @@ pub(crate) struct Running {
     pub(crate) nested: Arc<Nested>,
     /// The number of the policy under which its user was last allowed to act.
     pub(crate) user_allowed_under: AtomicU64,
+    /// What it was sent, if it is not kept in a store.
+    pub(crate) mailbox: Mailbox,
+}
+
+/// Where an execution comes from.
+pub(crate) struct Origin {
+    pub(crate) id: ExecutionId,
+    /// How many executions it is nested in.
+    pub(crate) depth: u32,
+    /// What it shares with those.
+    pub(crate) nested: Arc<Nested>,
 }
 
 /// What `$context`, `$workflow` and `$execution` give.
@@ -101,20 +111,36 @@ impl Running {
         options: &StartOptions,
         cancellation: CancellationToken,
     ) -> Self {
-        let nested = Arc::new(Nested::new(&caller.state.tenant));
-        Self::within(caller, plan, options, cancellation, 0, nested)
+        let id = ExecutionId::generate();
+        Self::with_id(caller, plan, id, options.pinned_data, cancellation)
     }
 
-    /// One that is called by another one.
+    /// One that has an id already.
+    pub(crate) fn with_id(
+        caller: &Caller,
+        plan: &Arc<PreparedPlan>,
+        id: ExecutionId,
+        pinned_data: PinnedData,
+        cancellation: CancellationToken,
+    ) -> Self {
+        let nested = Arc::new(Nested::new(&caller.state.tenant));
+        let origin = Origin {
+            id,
+            depth: 0,
+            nested,
+        };
+        Self::within(caller, plan, pinned_data, cancellation, origin)
+    }
+
+    /// One that is called by another one, or by none.
     pub(crate) fn within(
         caller: &Caller,
         plan: &Arc<PreparedPlan>,
-        options: &StartOptions,
+        pinned_data: PinnedData,
         cancellation: CancellationToken,
-        depth: u32,
-        nested: Arc<Nested>,
+        origin: Origin,
     ) -> Self {
-        let id = ExecutionId::generate();
+        let Origin { id, depth, nested } = origin;
         let tenant = caller.state.id();
         let roots = RootValues {
             context: json!({ "tenantId": tenant, "executionId": id }),
@@ -129,10 +155,11 @@ impl Running {
             roots,
             attempts: cancellation.child_token(),
             cancellation,
-            pinned_data: options.pinned_data,
+            pinned_data,
             depth,
             nested,
             user_allowed_under: AtomicU64::new(NEVER),
+            mailbox: Mailbox::default(),
         }
     }
 
@@ -173,63 +200,4 @@ pub(crate) fn find_trigger(
                 .map(|&node| plan.node(node).name.clone())
                 .collect(),
         })
-}
-
-/// An execution that runs by itself. Dropping the handle lets it run on.
-pub struct ExecutionHandle {
-    id: ExecutionId,
-    journal: Journal,
-    cancellation: CancellationToken,
-    task: JoinHandle<Result<Report, StartError>>,
-}
-
-impl ExecutionHandle {
-    pub(crate) fn spawn(
-        runtime: &tokio::runtime::Handle,
-        driver: Driver,
-        cancellation: CancellationToken,
-    ) -> Self {
-        let (id, journal) = (driver.id(), driver.journal());
-        Self {
-            id,
-            journal,
-            cancellation,
-            task: runtime.spawn(driver.run()),
-        }
-    }
-
-    /// The execution.
-    pub fn id(&self) -> ExecutionId {
-        self.id
-    }
-
-    /// Its journal.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
-    /// All events, from the first one on, as they happen.
-    pub fn events(&self) -> Events {
-        self.journal.read()
-    }
-
-    /// Asks it to end: attempts that run are broken off, and no others start.
-    pub fn cancel(&self) {
-        self.cancellation.cancel();
-    }
-
-    /// What [`cancel`](Self::cancel) cancels, for whoever has to do it from elsewhere.
-    pub fn cancellation(&self) -> CancellationToken {
-        self.cancellation.clone()
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Errors
-    /// [`StartError::QuotaExceeded`] when it waited for its turn in vain,
-    /// [`StartError::BrokenOff`] when the runtime was shut down, [`StartError::Internal`] when the
-    /// engine made a mistake.
-    pub async fn wait(self) -> Result<Report, StartError> {
-        self.task.await.map_err(|_| StartError::BrokenOff)?
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use futures_util::future::BoxFuture;
 use jackfield_kernel::{LoopState, NodeIndex, RunWith};
@@ -139,6 +140,9 @@ impl Invocation {
         executor: &dyn NodeExecutor,
     ) -> Result<NodeOutput, Box<NodeFailure>> {
         let running = &self.scope.running;
+        if let Some(refresh) = running.tenant().refresh_secrets() {
+            refresh.await;
+        }
         let spec = running.plan.node(self.node);
         let cancellation = match &self.cancellation {
             Some(cancellation) => cancellation,
@@ -148,6 +152,9 @@ impl Invocation {
             running,
             cancellation,
             permit: &self.permit,
+            turn: (self.node, self.run),
+            registration,
+            started: AtomicU32::new(0),
         };
         let context = NodeContext {
             tenant: running.tenant_id(),

@@ -70,6 +70,17 @@ impl Journal {
         self.0.changed.notify_waiters();
     }
 
+    /// Writes events of which those are left out that stand there already.
+    pub(crate) fn write_from(&self, events: Vec<Event>) {
+        let mut written = self.0.written.lock();
+        let length = written.len();
+        for event in events.into_iter().skip(length) {
+            written.push(event);
+        }
+        drop(written);
+        self.0.changed.notify_waiters();
+    }
+
     pub(crate) fn close(&self) {
         self.0.written.lock().is_closed = true;
         self.0.changed.notify_waiters();

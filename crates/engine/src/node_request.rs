@@ -76,6 +76,9 @@ impl TenantEngine {
         };
         let caller = &self.caller;
         authorize::user(caller).map_err(|error| refused(&error))?;
+        if let Some(refresh) = self.tenant().refresh_secrets() {
+            refresh.await;
+        }
         let plan = caller
             .compile(&workflow, &PlanOptions::default())
             .map_err(|findings| {

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jackfield_definition::expression::References;
-use jackfield_definition::{Diagnostics, Plan};
+use jackfield_definition::{Diagnostics, Plan, SourceText};
 use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::Prepared;
 use jackfield_registry::Registration;
+use jackfield_store_api::WorkflowVersion;
 use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
 
 use crate::authorize::{Decided, NEVER};
@@ -23,10 +24,15 @@ pub struct PreparedPlan {
     scope: u64,
     /// Those of the plan, and behind them the compensations.
     nodes: Vec<PreparedNode>,
-    /// The names of the secrets that its expressions read and that its parameters name.
+    /// The names of the secrets that its expressions read, and of the secrets and credentials that its
+    /// parameters name.
     secrets: BTreeSet<String>,
     /// The number of the policy under which the tenant may use all of it; see [`NEVER`].
     allowed_under: AtomicU64,
+    /// What it was read from, if executions of it can be kept.
+    document: Option<SourceText>,
+    /// Under which version that is in the store.
+    kept_as: OnceLock<WorkflowVersion>,
 }
 
 /// What the engine keeps for a node from call to call.
@@ -94,7 +100,29 @@ impl PreparedPlan {
             nodes,
             secrets,
             allowed_under: AtomicU64::new(NEVER),
+            document: None,
+            kept_as: OnceLock::new(),
         }
+    }
+
+    /// Says what it was read from, so that executions of it can be kept.
+    pub(crate) fn set_document(&mut self, document: SourceText) {
+        self.document = Some(document);
+    }
+
+    /// What it was read from.
+    pub(crate) fn document(&self) -> Option<&SourceText> {
+        self.document.as_ref()
+    }
+
+    /// Under which version its document is in the store, if it was put there.
+    pub(crate) fn kept_as(&self) -> Option<&WorkflowVersion> {
+        self.kept_as.get()
+    }
+
+    pub(crate) fn set_kept_as(&self, version: WorkflowVersion) {
+        // Whoever was first put the same document there.
+        let _ = self.kept_as.set(version);
     }
 
     /// What is probably not meant as it is written.
@@ -121,7 +149,8 @@ impl PreparedPlan {
         &self.nodes[node.get()]
     }
 
-    /// The names of the secrets that its expressions read and that its parameters name.
+    /// The names of the secrets that its expressions read, and of the secrets and credentials that its
+    /// parameters name.
     pub(crate) fn secrets(&self) -> &BTreeSet<String> {
         &self.secrets
     }
@@ -149,6 +178,14 @@ fn all_indices(plan: &Plan) -> impl Iterator<Item = NodeIndex> + use<> {
 }
 
 impl PreparedNode {
+    pub(crate) fn own(&self) -> Option<&Arc<Registration>> {
+        self.own.as_ref()
+    }
+
+    pub(crate) fn fallback(&self) -> Option<&Arc<Registration>> {
+        self.fallback.as_ref()
+    }
+
     pub(crate) fn registration(&self, with: RunWith) -> Option<&Arc<Registration>> {
         match with {
             RunWith::Own => self.own.as_ref(),

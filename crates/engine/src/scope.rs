@@ -216,6 +216,12 @@ impl Roots for At<'_> {
             Err(jackfield_tenancy::SecretError::Refused(refusal)) => {
                 Err(SecretError::Refused { rule: refusal.rule })
             }
+            Err(
+                error @ (jackfield_tenancy::SecretError::Unreadable { .. }
+                | jackfield_tenancy::SecretError::NotReady { .. }),
+            ) => Err(SecretError::Unreadable {
+                reason: error.to_string(),
+            }),
             Err(_) => Err(SecretError::Missing),
         }
     }

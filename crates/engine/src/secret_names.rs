@@ -1,18 +1,19 @@
-//! Which secrets parameters name by themselves, without an expression.
+//! Which secrets and credentials parameters name by themselves, without an expression.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The format of a text that is the name of a secret.
-const FORMAT: &str = "secret";
+/// The formats of texts that are names of secrets and of credentials.
+const FORMATS: [&str; 2] = ["secret", "credential"];
 
 /// How deep schemas and parameters are looked through together, and how many steps that takes.
 /// Schemas come from plugins, and may refer to themselves.
 const DEEPEST: u32 = 64;
 const MOST_STEPS: u32 = 10_000;
 
-/// Adds the names of secrets that stand in parameters where the schema has the format `secret`.
+/// Adds the names of secrets and credentials that stand in parameters where the schema has the format
+/// `secret` or `credential`.
 pub(crate) fn collect(schema: &Value, parameters: &Value, names: &mut BTreeSet<String>) {
     let mut walk = Walk {
         root: schema,
@@ -58,7 +59,7 @@ impl Walk<'_> {
             Value::String(name) => {
                 if keywords
                     .get("format")
-                    .is_some_and(|format| format == FORMAT)
+                    .is_some_and(|format| FORMATS.iter().any(|known| format == known))
                 {
                     self.names.insert(name.clone());
                 }
@@ -105,6 +106,7 @@ mod tests {
                     { "type": "null" },
                     { "properties": { "secret": { "$ref": "#/$defs/name" } } },
                 ] },
+                "credential": { "type": "string", "format": "credential" },
                 "list": { "items": { "allOf": [{ "$ref": "#/$defs/name" }] } },
                 "url": { "type": "string", "format": "uri" },
             },
@@ -112,11 +114,12 @@ mod tests {
         });
         let parameters = json!({
             "auth": { "type": "bearer", "secret": "a" },
+            "credential": "d",
             "list": ["b", 1, null],
             "url": "https://example.org",
             "other": "c",
         });
-        assert_eq!(names(&schema, &parameters), ["a", "b", "c"]);
+        assert_eq!(names(&schema, &parameters), ["a", "b", "c", "d"]);
     }
 
     #[test]

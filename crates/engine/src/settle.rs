@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jackfield_kernel::EventKind;
 use jackfield_plugin_api::NodeOutput;
 use jackfield_tenancy::{check_output, output_size};
 use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId, Object, Outputs, VariableWrite};
@@ -80,6 +81,15 @@ impl Running {
         }
     }
 
+    /// Counts what a signal brings.
+    pub(crate) fn count_brought(
+        &self,
+        limit: Option<ByteSize>,
+        outputs: &Outputs,
+    ) -> Result<(), Box<NodeFailure>> {
+        self.count(limit, outputs, &[])
+    }
+
     /// Counts what leaves a node that failed, beside what it gave by itself, which is counted.
     pub(crate) fn count_after(
         &self,
@@ -108,16 +118,47 @@ impl Running {
         redactor.redact_text(&text).into_owned()
     }
 
+    /// Has all secrets masked that the plan names, not only those that were read by then: what is
+    /// masked must not depend on timing.
+    pub(crate) fn learn_secrets(&self) {
+        for name in self.plan.secrets() {
+            for secret in self.tenant().secret_texts(name) {
+                self.nested.redactor.learn(secret.expose());
+            }
+        }
+    }
+
+    /// Counts once more what an execution used before it was taken up again. What is too much is
+    /// told to the next call.
+    pub(crate) fn count_again(&self, event: &EventKind) {
+        let Some(usage) = &self.nested.usage else {
+            return;
+        };
+        let _ = match event {
+            EventKind::ExecutionStarted { variables, .. } => {
+                usage.add_variables(self.id, variables)
+            }
+            EventKind::AttemptSucceeded {
+                outputs, effects, ..
+            } => {
+                let writes = effects.iter().flat_map(|effects| &effects.variables);
+                let writes: Vec<_> = writes.cloned().collect();
+                let counted = usage.add_output(outputs);
+                counted.and_then(|()| usage.write_variables(self.id, &writes))
+            }
+            EventKind::AttemptFailed { failure, .. } => failure
+                .partial
+                .as_ref()
+                .map_or(Ok(()), |partial| usage.add_output(partial)),
+            EventKind::SignalReceived { outputs, .. } => usage.add_output(outputs),
+            _ => Ok(()),
+        };
+    }
+
     /// What an execution begins with, as it may be written down.
     pub(crate) fn mask_start(&self, items: Items, variables: Arc<Object>) -> (Items, Arc<Object>) {
         let redactor = &self.nested.redactor;
-        // All secrets that the plan names, not only those that were read by then: what is masked
-        // must not depend on timing.
-        for name in self.plan.secrets() {
-            if let Ok(secret) = self.tenant().secret(name) {
-                redactor.learn(secret.expose());
-            }
-        }
+        self.learn_secrets();
         if redactor.is_idle() {
             return (items, variables);
         }

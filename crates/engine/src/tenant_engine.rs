@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use jackfield_definition::{Diagnostics, PlanOptions, Workflow};
+use jackfield_definition::{Diagnostics, PlanOptions, SourceText, Workflow, read_workflow};
 use jackfield_registry::{CatalogView, Document, Validated};
 use jackfield_tenancy::{AuditError, AuditReader, Tenant, TenantAudit};
 use jackfield_types::{ExecutionId, TenantId, UserId};
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Turn;
 use crate::catalog::TenantCatalog;
 use crate::driver::Driver;
+use crate::durable::Creation;
 use crate::engine::EngineParts;
 use crate::execution::{Caller, Running, find_trigger};
 use crate::running_execution::RunningExecution;
@@ -91,6 +92,8 @@ impl TenantEngine {
     /// [`StartError::Forbidden`], [`StartError::UserForbidden`], [`StartError::UnknownPlan`],
     /// [`StartError::UnknownTrigger`], [`StartError::QuotaExceeded`] or [`StartError::NoRuntime`];
     /// nothing has run then.
+    ///
+    /// With a store the execution is kept: [`ExecutionHandle::kept`] tells from when on.
     pub fn start(
         &self,
         plan: &Arc<PreparedPlan>,
@@ -98,11 +101,13 @@ impl TenantEngine {
     ) -> Result<ExecutionHandle, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let cancellation = CancellationToken::new();
-        let driver = self.caller.driver(plan, options, cancellation.clone())?;
-        Ok(ExecutionHandle::spawn(&runtime, driver, cancellation))
+        let mut driver = self.caller.driver(plan, options, cancellation)?;
+        driver.may_park = true;
+        Ok(ExecutionHandle::spawn(&runtime, driver))
     }
 
-    /// Runs an execution to its end within the caller's task. Dropping the future breaks it off.
+    /// Runs an execution to its end within the caller's task. Dropping the future breaks it off; one
+    /// that is kept goes on when somebody takes it up.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), and [`StartError::Internal`] when the engine made a
@@ -114,7 +119,7 @@ impl TenantEngine {
     ) -> Result<Report, StartError> {
         self.caller
             .driver(plan, options, CancellationToken::new())?
-            .run()
+            .run_to_end()
             .await
     }
 
@@ -184,7 +189,12 @@ impl Caller {
         };
         let tenant = self.state.id().clone();
         let warnings = validated.findings.clone();
-        let plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, &self.engine);
+        let mut plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, &self.engine);
+        if self.engine.keeper.is_some()
+            && let Some(document) = document_of(workflow)
+        {
+            plan.set_document(document.clone());
+        }
         Ok(Arc::new(plan))
     }
 
@@ -227,6 +237,17 @@ impl Caller {
         let trigger = find_trigger(plan, options.trigger.as_deref())?;
         let turn = Turn::take(&self.state)?;
         let running = Running::new(self, plan, &options, cancellation);
-        Ok(Driver::new(Arc::new(running), options, trigger).with_turn(turn))
+        let mut driver = Driver::new(Arc::new(running), options, trigger).with_turn(turn);
+        if let Some(keeper) = &self.engine.keeper {
+            driver.creation = Some(Box::new(Creation::new(keeper)));
+        }
+        Ok(driver)
     }
+}
+
+/// The document that a workflow was read from, unless it was changed since.
+fn document_of(workflow: &Workflow) -> Option<&SourceText> {
+    let document = workflow.source.as_ref()?;
+    let (read, _) = read_workflow(document).ok()?;
+    (read == *workflow).then_some(document)
 }

@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 
 use crate::Journal;
 use crate::breaker::Breakers;
+use crate::durable::PinnedPlans;
 use crate::execution::Running;
+use crate::handle::{Awaited, AwaitedLater};
 use crate::running_execution::RunningExecution;
 
 /// With more tenants than this, those of whom there is nothing to remember are forgotten.
@@ -36,6 +38,10 @@ pub(crate) struct TenantState {
     in_force: ArcSwap<InForce>,
     default_breaker: Option<CircuitBreaker>,
     executions: Mutex<HashMap<ExecutionId, Entry>>,
+    /// Handles that wait for executions that have left memory.
+    awaited: Mutex<AwaitedLater>,
+    /// Plans of executions that are kept.
+    pub(crate) plans: Mutex<PinnedPlans>,
 }
 
 struct Entry {
@@ -100,7 +106,28 @@ impl TenantState {
             in_force: ArcSwap::from_pointee(in_force),
             default_breaker,
             executions: Mutex::default(),
+            awaited: Mutex::default(),
+            plans: Mutex::default(),
         }
+    }
+
+    /// Has a handle told when an execution that leaves memory is taken up again.
+    pub(crate) fn await_later(&self, id: ExecutionId, awaited: &Arc<Awaited>) {
+        self.awaited.lock().insert(id, Arc::downgrade(awaited));
+    }
+
+    pub(crate) fn forget_awaited(&self, id: ExecutionId) {
+        let mut awaited = self.awaited.lock();
+        if awaited.get(&id).is_some_and(|one| one.strong_count() == 0) {
+            awaited.remove(&id);
+        }
+    }
+
+    /// The handle that waits for an execution, if one does.
+    pub(crate) fn take_awaited(&self, id: ExecutionId) -> Option<Arc<Awaited>> {
+        // Dropped after the lock is released: it may be the last one.
+        let found = self.awaited.lock().remove(&id);
+        found?.upgrade()
     }
 
     pub(crate) fn id(&self) -> &TenantId {
@@ -149,6 +176,12 @@ impl TenantState {
         let mut list: Vec<_> = executions.values().map(Entry::show).collect();
         list.sort_by_key(|execution| (execution.since(), execution.id()));
         list
+    }
+
+    /// An execution that runs.
+    pub(crate) fn running(&self, id: ExecutionId) -> Option<Arc<Running>> {
+        let executions = self.executions.lock();
+        executions.get(&id).map(|entry| Arc::clone(&entry.running))
     }
 
     pub(crate) fn execution(&self, id: ExecutionId) -> Option<RunningExecution> {

@@ -5,13 +5,13 @@ use futures_util::future::BoxFuture;
 use jackfield_definition::{Diagnostics, PlanOptions, Workflow, workflow_from_value};
 use jackfield_kernel::ExecutionStatus;
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
-use jackfield_types::{ErrorCode, FailureClass, Items, TenantId};
+use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, TenantId};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::call_host::CallHost;
 use crate::driver::Driver;
-use crate::execution::{Running, find_trigger};
+use crate::execution::{Origin, Running, find_trigger};
 use crate::{PreparedPlan, Report, StartError, StartOptions, audit, authorize};
 
 /// Finds workflows that other workflows call by name.
@@ -74,10 +74,10 @@ impl WorkflowRunner for CallHost<'_> {
             drop(self.permit.lock().take());
             let cancellation = self.cancellation.child_token();
             let driver = running
-                .sub_driver(&plan, options, cancellation)
+                .sub_driver(&plan, self.next_id(), options, cancellation)
                 .map_err(|error| start_error(&error))?;
             // A task of its own: the stack does not grow with the depth.
-            let task = AbortOnDropHandle::new(tokio::spawn(driver.run()));
+            let task = AbortOnDropHandle::new(tokio::spawn(driver.run_to_end()));
             let report = task.await.map_err(|error| {
                 if error.is_panic() {
                     let message = "the engine panicked while it ran the workflow";
@@ -158,15 +158,20 @@ impl Running {
     fn sub_driver(
         &self,
         plan: &Arc<PreparedPlan>,
+        id: ExecutionId,
         options: StartOptions,
         cancellation: CancellationToken,
     ) -> Result<Driver, StartError> {
         authorize::plan(&self.caller, plan)
             .inspect_err(|error| audit::not_started(&self.caller, plan, error))?;
         let trigger = find_trigger(plan, options.trigger.as_deref())?;
-        let nested = Arc::clone(&self.nested);
-        let depth = self.depth + 1;
-        let running = Self::within(&self.caller, plan, &options, cancellation, depth, nested);
+        let origin = Origin {
+            id,
+            depth: self.depth + 1,
+            nested: Arc::clone(&self.nested),
+        };
+        let pinned_data = options.pinned_data;
+        let running = Self::within(&self.caller, plan, pinned_data, cancellation, origin);
         Ok(Driver::new(Arc::new(running), options, trigger))
     }
 }

@@ -42,6 +42,7 @@ pub use jackfield_nodes as nodes;
 pub use jackfield_oci as oci;
 pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
+pub use jackfield_store_api as store;
 pub use jackfield_tenancy as tenancy;
 pub use jackfield_types as types;
 #[cfg(feature = "plugins")]
@@ -54,10 +55,11 @@ pub use jackfield_definition::{
     workflow_schema,
 };
 pub use jackfield_engine::{
-    Circuit, CircuitState, Clock, CompensationReport, Engine, EngineBuilder, ErrorCount,
-    ErrorMetrics, Events, ExecutionHandle, Journal, JournalEntry, NoWorkflows, NodeRequest,
-    PinnedData, PreparedPlan, Report, ReportFailure, RunningExecution, StartError, StartOptions,
-    SystemClock, TenantCatalog, TenantEngine, WorkflowSource, WorkflowSourceError,
+    Circuit, CircuitState, Clock, CompensationReport, DurableOptions, Engine, EngineBuilder,
+    ErrorCount, ErrorMetrics, Events, ExecutionHandle, History, Journal, JournalEntry, NoWorkflows,
+    NodeRequest, PinnedData, PreparedPlan, ReplayDifference, ReplayOutcome, Report, ReportFailure,
+    RunningExecution, StartError, StartOptions, StoredError, StoredExecution, SystemClock,
+    TenantCatalog, TenantEngine, Worker, WorkerOptions, WorkflowSource, WorkflowSourceError,
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};
@@ -78,7 +80,7 @@ pub use jackfield_tenancy::{
 pub use jackfield_types::{
     ByteSize, CircuitBreaker, DurationParseError, ErrorCode, ExecutionId, Item, Items, NameError,
     NodeFailure, NodeName, NodeResult, NodeStatus, NodeTypeId, NodeTypeMetadata, Object, Policy,
-    Quotas, Secret, Severity, TenantId, UserId, VersionSelector, VersionSelectorError,
+    Quotas, Secret, Severity, SignalName, TenantId, UserId, VersionSelector, VersionSelectorError,
     format_duration, parse_duration,
 };
 

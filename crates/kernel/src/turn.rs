@@ -11,11 +11,15 @@ impl Execution {
                 state,
             })
         };
-        if matches!(event, EventKind::ExecutionStarted { .. }) {
-            return if self.started.is_some() {
-                wrong_state("has started")
-            } else {
-                Ok(())
+        if let EventKind::ExecutionStarted { trigger, .. } = event {
+            return match trigger {
+                _ if self.started.is_some() => wrong_state("has started"),
+                Some(trigger) if trigger.get() >= self.graph.len() => {
+                    Err(ApplyError::UnknownNode {
+                        node: trigger.get(),
+                    })
+                }
+                Some(_) | None => Ok(()),
             };
         }
         if self.started.is_none() {

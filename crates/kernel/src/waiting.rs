@@ -42,6 +42,13 @@ impl Execution {
         state.wait.as_ref()?.signal.as_ref()
     }
 
+    /// What a node holds back, as long as it does.
+    pub fn held_outputs(&self, node: NodeIndex) -> Option<&Outputs> {
+        let state = &self.nodes[node.get()];
+        let outcome = state.outcome.as_ref()?;
+        (state.phase == NodePhase::Holding).then_some(&outcome.outputs)
+    }
+
     /// Since when and how long a node waits, if it does; for a signal alone, without an end.
     pub fn wait(&self, node: NodeIndex) -> Option<(Timestamp, Option<Duration>)> {
         let wait = self.nodes[node.get()].wait.as_ref()?;
@@ -123,6 +130,11 @@ impl Execution {
             | NodePhase::Holding => self.enqueue(node),
             NodePhase::Idle | NodePhase::Looping | NodePhase::Done => {}
         }
+    }
+
+    /// Whether somebody has asked that it end.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled
     }
 
     /// Whether an attempt runs, as far as is written down.

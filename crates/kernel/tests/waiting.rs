@@ -1,5 +1,7 @@
 //! Waiting for signals, and going on with other items than there were.
 
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

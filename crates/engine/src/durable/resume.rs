@@ -1,0 +1,216 @@
+//! How an execution that was left, here or in another process, is taken up again.
+
+use std::sync::Arc;
+
+use jackfield_kernel::{Event, EventKind, ExecutionStatus};
+use jackfield_store_api::{Append, ExecutionRecord, ExecutionState, Requests, StoreError};
+use jackfield_types::ExecutionId;
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::between;
+use super::keeper::Keeping;
+use super::record::Encoder;
+use super::replay::{ReplayError, pinned_plan, replay};
+use super::{Hold, Writer};
+use crate::admission::Turn;
+use crate::driver::Driver;
+use crate::engine::EngineParts;
+use crate::execution::{Caller, Running};
+use crate::handle::Awaited;
+use crate::signals::Signals;
+use crate::tenant_state::TenantState;
+use crate::{Journal, StartOptions};
+
+/// An execution that whatever runs it is lost so often in a row, with nothing done in between, is
+/// not tried again: it may well be what it does.
+const MOST_LOST: usize = 100;
+
+/// What becomes of an execution that was claimed.
+pub(crate) enum TakenUp {
+    /// It goes on.
+    Runs(Box<Driver>),
+    /// There is nothing to do: it is stuck, or has ended.
+    Over,
+    /// The store did not give what is needed.
+    Later(StoreError),
+}
+
+/// Takes up an execution that was claimed. `awaited` is what a handle waits for, if there is one.
+pub(crate) async fn take_up(
+    engine: &Arc<EngineParts>,
+    state: &Arc<TenantState>,
+    keeping: Keeping,
+    awaited: Option<&Awaited>,
+) -> TakenUp {
+    let hold = Arc::clone(&keeping.hold);
+    let found = match hold.store.execution(hold.execution).await {
+        Ok(found) => found,
+        Err(error) => return TakenUp::Later(error),
+    };
+    let caller = Caller {
+        engine: Arc::clone(engine),
+        state: Arc::clone(state),
+        user: found.user.clone(),
+    };
+    match driver(&caller, keeping, &found, awaited).await {
+        Ok(driver) => TakenUp::Runs(Box::new(driver)),
+        Err(ReplayError::Store(error)) if is_passing(&error) => TakenUp::Later(error),
+        Err(error) => {
+            if found.requests.cancel {
+                cancel_unrun(&hold, &found, caller.engine.clock.now()).await;
+            } else {
+                hold.get_stuck(&error.to_string()).await;
+            }
+            TakenUp::Over
+        }
+    }
+}
+
+/// Whether the store may give it later, or to another process.
+fn is_passing(error: &StoreError) -> bool {
+    error.is_transient()
+        || matches!(
+            error,
+            StoreError::Fenced { .. } | StoreError::Failed { .. } | StoreError::InUse { .. }
+        )
+}
+
+async fn driver(
+    caller: &Caller,
+    keeping: Keeping,
+    found: &ExecutionRecord,
+    awaited: Option<&Awaited>,
+) -> Result<Driver, ReplayError> {
+    let store = &keeping.hold.store;
+    let (pinned, plan) = pinned_plan(caller, store, found).await?;
+    let replayed = replay(store, found, &plan).await?;
+    if let Some(reason) = lost_too_often(&replayed.events) {
+        let sequence = found.length;
+        return Err(ReplayError::Record { sequence, reason });
+    }
+    let cancellation = match awaited {
+        Some(awaited) => awaited.cancellation.clone(),
+        None => CancellationToken::new(),
+    };
+    let pinned_data = pinned.pinned_data();
+    let running = Running::with_id(caller, &plan, found.id, pinned_data, cancellation);
+    running.learn_secrets();
+    let has_passed = replayed
+        .events
+        .iter()
+        .any(|event| event.kind == EventKind::DeadlinePassed);
+    let now = caller.engine.clock.now();
+    let deadline = pinned.deadline.filter(|_| !has_passed);
+    let last = replayed.events.last().map(|event| event.at);
+    for event in &replayed.events {
+        running.count_again(&event.kind);
+    }
+    let mut driver = Driver::new(Arc::new(running), StartOptions::default(), None);
+    if let Some(awaited) = awaited {
+        driver.read_by(&awaited.journal);
+    }
+    driver.journal.write_from(replayed.events);
+    driver.last = last.unwrap_or(Timestamp::UNIX_EPOCH);
+    driver.deadline =
+        deadline.and_then(|deadline| Instant::now().checked_add(between(now, deadline)));
+    driver.signals = Signals::after(replayed.execution.received_up_to());
+    driver.execution = replayed.execution;
+    driver.may_park = true;
+    keeping.hold.hear_first(found.requests);
+    driver.writer = Some(Box::new(Writer::new(keeping, found.length)));
+    let turn = Turn::Again(Arc::clone(&caller.state));
+    let mut driver = driver.with_turn(turn);
+    if driver.execution.status() == ExecutionStatus::Running {
+        let noted = driver.note_resumption();
+        noted.map_err(|error| ReplayError::Record {
+            sequence: found.length,
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(driver)
+}
+
+/// Why an execution is not to be tried again, if it is not.
+fn lost_too_often(events: &[Event]) -> Option<String> {
+    let lost = events
+        .iter()
+        .rev()
+        .take_while(|event| {
+            matches!(
+                event.kind,
+                EventKind::ExecutionResumed | EventKind::AttemptStarted { .. }
+            )
+        })
+        .filter(|event| event.kind == EventKind::ExecutionResumed);
+    (lost.count() >= MOST_LOST).then(|| {
+        format!(
+            "whatever ran it was lost {MOST_LOST} times in a row before anything was done; find out what its nodes do to the process, then retry it"
+        )
+    })
+}
+
+/// Ends an execution that is to be cancelled and cannot be run: that needs no plan.
+async fn cancel_unrun(hold: &Hold, found: &ExecutionRecord, at: Timestamp) {
+    let status = ExecutionStatus::Cancelled;
+    let kinds = [
+        EventKind::CancelRequested,
+        EventKind::ExecutionFinished { status },
+    ];
+    let encoder = Encoder::new(&super::DurableOptions::default());
+    let records = kinds
+        .into_iter()
+        .filter_map(|kind| {
+            let event = Event { at, kind };
+            encoder.encode(&event, &[], &mut Vec::new()).ok()
+        })
+        .collect();
+    let written = hold.store.append(Append {
+        execution: hold.execution,
+        fence: hold.fence,
+        after: found.length,
+        records,
+        payloads: Vec::new(),
+        state: Some(ExecutionState::Ended {
+            status: status.as_str().to_owned(),
+        }),
+    });
+    if let Err(error) = written.await {
+        tracing::warn!(target: "engine", execution = %hold.execution, %error, "execution was not cancelled");
+    }
+}
+
+impl Hold {
+    /// Hears what had been asked before it was claimed.
+    pub(crate) fn hear_first(&self, requests: Requests) {
+        self.hear(jackfield_store_api::Standing {
+            requests,
+            signals: self.signals(),
+        });
+    }
+}
+
+impl Driver {
+    /// Writes to the journal that somebody reads already.
+    fn read_by(&mut self, journal: &Journal) {
+        self.journal = journal.clone();
+        self.closing.0 = Some(journal.clone());
+        self.is_awaited = true;
+    }
+}
+
+/// Claims one execution, whether or not it is due.
+pub(crate) async fn claim(
+    engine: &Arc<EngineParts>,
+    state: &Arc<TenantState>,
+    id: ExecutionId,
+) -> Result<Option<Keeping>, StoreError> {
+    let Some(keeper) = &engine.keeper else {
+        return Ok(None);
+    };
+    let store = keeper.store.tenant(state.id());
+    let began = Instant::now();
+    let claimed = store.claim_execution(id, keeper.claim(1)).await?;
+    Ok(claimed.map(|claimed| keeper.hold(store, id, claimed.fence, began)))
+}

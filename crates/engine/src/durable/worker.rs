@@ -1,0 +1,261 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jackfield_store_api::{Claim, Claimed};
+use rustc_hash::FxHashMap;
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::resume::{TakenUp, take_up};
+use super::{Hold, Keeper};
+use crate::Engine;
+use crate::engine::EngineParts;
+use crate::handle::conduct;
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// How many executions it runs at the same time.
+    pub concurrency: u32,
+    /// How often it looks for what other processes left to be taken up. What this process leaves,
+    /// and what is due at a known time, it takes up in time by itself.
+    pub poll: Duration,
+    /// How long what runs may run on when it is told to stop. What runs for longer is broken off,
+    /// and begins once more under the next worker.
+    pub drain: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 256,
+            poll: Duration::from_millis(500),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Takes up the executions of all tenants that nobody holds and that should run: those whose worker
+/// is gone, and those that waited for what has come by now.
+pub struct Worker {
+    engine: Arc<EngineParts>,
+    keeper: Arc<Keeper>,
+    options: WorkerOptions,
+}
+
+impl Engine {
+    /// A worker over the engine's store; `None` without one. Several, in as many processes, share a
+    /// store.
+    pub fn worker(&self, options: WorkerOptions) -> Option<Worker> {
+        Some(Worker {
+            engine: Arc::clone(&self.parts),
+            keeper: Arc::clone(self.parts.keeper.as_ref()?),
+            options,
+        })
+    }
+}
+
+/// Counts a worker as long as it runs.
+struct Counted(Arc<Keeper>);
+
+impl Counted {
+    fn new(keeper: &Arc<Keeper>) -> Self {
+        keeper.begin_worker();
+        Self(Arc::clone(keeper))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.end_worker();
+    }
+}
+
+/// The executions that a worker runs.
+#[derive(Default)]
+struct Crew {
+    tasks: JoinSet<()>,
+    holds: FxHashMap<Id, Arc<Hold>>,
+}
+
+impl Worker {
+    /// Works until it is told to stop, and then lets go of all that it runs.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let counted = Counted::new(&self.keeper);
+        let mut crew = Crew::default();
+        // Whether there may be more than was taken.
+        let mut claims = true;
+        while !shutdown.is_cancelled() {
+            let free = self.options.concurrency as usize - crew.tasks.len();
+            let most = u32::try_from(free).unwrap_or(u32::MAX);
+            if claims && most > 0 {
+                claims = self.claim(&mut crew, most).await;
+                if claims {
+                    continue;
+                }
+            }
+            let stirred = self.keeper.stirred.notified();
+            tokio::pin!(stirred);
+            // From here on nothing is missed.
+            stirred.as_mut().enable();
+            let pause = if most > 0 {
+                self.pause().await
+            } else {
+                Duration::MAX
+            };
+            let until = Instant::now().checked_add(pause);
+            // Each arm only waits.
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(ended) = crew.tasks.join_next_with_id(), if !crew.tasks.is_empty() => {
+                    crew.ended(ended);
+                    claims |= most == 0;
+                }
+                () = &mut stirred => claims = true,
+                () = sleep_until(until) => claims = true,
+            }
+        }
+        // Nothing is parked any more for this worker to take up.
+        drop(counted);
+        self.stop(crew).await;
+    }
+
+    /// Takes up what is due; says whether there may be more.
+    async fn claim(&self, crew: &mut Crew, most: u32) -> bool {
+        let began = Instant::now();
+        let claimed = match self.keeper.store.claim(self.keeper.claim(most)).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(target: "engine", %error, "nothing was claimed");
+                return false;
+            }
+        };
+        let may_be_more = !claimed.is_empty();
+        for claimed in claimed {
+            crew.take(&self.engine, &self.keeper, claimed, began);
+        }
+        may_be_more
+    }
+
+    /// How long there is nothing to do, as far as is known.
+    async fn pause(&self) -> Duration {
+        let store = &self.keeper.store;
+        let Ok(Some(due)) = store.next_due().await else {
+            return self.options.poll;
+        };
+        match store.now().await {
+            Ok(now) => {
+                let left = super::between(now, due).max(Duration::from_millis(1));
+                left.min(self.options.poll)
+            }
+            Err(_) => self.options.poll,
+        }
+    }
+
+    async fn stop(&self, mut crew: Crew) {
+        for hold in crew.holds.values() {
+            hold.let_go();
+        }
+        let drained = async {
+            while let Some(ended) = crew.tasks.join_next_with_id().await {
+                crew.ended(ended);
+            }
+        };
+        if tokio::time::timeout(self.options.drain, drained)
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        let Crew { mut tasks, holds } = crew;
+        tasks.shutdown().await;
+        for hold in holds.into_values() {
+            // When this fails the lease runs out by itself.
+            let _ = hold.store.release(hold.execution, hold.fence).await;
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Keeper {
+    /// What to claim with.
+    pub(crate) fn claim(&self, most: u32) -> Claim {
+        Claim {
+            worker: self.worker,
+            lease: self.options.lease,
+            most,
+        }
+    }
+}
+
+impl Crew {
+    fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!(target: "engine", %error, "the task of an execution broke off");
+                error.id()
+            }
+        };
+        self.holds.remove(&id);
+    }
+
+    /// Runs an execution that was claimed.
+    fn take(
+        &mut self,
+        engine: &Arc<EngineParts>,
+        keeper: &Arc<Keeper>,
+        claimed: Claimed,
+        began: Instant,
+    ) {
+        let store = keeper.store.tenant(&claimed.tenant);
+        let keeping = keeper.hold(store, claimed.execution, claimed.fence, began);
+        let hold = Arc::clone(&keeping.hold);
+        let engine = Arc::clone(engine);
+        let task = self.tasks.spawn(async move {
+            let state = engine.tenant(&claimed.tenant);
+            let hold = Arc::clone(&keeping.hold);
+            let awaited = state.take_awaited(claimed.execution);
+            match take_up(&engine, &state, keeping, awaited.as_deref()).await {
+                TakenUp::Runs(driver) => {
+                    if let Err(error) = conduct(*driver, awaited).await {
+                        tracing::warn!(
+                            target: "engine",
+                            execution = %claimed.execution,
+                            %error,
+                            "execution goes no further here"
+                        );
+                    }
+                }
+                TakenUp::Over => {
+                    if let Some(awaited) = awaited {
+                        state.await_later(claimed.execution, &awaited);
+                    }
+                }
+                TakenUp::Later(error) => {
+                    tracing::warn!(
+                        target: "engine",
+                        execution = %claimed.execution,
+                        %error,
+                        "execution was not taken up"
+                    );
+                    if let Some(awaited) = awaited {
+                        state.await_later(claimed.execution, &awaited);
+                    }
+                    // Not at once: what is the matter with the store may pass.
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    let _ = hold.store.release(hold.execution, hold.fence).await;
+                }
+            }
+        });
+        self.holds.insert(task.id(), hold);
+    }
+}
