@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use jackfield::store::Store;
 use jackfield::{
-    DurableOptions, Engine, ExecutionId, Item, Items, NodeError, NodeOutput, PlanOptions,
-    PreparedPlan, Registry, Report, SourceText, StartOptions, TenantEngine, WorkerOptions,
-    read_workflow,
+    Clock, DurableOptions, Engine, EngineBuilder, ExecutionId, Item, Items, NodeError, NodeOutput,
+    PlanOptions, PreparedPlan, Registry, Report, SourceText, StartOptions, TenantEngine,
+    WorkerOptions, read_workflow,
 };
 use jackfield_testkit::ScriptedExecutor;
 use jackfield_testkit::store::{MemoryStore, StoreClock};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,25 @@ pub(crate) fn options() -> DurableOptions {
     }
 }
 
+struct ByStore(StoreClock);
+
+impl Clock for ByStore {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+pub(crate) fn builder(
+    store: &MemoryStore,
+    registry: Registry,
+    options: DurableOptions,
+) -> EngineBuilder {
+    let store: Arc<dyn Store> = Arc::new(store.clone());
+    Engine::builder(registry)
+        .store(store)
+        .durable_options(options)
+}
+
 /// One process: an engine over the store, and a worker if it is asked to work.
 pub(crate) struct Process {
     pub(crate) engine: Engine,
@@ -84,16 +104,21 @@ impl Process {
         Self::with_options(store, registry, options())
     }
 
+    /// A process whose clock is that of the store.
+    pub(crate) fn at(store: &MemoryStore, clock: &StoreClock, registry: Registry) -> Self {
+        Self::of(builder(store, registry, options()).clock(ByStore(clock.clone())))
+    }
+
     pub(crate) fn with_options(
         store: &MemoryStore,
         registry: Registry,
         options: DurableOptions,
     ) -> Self {
-        let store: Arc<dyn Store> = Arc::new(store.clone());
-        let engine = Engine::builder(registry)
-            .store(store)
-            .durable_options(options)
-            .build();
+        Self::of(builder(store, registry, options))
+    }
+
+    pub(crate) fn of(builder: EngineBuilder) -> Self {
+        let engine = builder.build();
         Self {
             tenant: engine.default_tenant(),
             engine,
@@ -136,8 +161,9 @@ impl Process {
     pub(crate) async fn reached(&self, id: ExecutionId, state: &str) {
         let reached = async {
             loop {
-                let found = self.tenant.stored_execution(id).await.unwrap();
-                if found.state.as_str() == state {
+                // It need not be there yet.
+                let found = self.tenant.stored_execution(id).await;
+                if found.is_ok_and(|found| found.state.as_str() == state) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
