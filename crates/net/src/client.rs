@@ -189,10 +189,16 @@ fn check_reach(
     url: &Url,
     may_reach: impl Fn(&str, u16) -> Result<(), NodeError>,
 ) -> Result<(), NodeError> {
+    let (host, port) = host_and_port(url);
+    may_reach(host, port)
+}
+
+/// The host of a URL as those are asked about it who say which hosts may be reached, and its port.
+pub fn host_and_port(url: &Url) -> (&str, u16) {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_or_known_default().unwrap_or_default();
-    may_reach(host.trim_end_matches('.'), port)
+    (host.trim_end_matches('.'), port)
 }
 
 /// Where an answer redirects to, if it does.

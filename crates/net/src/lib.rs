@@ -12,7 +12,7 @@ mod guard;
 mod request;
 mod settings;
 
-pub use client::{Answer, Bounds, Client, ErrorBodies, Redirects};
+pub use client::{Answer, Bounds, Client, ErrorBodies, Redirects, host_and_port};
 pub use failure::{bad_status, origin};
 pub use request::{HeaderProblem, Request, header_name, header_value};
 pub use reqwest::header;

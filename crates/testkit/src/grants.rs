@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, Secret};
 use serde_json::{Value, json};
 
 /// [`Grants`] that a test says, which remember what they were asked for.
@@ -14,6 +14,8 @@ pub struct ScriptedGrants {
     capabilities: Option<Vec<Capability>>,
     hosts: Option<Vec<String>>,
     secrets: BTreeMap<String, Secret<String>>,
+    credentials: BTreeMap<String, (Credential, Vec<String>)>,
+    is_relaxed: bool,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -42,6 +44,22 @@ impl ScriptedGrants {
     pub fn with_secret(mut self, name: &str, value: &str) -> Self {
         self.secrets
             .insert(name.to_owned(), Secret::new(value.to_owned()));
+        self
+    }
+
+    /// Keeps a credential that may be used for these hosts, each with its port.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Credential, hosts: &[&str]) -> Self {
+        let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        self.credentials
+            .insert(credential.name().to_owned(), (credential, hosts));
+        self
+    }
+
+    /// Leaves data filters as they are.
+    #[must_use]
+    pub fn relaxed(mut self) -> Self {
+        self.is_relaxed = true;
         self
     }
 
@@ -100,8 +118,25 @@ impl Grants for ScriptedGrants {
         })
     }
 
-    /// Adds the tenant of every [`StaticCall`](crate::StaticCall).
+    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+        let host = format!("{host}:{port}");
+        self.remember(format!("credential {name} for {host}"));
+        let Some((credential, hosts)) = self.credentials.get(name) else {
+            let message = format!("no credential `{name}` is kept by the test");
+            return Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message));
+        };
+        if hosts.contains(&host) {
+            return Ok(credential.clone());
+        }
+        let message = format!("`{host}` is not in hosts of credential `{name}`");
+        Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message))
+    }
+
+    /// Adds the tenant of every [`StaticCall`](crate::StaticCall) that names none.
     fn isolate(&self, filter: &Value) -> Value {
+        if self.is_relaxed {
+            return filter.clone();
+        }
         json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })
     }
 

@@ -2,20 +2,33 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jackfield_net::host_and_port;
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Secret, ValidationIssue};
+use jackfield_types::{Credential, ErrorCode, Secret, ValidationIssue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use super::outgoing::parse_url;
 
 /// The longest name of a secret, in bytes.
 const LONGEST_NAME: usize = 256;
+
+/// How a request proves whose it is: by a credential that the tenant keeps, or by what is given.
+#[derive(Debug)]
+pub(crate) enum Auth {
+    /// By a credential of this name.
+    Credential(String),
+    /// By what is given.
+    Given(Given),
+}
 
 /// How a request proves whose it is. What is secret is given in place, or by the name under which
 /// the tenant keeps it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) enum Auth {
+pub(crate) enum Given {
     /// Not at all.
     #[default]
     None,
@@ -44,6 +57,62 @@ pub(crate) enum Auth {
         /// The name of the secret that is the token.
         secret: Option<SecretName>,
     },
+}
+
+/// The one key of an object that names a credential.
+const CREDENTIAL_KEY: &str = "credential";
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self::Given(Given::None)
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let Some(name) = value.get(CREDENTIAL_KEY) else {
+            let given = Given::deserialize(value);
+            return given.map(Self::Given).map_err(D::Error::custom);
+        };
+        match name {
+            Value::String(name) if value.as_object().is_some_and(|auth| auth.len() == 1) => {
+                Ok(Self::Credential(name.clone()))
+            }
+            _ => Err(D::Error::custom(
+                "`credential` is the name of a credential and stands alone",
+            )),
+        }
+    }
+}
+
+impl JsonSchema for Auth {
+    fn schema_name() -> Cow<'static, str> {
+        "Auth".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Given::json_schema(generator);
+        let named = json_schema!({
+            "description": "By a credential that the tenant keeps.",
+            "type": "object",
+            "properties": {
+                CREDENTIAL_KEY: {
+                    "description": "The name of the credential.",
+                    "type": "string",
+                    "format": "credential",
+                    "minLength": 1,
+                    "maxLength": LONGEST_NAME
+                }
+            },
+            "required": [CREDENTIAL_KEY],
+            "additionalProperties": false
+        });
+        if let Some(Value::Array(ways)) = schema.get_mut("oneOf") {
+            ways.push(named.into());
+        }
+        schema
+    }
 }
 
 /// The name of a secret.
@@ -84,14 +153,81 @@ pub(super) enum Proof {
     Header { name: String, value: Secret<String> },
     /// A token.
     Bearer { token: Secret<String> },
+    /// A parameter of the query.
+    Query { name: String, value: Secret<String> },
 }
 
 /// The place of the name of a secret in the parameters.
 const SECRET: &str = "/auth/secret";
+/// The place of the name of a credential.
+const CREDENTIAL: &str = "/auth/credential";
 
 impl Auth {
     /// What is wrong beyond the types.
     pub(super) fn check(&self) -> Vec<ValidationIssue> {
+        match self {
+            Self::Credential(name) if name.is_empty() || name.len() > LONGEST_NAME => {
+                let message = format!("the name of a credential has 1 to {LONGEST_NAME} bytes");
+                vec![ValidationIssue::parameter(CREDENTIAL, message)]
+            }
+            Self::Credential(_) => Vec::new(),
+            Self::Given(given) => given.check(),
+        }
+    }
+
+    /// Looks up what is given by its name, for a URL to which the request goes. `source` is the
+    /// parameters as they are written.
+    ///
+    /// # Errors
+    /// Those of [`Grants::secret`] and [`Grants::credential`], and [`NodeError::Params`] when the name
+    /// is not written out: what a node was sent must not decide which secret goes to another host.
+    pub(super) fn proof(
+        &self,
+        source: &Value,
+        url: &str,
+        grants: &dyn Grants,
+    ) -> Result<Proof, NodeError> {
+        match self {
+            Self::Credential(name) => {
+                if source.pointer(CREDENTIAL).and_then(Value::as_str) != Some(name) {
+                    let message = "the name of a credential must be written out, without templates";
+                    return Err(NodeError::parameter(CREDENTIAL, message));
+                }
+                let url = parse_url(url)?;
+                let (host, port) = host_and_port(&url);
+                Proof::of(&grants.credential(name, host, port)?)
+            }
+            Self::Given(given) => given.proof(source, grants),
+        }
+    }
+
+    /// Asks whether the credential may go along to a host, now.
+    ///
+    /// # Errors
+    /// Those of [`Grants::credential`].
+    pub(super) fn check_host(
+        &self,
+        host: &str,
+        port: u16,
+        grants: &dyn Grants,
+    ) -> Result<(), NodeError> {
+        match self {
+            Self::Credential(name) => grants.credential(name, host, port).map(drop),
+            Self::Given(_) => Ok(()),
+        }
+    }
+
+    /// What it would prove, with texts in place of secrets: for checks.
+    pub(super) fn sample(&self) -> Result<Proof, NodeError> {
+        match self {
+            Self::Credential(_) => Ok(Proof::None),
+            Self::Given(given) => given.sample(),
+        }
+    }
+}
+
+impl Given {
+    fn check(&self) -> Vec<ValidationIssue> {
         let (field, given, secret) = match self {
             Self::None => return Vec::new(),
             Self::Basic {
@@ -127,12 +263,7 @@ impl Auth {
         }
     }
 
-    /// Looks up what is given by its name. `source` is the parameters as they are written.
-    ///
-    /// # Errors
-    /// Those of [`Grants::secret`], and [`NodeError::Params`] when the name is not written out:
-    /// what a node was sent must not decide which secret goes to another host.
-    pub(super) fn proof(&self, source: &Value, grants: &dyn Grants) -> Result<Proof, NodeError> {
+    fn proof(&self, source: &Value, grants: &dyn Grants) -> Result<Proof, NodeError> {
         if let Some(name) = self.secret()
             && source.pointer(SECRET).and_then(Value::as_str) != Some(&name.0)
         {
@@ -142,8 +273,7 @@ impl Auth {
         self.proof_with(|name| grants.secret(name))
     }
 
-    /// What it would prove, with texts in place of secrets: for checks.
-    pub(super) fn sample(&self) -> Result<Proof, NodeError> {
+    fn sample(&self) -> Result<Proof, NodeError> {
         self.proof_with(|_| Ok(Secret::new(String::new())))
     }
 
@@ -183,6 +313,45 @@ impl Auth {
 }
 
 impl Proof {
+    /// What a credential proves, if its type is one of those that go along with requests.
+    fn of(credential: &Credential) -> Result<Self, NodeError> {
+        let text = |field: &str| {
+            credential.text(field).ok_or_else(|| {
+                let name = credential.name();
+                let message = format!("credential `{name}` has no text `{field}`");
+                NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message)
+            })
+        };
+        let plain = |field: &str| text(field).map(|text| text.expose().clone());
+        Ok(match credential.credential_type() {
+            "basic" => Self::Basic {
+                user: plain("user")?,
+                password: text("password")?,
+            },
+            "header" => Self::Header {
+                name: plain("name")?,
+                value: text("value")?,
+            },
+            "bearer" => Self::Bearer {
+                token: text("token")?,
+            },
+            "api-key" => {
+                let (name, value) = (plain("name")?, text("key")?);
+                match plain("in").as_deref() {
+                    Ok("query") => Self::Query { name, value },
+                    _ => Self::Header { name, value },
+                }
+            }
+            other => {
+                let name = credential.name();
+                let message = format!(
+                    "credential `{name}` is of type `{other}`, which does not go along with a request; those of types `header`, `basic`, `bearer` and `api-key` do"
+                );
+                return Err(NodeError::parameter(CREDENTIAL, message));
+            }
+        })
+    }
+
     /// The texts that must not be shown when the other side repeats them.
     pub(super) fn secrets(&self) -> Vec<String> {
         match self {
@@ -191,7 +360,7 @@ impl Proof {
                 let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
                 vec![pair, password.expose().clone()]
             }
-            Self::Header { value, .. } => vec![value.expose().clone()],
+            Self::Header { value, .. } | Self::Query { value, .. } => vec![value.expose().clone()],
             Self::Bearer { token } => vec![token.expose().clone()],
         }
     }

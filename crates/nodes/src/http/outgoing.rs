@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use jackfield_net::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use jackfield_net::{Request, Url};
 use jackfield_plugin_api::NodeError;
-use jackfield_types::Object;
+use jackfield_types::{Object, Secret};
 use serde_json::Value;
 
 use super::auth::Proof;
@@ -16,6 +16,8 @@ pub(super) struct Outgoing {
     pub(super) request: Request,
     /// The key by which a repeated request is told from a new one, if it is not the author's.
     key: Option<String>,
+    /// What goes into the query of every URL to prove whose request it is.
+    query_proof: Option<(String, Secret<String>)>,
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -43,7 +45,16 @@ impl Outgoing {
             headers,
             body,
         };
-        let mut outgoing = Self { request, key };
+        let query_proof = match proof {
+            Proof::Query { name, value } => Some((name.clone(), value.clone())),
+            Proof::None | Proof::Basic { .. } | Proof::Header { .. } | Proof::Bearer { .. } => None,
+        };
+        let mut outgoing = Self {
+            request,
+            key,
+            query_proof,
+        };
+        outgoing.put_query_proof();
         outgoing.put_key(0)?;
         Ok(outgoing)
     }
@@ -66,6 +77,18 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Makes it a request for another URL of the same origin.
+    pub(super) fn set_url(&mut self, url: Url) {
+        self.request.url = url;
+        self.put_query_proof();
+    }
+
+    fn put_query_proof(&mut self) {
+        if let Some((name, value)) = self.query_proof.clone() {
+            self.set_query(&name, value.expose());
+        }
+    }
+
     /// Sets one parameter of the query, in place of all of that name.
     pub(super) fn set_query(&mut self, name: &str, value: &str) {
         let url = &mut self.request.url;
@@ -81,7 +104,7 @@ impl Outgoing {
     }
 }
 
-fn parse_url(text: &str) -> Result<Url, NodeError> {
+pub(super) fn parse_url(text: &str) -> Result<Url, NodeError> {
     let url = Url::parse(text.trim()).map_err(|error| {
         NodeError::parameter(
             "/url",
@@ -180,7 +203,7 @@ fn header_value(text: &str, path: &str) -> Result<HeaderValue, NodeError> {
 
 fn put_proof(headers: &mut HeaderMap, proof: &Proof) -> Result<(), NodeError> {
     let (name, text) = match proof {
-        Proof::None => return Ok(()),
+        Proof::None | Proof::Query { .. } => return Ok(()),
         Proof::Basic { user, .. } if user.contains(':') => {
             return Err(NodeError::parameter(
                 "/auth/user",

@@ -124,10 +124,11 @@ impl<'a> Pages<'a> {
                 "the next page is on another host or port, to which the request must not be sent";
             return Err(NodeError::permanent(ErrorCode::NETWORK_FORBIDDEN, message));
         }
-        if url == outgoing.request.url {
+        let before = outgoing.request.url.clone();
+        outgoing.set_url(url);
+        if before == outgoing.request.url {
             return Err(stuck());
         }
-        outgoing.request.url = url;
         Ok(true)
     }
 

@@ -50,8 +50,10 @@ sends the requests of all items again.
 address that a name resolves to. The tenant's policy may narrow the hosts further (`allowedHosts`). Proxies of the environment are not used. A redirect to another origin takes `Accept`, \
 `Accept-Language`, `Content-Type` and `User-Agent` along, and no other header.
 
-**Secrets.** `auth` takes what is secret in place, or as `secret`, the name under which the tenant keeps it; the name is \
-written out, without templates.
+**Secrets.** `auth` takes what is secret in place, or as `secret`, the name under which the tenant keeps it; or it is \
+`{\"credential\": \"name\"}`, a credential of the tenant, of the type `header`, `basic`, `bearer` or `api-key`. Names are \
+written out, without templates. A credential that is bound to hosts goes to those only, and a request that it goes along \
+with is not redirected to others.
 
 **Pages.** With `pagination.mode: nextUrl` the expression `next` gives the next URL (of the same origin), with `cursor` the \
 value of a query parameter, with `page` a query parameter counts up until a page has no items. `until` holds for the last \
@@ -177,7 +179,8 @@ impl HttpRequest {
         }
         let key = format!("{}-{index}", call.context.idempotency_key());
         let grants = call.context.grants;
-        let proof = params.auth.proof(call.parameters.source(), grants)?;
+        let source = call.parameters.source();
+        let proof = params.auth.proof(source, &params.url, grants)?;
         let mut outgoing = Outgoing::of(&params, &proof, &key)?;
         let mut pages = Pages::new(call.untyped(), index, &params.pagination);
         pages.begin(&mut outgoing);
@@ -194,7 +197,8 @@ impl HttpRequest {
             let answer = self
                 .client
                 .exchange(outgoing.request.clone(), bounds, |host, port| {
-                    grants.check_host(host, port)
+                    grants.check_host(host, port)?;
+                    params.auth.check_host(host, port, grants)
                 })
                 .await?;
             bytes = bytes.saturating_add(answer.body.len());

@@ -2,6 +2,9 @@
 
 use jackfield_definition::{Catalog, SecretGrant};
 use jackfield_engine::StartOptions;
+use jackfield_plugin_api::Version;
+use jackfield_tenancy::CredentialUse;
+use jackfield_types::NodeTypeId;
 use serde_json::json;
 
 use super::{Attempt, attempt};
@@ -37,6 +40,22 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         "read a secret in an expression",
         ["TenantEngine::plan", "TenantEngine::run"],
         expression
+    ),
+    attempt!(
+        "read a credential",
+        [
+            "Tenant::credential",
+            "SecretSource::credential",
+            "SecretSource::find",
+            "SecretSource::refresh",
+            "Tenant::refresh_secrets"
+        ],
+        credential
+    ),
+    attempt!(
+        "learn what is masked",
+        ["Tenant::secret_texts", "SecretSource::texts"],
+        texts
     ),
     attempt!("read a secret in a node", ["TenantEngine::run"], in_node),
     attempt!(
@@ -82,6 +101,36 @@ async fn catalog(stage: &Stage) -> Outcome {
     stage.hear_debug("names", &catalog.secret_names());
     let is_granted = matches!(catalog.secret(OWNED_SECRET), SecretGrant::Granted);
     stage.leak_if(is_granted, "the secret is granted");
+    Ok(())
+}
+
+async fn credential(stage: &Stage) -> Outcome {
+    let tenant = stage.actor.tenant();
+    if let Some(refresh) = tenant.refresh_secrets() {
+        refresh.await;
+    }
+    let node_type = NodeTypeId::parse(SECRET)?;
+    let wanted = CredentialUse {
+        node_type: &node_type,
+        version: &Version::new(1, 0, 0),
+        host: "localhost",
+        port: 80,
+    };
+    for name in [OWNED_SECRET, SHARED_SECRET] {
+        match tenant.credential(name, &wanted) {
+            Ok(found) => stage.hear_debug("credential", &found.expose()),
+            Err(error) => stage.hear_but("error", &format!("{error} {error:?}"), &[name]),
+        }
+    }
+    Ok(())
+}
+
+async fn texts(stage: &Stage) -> Outcome {
+    for name in [OWNED_SECRET, SHARED_SECRET] {
+        for text in stage.actor.tenant().secret_texts(name) {
+            stage.hear("text", text.expose());
+        }
+    }
     Ok(())
 }
 
