@@ -84,6 +84,24 @@ pub struct Workflow {
     pub meta: Object,
     /// The text that it was read from.
     pub source: Option<SourceText>,
+    /// The document that it was read from, when that had been parsed already.
+    pub value: Option<Arc<Value>>,
+}
+
+impl Workflow {
+    /// The document that it was read from, unless it was changed since, or made field by field: who
+    /// reads that again has the same workflow.
+    pub fn document(&self) -> Option<SourceText> {
+        let document = match (&self.source, &self.value) {
+            (Some(source), _) => source.clone(),
+            (None, Some(value)) => SourceText::new(self.name.as_str(), value.to_string()),
+            (None, None) => return None,
+        };
+        let (mut read, _) = crate::read_workflow(&document).ok()?;
+        read.source.clone_from(&self.source);
+        read.value.clone_from(&self.value);
+        (read == *self).then_some(document)
+    }
 }
 
 /// How a workflow runs.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jackfield_kernel::NodeIndex;
+use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_registry::Registration;
 use jackfield_store_api::limits;
@@ -24,8 +24,8 @@ pub(crate) struct CallHost<'a> {
     pub(crate) cancellation: &'a CancellationToken,
     /// The call's place among those that run at once.
     pub(crate) permit: &'a Mutex<Option<CallPermit>>,
-    /// Which node calls, and in which run.
-    pub(crate) turn: (NodeIndex, u32),
+    /// Which node calls, in which run, and with what.
+    pub(crate) turn: (NodeIndex, u32, RunWith),
     /// What is called.
     pub(crate) registration: &'a Arc<Registration>,
     /// How many executions the call has started.
@@ -37,9 +37,13 @@ impl CallHost<'_> {
     /// after a crash or another attempt, so that the idempotency keys in it are the same too.
     pub(crate) fn next_id(&self) -> ExecutionId {
         let count = self.started.fetch_add(1, Ordering::Relaxed);
-        let (node, run) = self.turn;
+        let (node, run, with) = self.turn;
         let caller = self.running.id;
-        let name = format!("{caller}.{}.{run}.{count}", node.get());
+        let with = match with {
+            RunWith::Own => "own",
+            RunWith::Fallback => "fallback",
+        };
+        let name = format!("{caller}.{}.{run}.{with}.{count}", node.get());
         let digest = limits::digest_of(name.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_bytes()[..16]);

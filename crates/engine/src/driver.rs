@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     pub(crate) writer: Option<Box<Writer>>,
     /// Whether it may leave memory while it waits.
     pub(crate) may_park: bool,
+    /// Whether it had begun before.
+    pub(crate) goes_on: bool,
     /// Why it is to be left, if it is.
     pub(crate) resting: Option<Rest>,
     pub(crate) is_end_written: bool,
@@ -109,6 +111,7 @@ impl Driver {
             creation: None,
             writer: None,
             may_park: false,
+            goes_on: false,
             resting: None,
             is_end_written: false,
             waits: Vec::new(),
@@ -152,9 +155,13 @@ impl Driver {
 
     /// Runs an execution that cannot leave memory before it has ended.
     pub(crate) async fn run_to_end(self) -> Result<Report, StartError> {
+        let execution = self.id();
         match self.run().await? {
             Outcome::Ended(report) => Ok(report),
-            Outcome::Left => Err(StartError::BrokenOff),
+            Outcome::Left => Err(StartError::NotKept {
+                execution,
+                reason: "it was paused; it goes on when it is resumed".to_owned(),
+            }),
         }
     }
 
@@ -177,7 +184,7 @@ impl Driver {
                 return Err(error);
             }
         };
-        let audit = ExecutionAudit::begin(&self.running, self.execution.started().is_some());
+        let audit = ExecutionAudit::begin(&self.running, self.goes_on);
         match self.drive().await {
             Ok(Kept::Left) => {
                 if let Some(audit) = audit {
@@ -212,6 +219,8 @@ impl Driver {
             let started = self.first_event();
             self.record(started)?;
         }
+        // What was asked before it was taken up.
+        self.attend()?;
         if self.execution.status() == ExecutionStatus::Running
             && self.running.cancellation.is_cancelled()
             && !self.execution.is_cancelled()

@@ -152,7 +152,7 @@ impl Invocation {
             running,
             cancellation,
             permit: &self.permit,
-            turn: (self.node, self.run),
+            turn: (self.node, self.run, self.with),
             registration,
             started: AtomicU32::new(0),
         };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use jackfield_definition::{Diagnostics, PlanOptions, SourceText, Workflow, read_workflow};
+use jackfield_definition::{Diagnostics, PlanOptions, Workflow};
 use jackfield_registry::{CatalogView, Document, Validated};
 use jackfield_tenancy::{AuditError, AuditReader, Tenant, TenantAudit};
 use jackfield_types::{ExecutionId, TenantId, UserId};
@@ -191,9 +191,9 @@ impl Caller {
         let warnings = validated.findings.clone();
         let mut plan = PreparedPlan::new(Arc::clone(plan), warnings, tenant, &self.engine);
         if self.engine.keeper.is_some()
-            && let Some(document) = document_of(workflow)
+            && let Some(document) = workflow.document()
         {
-            plan.set_document(document.clone());
+            plan.set_document(document);
         }
         Ok(Arc::new(plan))
     }
@@ -243,11 +243,4 @@ impl Caller {
         }
         Ok(driver)
     }
-}
-
-/// The document that a workflow was read from, unless it was changed since.
-fn document_of(workflow: &Workflow) -> Option<&SourceText> {
-    let document = workflow.source.as_ref()?;
-    let (read, _) = read_workflow(document).ok()?;
-    (read == *workflow).then_some(document)
 }

@@ -17,6 +17,7 @@ pub(crate) use native::FORMAT_VERSION;
 pub(crate) use native::{NODE_FIELDS, SETTINGS_FIELDS, WORKFLOW_FIELDS};
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jackfield_types::{ErrorCode, Object};
 use serde_json::Value;
@@ -64,7 +65,10 @@ pub fn workflow_from_value(value: &Value) -> Result<Workflow, Diagnostics> {
         return Err(findings.locate(None));
     }
     match read_value(value, &mut findings) {
-        Some(partial) if !findings.has_errors() => Ok(partial.workflow),
+        Some(mut partial) if !findings.has_errors() => {
+            partial.workflow.value = Some(Arc::new(value.clone()));
+            Ok(partial.workflow)
+        }
         Some(_) | None => Err(findings.locate(None)),
     }
 }

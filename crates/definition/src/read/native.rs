@@ -107,6 +107,7 @@ pub(super) fn workflow(document: &Object, reader: &mut Reader<'_>) -> Partial {
             .cloned()
             .unwrap_or_default(),
         source: None,
+        value: None,
     };
     Partial { workflow, broken }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::StoredError;
 use super::keeper::Keeper;
 use super::resume::{TakenUp, claim, take_up};
+use crate::admission::Turn;
 use crate::signals::MAX_DATA;
 use crate::{ExecutionHandle, StartError, TenantEngine, audit, authorize};
 
@@ -119,7 +120,8 @@ impl TenantEngine {
             .await
             .map_err(|error| StoredError::of_store(id, error))?
             .ok_or(StoredError::Held { execution: id })?;
-        match take_up(engine, state, keeping, None).await {
+        let turn = Turn::Again(Arc::clone(state));
+        match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
             TakenUp::Later(error) => Err(StoredError::Store(error)),
             TakenUp::Over => {

@@ -198,7 +198,7 @@ pub(crate) async fn keep_workflow(
     }
     let Some(document) = plan.document() else {
         return Err(
-            "its workflow was not read from a document, or was changed since; read it with `read_workflow`"
+            "its workflow was not read from a document, or was changed since; read it with `read_workflow` or `workflow_from_value`"
                 .to_owned(),
         );
     };

@@ -153,6 +153,7 @@ enum List {
 
 #[derive(Deserialize)]
 struct Read {
+    v: u32,
     #[serde(flatten)]
     event: Event,
     #[serde(default)]
@@ -166,12 +167,17 @@ struct Head {
 
 impl Record {
     pub(crate) fn decode(record: &[u8]) -> Result<Self, RecordError> {
-        let malformed = |error: serde_json::Error| RecordError::Malformed(error.to_string());
-        let Head { v: found } = serde_json::from_slice(record).map_err(malformed)?;
-        if found != FORMAT {
+        let read = serde_json::from_slice(record);
+        let found = match &read {
+            Ok(Read { v, .. }) => Some(*v),
+            // Another format may have another shape.
+            Err(_) => serde_json::from_slice(record).ok().map(|Head { v }| v),
+        };
+        if let Some(found) = found.filter(|&found| found != FORMAT) {
             return Err(RecordError::Version { found });
         }
-        let Read { event, lists } = serde_json::from_slice(record).map_err(malformed)?;
+        let Read { event, lists, .. } =
+            read.map_err(|error| RecordError::Malformed(error.to_string()))?;
         Ok(Self { event, lists })
     }
 

@@ -1,15 +1,17 @@
 //! How an execution that was left, here or in another process, is taken up again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_kernel::{Event, EventKind, ExecutionStatus};
-use jackfield_store_api::{Append, ExecutionRecord, ExecutionState, Requests, StoreError};
+use jackfield_store_api::{Append, ExecutionRecord, ExecutionState, Requests, StoreError, Waiting};
+use jackfield_tenancy::TryExecution;
 use jackfield_types::ExecutionId;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::between;
+use super::clock::{between, later};
 use super::keeper::Keeping;
 use super::record::Encoder;
 use super::replay::{ReplayError, pinned_plan, replay};
@@ -42,6 +44,7 @@ pub(crate) async fn take_up(
     engine: &Arc<EngineParts>,
     state: &Arc<TenantState>,
     keeping: Keeping,
+    turn: Turn,
     awaited: Option<&Awaited>,
 ) -> TakenUp {
     let hold = Arc::clone(&keeping.hold);
@@ -55,7 +58,7 @@ pub(crate) async fn take_up(
         user: found.user.clone(),
     };
     match driver(&caller, keeping, &found, awaited).await {
-        Ok(driver) => TakenUp::Runs(Box::new(driver)),
+        Ok(driver) => TakenUp::Runs(Box::new(driver.with_turn(turn))),
         Err(ReplayError::Store(error)) if is_passing(&error) => TakenUp::Later(error),
         Err(error) => {
             if found.requests.cancel {
@@ -118,10 +121,9 @@ async fn driver(
     driver.signals = Signals::after(replayed.execution.received_up_to());
     driver.execution = replayed.execution;
     driver.may_park = true;
+    driver.goes_on = true;
     keeping.hold.hear_first(found.requests);
     driver.writer = Some(Box::new(Writer::new(keeping, found.length)));
-    let turn = Turn::Again(Arc::clone(&caller.state));
-    let mut driver = driver.with_turn(turn);
     if driver.execution.status() == ExecutionStatus::Running {
         let noted = driver.note_resumption();
         noted.map_err(|error| ReplayError::Record {
@@ -197,6 +199,44 @@ impl Driver {
         self.journal = journal.clone();
         self.closing.0 = Some(journal.clone());
         self.is_awaited = true;
+    }
+}
+
+/// How long an execution whose tenant has no room for it is put off.
+const PUT_OFF: Duration = Duration::from_secs(2);
+
+/// Finds room for an execution that was claimed. When its tenant has none it is put off, so that it
+/// takes no place that another tenant could use.
+pub(crate) async fn find_turn(state: &Arc<TenantState>, keeping: &Keeping) -> Option<Turn> {
+    if let TryExecution::Admitted(permit) = state.tenant.admission().try_execution() {
+        return Some(Turn::Now(Some(permit)));
+    }
+    let hold = &keeping.hold;
+    let put_off = async {
+        let found = hold.store.execution(hold.execution).await?;
+        if found.requests.cancel {
+            // What is to end needs no room.
+            return Ok(false);
+        }
+        let now = keeping.keeper.store.now().await?;
+        let waiting = Waiting {
+            until: Some(later(now, PUT_OFF)),
+            signal_after: None,
+        };
+        let append = Append {
+            execution: hold.execution,
+            fence: hold.fence,
+            after: found.length,
+            records: Vec::new(),
+            payloads: Vec::new(),
+            state: Some(ExecutionState::Parked(waiting)),
+        };
+        hold.store.append(append).await.map(|_| true)
+    };
+    match put_off.await {
+        Ok(true) => None,
+        // It waits here if it cannot be put off.
+        Ok(false) | Err(_) => Some(Turn::Again(Arc::clone(state))),
     }
 }
 

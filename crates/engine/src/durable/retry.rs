@@ -19,6 +19,7 @@ use super::record::Encoder;
 use super::resume::{TakenUp, take_up};
 use super::stored::{History, load};
 use super::writer::Writer;
+use crate::admission::Turn;
 use crate::execution::Running;
 use crate::{ExecutionHandle, PreparedPlan, StartError, TenantEngine, authorize};
 
@@ -127,7 +128,8 @@ impl TenantEngine {
             .await
             .map_err(not_kept)?;
         let (engine, state) = (&self.caller.engine, &self.caller.state);
-        match take_up(engine, state, keeping, None).await {
+        let turn = Turn::Again(Arc::clone(state));
+        match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
             TakenUp::Later(error) => Err(StoredError::Store(error)),
             TakenUp::Over => Err(StoredError::Stuck {

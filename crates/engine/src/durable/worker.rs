@@ -7,7 +7,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::resume::{TakenUp, take_up};
+use super::resume::{TakenUp, find_turn, take_up};
 use super::{Hold, Keeper};
 use crate::Engine;
 use crate::engine::EngineParts;
@@ -224,7 +224,11 @@ impl Crew {
             let state = engine.tenant(&claimed.tenant);
             let hold = Arc::clone(&keeping.hold);
             let awaited = state.take_awaited(claimed.execution);
-            match take_up(&engine, &state, keeping, awaited.as_deref()).await {
+            let taken_up = match find_turn(&state, &keeping).await {
+                Some(turn) => take_up(&engine, &state, keeping, turn, awaited.as_deref()).await,
+                None => TakenUp::Over,
+            };
+            match taken_up {
                 TakenUp::Runs(driver) => {
                     if let Err(error) = conduct(*driver, awaited).await {
                         tracing::warn!(

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jackfield_definition::{Workflow, workflow_from_value};
 use jackfield_engine::{Engine, EngineBuilder, WorkflowSource, WorkflowSourceError};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::probes::ECHO;
 use super::stage::Trouble;
+use crate::store::MemoryStore;
 
 /// What begins the names and values of everything that the owner owns, and of nothing else.
 pub(super) const OWNED: &str = "leaks-owner";
@@ -102,6 +104,7 @@ impl Scene {
     /// Begins an engine over a registry, with all of this in it.
     pub fn engine(self, registry: Registry) -> EngineBuilder {
         Engine::builder(registry)
+            .store(Arc::new(MemoryStore::new()))
             .tenancy(self.tenancy.build())
             .workflow_source(self.workflows)
             .environment(self.environment)

@@ -10,6 +10,7 @@ mod plans;
 mod policies;
 mod quotas;
 mod secrets;
+mod stored;
 mod workflows;
 
 use futures_util::future::BoxFuture;
@@ -46,6 +47,7 @@ pub(super) fn attempts() -> impl Iterator<Item = &'static Attempt> {
         plans::ATTEMPTS,
         calls::ATTEMPTS,
         secrets::ATTEMPTS,
+        stored::ATTEMPTS,
         policies::ATTEMPTS,
         quotas::ATTEMPTS,
         audit::ATTEMPTS,
