@@ -43,7 +43,11 @@ const CRITERION: &[(&str, &str)] = &[
 ];
 
 /// The benches that print their figures themselves.
-const PRINTING: &[(&str, &str)] = &[("jackfield-registry", "memory"), ("jackfield", "fairness")];
+const PRINTING: &[(&str, &str)] = &[
+    ("jackfield-registry", "memory"),
+    ("jackfield", "fairness"),
+    ("jackfield-nodes", "dbal"),
+];
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let began = SystemTime::now();

@@ -60,6 +60,17 @@ const fn fairness(name: &'static str, line: &'static str) -> Operation {
     }
 }
 
+/// How many times as long the node takes as the driver under it.
+const fn database(name: &'static str, line: &'static str) -> Operation {
+    Operation {
+        name,
+        origin: Origin::Printed(line),
+        unit: Unit::Ratio,
+        target: Some(1.5),
+        budget: None,
+    }
+}
+
 const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
 
@@ -373,5 +384,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     fairness(
         "p99 beside 100 quotas, waiting, queue",
         "p99 at 100× to 1×, waiting 5 ms, queue",
+    ),
+    database(
+        "10,000 rows by `dbal-read`, SQLite",
+        "dbal-read of 10000 rows over the driver, sqlite",
+    ),
+    database(
+        "10,000 rows by `dbal-read`, PostgreSQL",
+        "dbal-read of 10000 rows over the driver, postgres",
+    ),
+    database(
+        "10,000 rows by `dbal-read`, MariaDB",
+        "dbal-read of 10000 rows over the driver, mariadb",
     ),
 ];

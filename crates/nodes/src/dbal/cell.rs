@@ -52,6 +52,15 @@ pub(super) fn bound(
             | Kind::Other,
             _,
         ) => cast(&column.type_name),
+        // Padded texts, and those without regard to case, have comparisons of their own.
+        (Dialect::Postgres, Kind::Text, Use::Compared)
+            if !matches!(
+                column.type_name.as_str(),
+                "text" | "character varying" | "name"
+            ) =>
+        {
+            cast(&column.type_name)
+        }
         // As text it would be compared as a floating-point number.
         (Dialect::MySql, Kind::Decimal, Use::Compared) => cast("DECIMAL(65, 30)"),
         (Dialect::Sqlite, Kind::Decimal, Use::Compared) => cast("NUMERIC"),

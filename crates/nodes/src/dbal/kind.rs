@@ -115,8 +115,7 @@ impl Kind {
                 Ok(number) if number.is_finite() => number.into(),
                 _ => Value::String(text),
             },
-            (Self::Decimal, Value::Number(number)) => Value::String(number.to_string()),
-            (Self::Bytes, Value::String(text)) => text::base64(text.as_bytes()),
+            (Self::Decimal, Value::Number(number)) => Value::String(text::decimal(&number)),
             (_, value) => value,
         }
     }

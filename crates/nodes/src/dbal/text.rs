@@ -39,6 +39,14 @@ pub(super) fn integer(text: &str) -> Option<Number> {
         .ok()
 }
 
+/// A number as a decimal, as short as it can be written.
+pub(super) fn decimal(number: &Number) -> String {
+    match (number.is_f64(), number.as_f64()) {
+        (true, Some(float)) => float.to_string(),
+        _ => number.to_string(),
+    }
+}
+
 /// Whether a text is a decimal number that every database reads.
 pub(super) fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

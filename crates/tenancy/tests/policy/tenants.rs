@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jackfield_tenancy::{
     AuditAction, AuditDecision, AuditEntry, AuditLog, AuditOptions, MASK, Redactor, SecretError,
-    SecretNameError, SecretsFileError, StaticSecrets, Tenancy, Tenant,
+    SecretNameError, SecretsFileError, StaticSecrets, Tenancy, Tenant, Verdict,
 };
 use jackfield_types::{
     Capability, DataIsolation, Digest, FilterAction, OutputFilter, PluginOrigin, Policy, Quotas,
@@ -82,6 +82,39 @@ fn a_capability_is_granted_as_long_as_the_policy_in_force_names_it() {
     assert_eq!(refusal.to_string(), "capability `http` is not granted");
     put(policy(&[]));
     assert!(handle.check_capability(Capability::Kv).is_err());
+}
+
+#[test]
+fn sql_is_granted_by_name_only() {
+    let tenancy = Tenancy::open();
+    let handle = tenancy.tenant(&tenant("acme"));
+    let version = Version::new(1, 0, 0);
+    let asked = [Capability::Database, Capability::Sql];
+    let decide = || handle.authorize(&node_type("dbal-query"), &version, &asked);
+    let put = |policy: &Policy| tenancy.set_policy(&tenant("acme"), policy).unwrap();
+    // Without a policy, and with one that says nothing about capabilities.
+    let unnamed = "capability `sql` is not granted: no policy names it in `capabilities`";
+    for policy in [
+        None,
+        Some(Policy::default()),
+        Some(allowing(&["dbal-query"])),
+    ] {
+        if let Some(policy) = policy {
+            put(&policy);
+        }
+        assert_eq!(decide().unwrap_err().to_string(), unnamed);
+        let refusal = handle.check_capability(Capability::Sql).unwrap_err();
+        assert_eq!(refusal.to_string(), unnamed);
+        let explained = handle.explain(&node_type("dbal-query"), Some(&version), &asked);
+        assert_eq!(explained.verdict, Verdict::Refused);
+        assert!(handle.check_capability(Capability::Database).is_ok());
+    }
+    put(&Policy {
+        capabilities: Some(asked.to_vec()),
+        ..Policy::default()
+    });
+    assert!(decide().is_ok());
+    assert!(handle.check_capability(Capability::Sql).is_ok());
 }
 
 #[test]

@@ -170,6 +170,6 @@ mod tests {
         }
         assert!(error(deep).contains("deeper than 32"));
         let wide: Vec<Value> = (0..2_000).map(|n| json!({"a": n})).collect();
-        assert!(error(json!({"or": wide})).contains("more than 1000 conditions"));
+        assert!(error(json!({"or": wide})).contains("more than 500 conditions"));
     }
 }

@@ -5,8 +5,10 @@ use super::{Filter, Operator};
 
 /// How deep filters nest.
 const MAX_DEPTH: usize = 32;
-/// How many conditions there are in one.
-const MAX_CONDITIONS: usize = 1_000;
+/// How many conditions there are in one; SQLite takes no more than a thousand parts.
+const MAX_CONDITIONS: usize = 500;
+/// How many filters there are in one, those without conditions included.
+const MAX_FILTERS: usize = 5_000;
 
 const OPERATORS: [(&str, Operator); 13] = [
     ("eq", Operator::Eq),
@@ -26,25 +28,48 @@ const OPERATORS: [(&str, Operator); 13] = [
 
 /// Reads a filter: an object whose keys are fields with conditions, or `and`, `or`, `not`.
 pub(super) fn parse(value: Value) -> Result<Filter, String> {
-    let mut count = 0;
+    let mut count = Count::default();
     match value {
         Value::Object(object) => all_of(object, 1, &mut count),
         _ => Err("a filter is an object".to_owned()),
     }
 }
 
-fn all_of(object: Object, depth: usize, count: &mut usize) -> Result<Filter, String> {
+#[derive(Default)]
+struct Count {
+    conditions: usize,
+    filters: usize,
+}
+
+impl Count {
+    fn condition(&mut self) -> Result<(), String> {
+        self.conditions += 1;
+        match self.conditions > MAX_CONDITIONS {
+            true => Err(format!(
+                "the filter has more than {MAX_CONDITIONS} conditions; values of one field go into one `in`"
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn filter(&mut self) -> Result<(), String> {
+        self.filters += 1;
+        match self.filters > MAX_FILTERS {
+            true => Err(format!(
+                "the filter has more than {MAX_FILTERS} filters in it"
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn all_of(object: Object, depth: usize, count: &mut Count) -> Result<Filter, String> {
     if depth > MAX_DEPTH {
         return Err(format!("the filter nests deeper than {MAX_DEPTH}"));
     }
     let mut filters = Vec::with_capacity(object.len());
     for (key, value) in object {
-        *count += 1;
-        if *count > MAX_CONDITIONS {
-            return Err(format!(
-                "the filter has more than {MAX_CONDITIONS} conditions"
-            ));
-        }
+        count.filter()?;
         filters.push(match key.as_str() {
             "and" => Filter::And(list(&key, value, depth, count)?),
             "or" => Filter::Or(list(&key, value, depth, count)?),
@@ -52,7 +77,7 @@ fn all_of(object: Object, depth: usize, count: &mut usize) -> Result<Filter, Str
                 Value::Object(object) => Filter::Not(Box::new(all_of(object, depth + 1, count)?)),
                 _ => return Err("`not` takes a filter".to_owned()),
             },
-            _ => field(key, value)?,
+            _ => field(key, value, count)?,
         });
     }
     Ok(match filters.len() {
@@ -61,7 +86,7 @@ fn all_of(object: Object, depth: usize, count: &mut usize) -> Result<Filter, Str
     })
 }
 
-fn list(key: &str, value: Value, depth: usize, count: &mut usize) -> Result<Vec<Filter>, String> {
+fn list(key: &str, value: Value, depth: usize, count: &mut Count) -> Result<Vec<Filter>, String> {
     let Value::Array(values) = value else {
         return Err(format!("`{key}` takes a list of filters"));
     };
@@ -69,7 +94,7 @@ fn list(key: &str, value: Value, depth: usize, count: &mut usize) -> Result<Vec<
         .into_iter()
         .map(|value| match value {
             Value::Object(object) => {
-                *count += 1;
+                count.filter()?;
                 all_of(object, depth + 1, count)
             }
             _ => Err(format!("`{key}` takes a list of filters")),
@@ -77,8 +102,9 @@ fn list(key: &str, value: Value, depth: usize, count: &mut usize) -> Result<Vec<
         .collect()
 }
 
-fn field(name: String, value: Value) -> Result<Filter, String> {
+fn field(name: String, value: Value, count: &mut Count) -> Result<Filter, String> {
     let Value::Object(operators) = value else {
+        count.condition()?;
         let value = checked(&name, Operator::Eq, value)?;
         return Ok(Filter::Field {
             name,
@@ -95,6 +121,7 @@ fn field(name: String, value: Value) -> Result<Filter, String> {
                 known.join(", ")
             ));
         };
+        count.condition()?;
         filters.push(Filter::Field {
             value: checked(&name, operator, value)?,
             name: name.clone(),

@@ -3,8 +3,8 @@
 use jackfield_types::Object;
 use sea_query::Value as Bound;
 use serde_json::Value;
-use sqlx::mysql::{MySqlArguments, MySqlRow, MySqlValueRef};
-use sqlx::{Arguments, Column, Decode, MySql, Row, TypeInfo, ValueRef};
+use sqlx::mysql::{MySqlArguments, MySqlRow, MySqlTypeInfo, MySqlValueRef};
+use sqlx::{Arguments, Column, Decode, MySql, Row, Type, TypeInfo, ValueRef};
 
 use super::Output;
 use super::bind::{BoxDynError, Values};
@@ -62,7 +62,7 @@ impl Reader {
                     kind: None,
                 },
             };
-            (output, form(column.type_info().name()))
+            (output, form(column.type_info()))
         });
         Self {
             columns: columns.collect(),
@@ -90,8 +90,10 @@ impl Reader {
     }
 }
 
-fn form(name: &str) -> Form {
-    match name {
+fn form(type_info: &MySqlTypeInfo) -> Form {
+    // Texts that are compared byte by byte are called binary, and are texts all the same.
+    let is_text = <str as Type<MySql>>::compatible(type_info);
+    match type_info.name() {
         "BOOLEAN" => Form::Bool,
         "BIT" | "YEAR" => Form::Unsigned,
         "FLOAT" => Form::Float,
@@ -104,6 +106,7 @@ fn form(name: &str) -> Form {
         "NULL" => Form::Null,
         "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Form::Signed,
         name if name.ends_with("UNSIGNED") => Form::Unsigned,
+        _ if is_text => Form::Text,
         name if name.ends_with("BLOB") || name.ends_with("BINARY") || name == "GEOMETRY" => {
             Form::Bytes
         }

@@ -8,6 +8,7 @@ use sqlx::{Column, Decode, Row, Sqlite, TypeInfo, ValueRef};
 
 use super::Output;
 use super::bind::{BoxDynError, Values, add_all};
+use crate::dbal::kind::Kind;
 use crate::dbal::text;
 
 pub(super) const NAME: &str = "SQLite";
@@ -44,7 +45,8 @@ impl Reader {
         let mut rest = Vec::new();
         for (place, output) in self.outputs.iter().take(row.len()).enumerate() {
             let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
-            let mut value = read(value).map_err(|error| unreadable(output, place, &error))?;
+            let mut value = read(value, output.kind.as_ref())
+                .map_err(|error| unreadable(output, place, &error))?;
             if let Some(kind) = &output.kind {
                 value = kind.settle(value);
             }
@@ -66,7 +68,7 @@ pub(super) fn unreadable(output: &Output, place: usize, error: &BoxDynError) -> 
     }
 }
 
-fn read(value: SqliteValueRef<'_>) -> Result<Value, BoxDynError> {
+fn read(value: SqliteValueRef<'_>, kind: Option<&Kind>) -> Result<Value, BoxDynError> {
     if value.is_null() {
         return Ok(Value::Null);
     }
@@ -77,6 +79,10 @@ fn read(value: SqliteValueRef<'_>) -> Result<Value, BoxDynError> {
             number if number > 0.0 => "Infinity".into(),
             _ => "-Infinity".into(),
         },
+        // It keeps what it is given, whatever the column is declared as.
+        "TEXT" if kind == Some(&Kind::Bytes) => {
+            text::base64(<&str as Decode<Sqlite>>::decode(value)?.as_bytes())
+        }
         "TEXT" => Value::String(<String as Decode<Sqlite>>::decode(value)?),
         "BLOB" => text::base64(<&[u8] as Decode<Sqlite>>::decode(value)?),
         _ => <i64 as Decode<Sqlite>>::decode(value)?.into(),

@@ -1,0 +1,19 @@
+//! Database nodes on real databases: SQLite, PostgreSQL and MariaDB, each started by the test.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a scenario that goes wrong is a test that fails"
+)]
+
+mod aggregating;
+mod bad_input;
+mod deleting;
+mod entities;
+mod errors;
+mod isolation;
+mod pages;
+mod querying;
+mod reading;
+mod scene;
+mod values;
+mod writing;
