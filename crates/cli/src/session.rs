@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jackfield::types::Secret;
 use jackfield::{
-    Access, AuditKey, AuditLog, AuditOptions, ByteSize, Diagnostics, Engine, HttpSettings,
-    NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
+    Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, Engine,
+    HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
 };
 
 use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, PluginArgs, TenancyArgs};
@@ -96,7 +96,7 @@ pub(crate) fn running(
         plugins,
         &NodeSettings {
             http,
-            ..NodeSettings::default()
+            data_sources: data_sources(grants)?,
         },
     )?;
     let audit = audit_log(acting)?;
@@ -130,6 +130,26 @@ pub(crate) fn http_settings(grants: &GrantArgs) -> HttpSettings {
         private_networks,
         ..HttpSettings::default()
     }
+}
+
+/// The databases that nodes may reach.
+pub(crate) fn data_sources(grants: &GrantArgs) -> Result<DataSources, CliError> {
+    let Some(path) = &grants.data_sources else {
+        return Ok(DataSources::default());
+    };
+    let wrong = |reason: String| CliError::File {
+        path: path.clone(),
+        reason,
+        hint: Some(
+            "a file of data sources looks like this: shared: { main: { url: \"sqlite:data.db\" } }"
+                .to_owned(),
+        ),
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    DataSources::read(&text).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        wrong(format!("{error}{}", cause.unwrap_or_default()))
+    })
 }
 
 /// The policies and secrets that the command line names.

@@ -140,6 +140,9 @@ pub(crate) struct GrantArgs {
     /// Lets expressions read an environment variable, as `$env.NAME`
     #[arg(long = "env", value_name = "NAME")]
     pub(crate) environment: Vec<String>,
+    /// Lets database nodes reach the data sources in a file, in YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data_sources: Option<PathBuf>,
 }
 
 /// What a field that is not there means in expressions.

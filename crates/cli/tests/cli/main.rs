@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod databases;
 mod exec;
 mod guest;
 mod harness;

@@ -37,7 +37,7 @@ pub(super) fn test(args: &PluginTestArgs, output: &mut Output) -> Result<Exit, C
     }
     let settings = NodeSettings {
         http: session::http_settings(&args.grants),
-        ..NodeSettings::default()
+        data_sources: session::data_sources(&args.grants)?,
     };
     let registry = session::registry(&settings)?;
     // Who tries a plugin writes it: it need not be signed yet.
