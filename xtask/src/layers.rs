@@ -121,6 +121,15 @@ const LAYERS: &[Layer] = &[
         forbidden: &["axum", "clap", "sqlx"],
     },
     Layer {
+        name: "jackfield-credentials",
+        below: &[
+            "jackfield-types",
+            "jackfield-store-api",
+            "jackfield-tenancy",
+        ],
+        forbidden: ADAPTED,
+    },
+    Layer {
         name: "jackfield-oci",
         below: &["jackfield-types", "jackfield-registry"],
         forbidden: &["wasmtime", "axum", "clap", "sqlx"],
@@ -136,6 +145,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-store-api",
             "jackfield-tenancy",
             "jackfield-engine",
+            "jackfield-credentials",
             "jackfield-nodes",
             "jackfield-oci",
             "jackfield-wasm",

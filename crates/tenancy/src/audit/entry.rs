@@ -85,6 +85,10 @@ pub enum AuditAction {
     NodeCalled,
     /// A secret was read, or was to be read.
     SecretRead,
+    /// A credential was put, or encrypted anew; the note says which.
+    CredentialChanged,
+    /// A credential was deleted; the note says which.
+    CredentialRemoved,
     /// Somebody asked that an execution end.
     ExecutionCancelled,
     /// An execution ended.
