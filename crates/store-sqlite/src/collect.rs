@@ -14,7 +14,7 @@ use crate::row::{Count, Id, number};
 use crate::tenant::SqliteTenant;
 
 /// The rows after which a turn takes no further execution.
-const TURN: u64 = 1_000;
+const TURN: u64 = 250;
 
 pub(crate) async fn collect(
     tenant: &SqliteTenant,

@@ -8,11 +8,15 @@ use rusqlite::{Connection, OpenFlags};
 use crate::options::SqliteOptions;
 
 /// How long a call waits for another process that writes.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
-/// A connection that writes.
-pub(crate) fn for_writing(options: &SqliteOptions) -> rusqlite::Result<Connection> {
-    let connection = open(&options.path)?;
+/// A connection that has changed nothing yet.
+pub(crate) fn to_look(options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    open(&options.path)
+}
+
+/// Makes a connection one that writes.
+pub(crate) fn to_write(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     // A write-ahead log stays one, so this is done once in the life of a file.
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let synchronous = match options.durability {
@@ -29,7 +33,7 @@ pub(crate) fn for_writing(options: &SqliteOptions) -> rusqlite::Result<Connectio
     if let Some(pages) = options.max_pages {
         connection.pragma_update(None, "max_page_count", pages)?;
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// A connection that only reads.

@@ -83,23 +83,18 @@ impl Place {
     pub(crate) fn broken(&self, error: rusqlite::Error) -> StoreError {
         let store = self.0.to_string();
         let reason = error.to_string();
-        let code = error
-            .sqlite_error()
-            .map(|inner| (inner.code, inner.extended_code));
+        if is_full(&error) {
+            return StoreError::Full { store, reason };
+        }
+        let code = error.sqlite_error().map(|inner| inner.code);
         match code {
-            Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => {
-                self.damaged(&reason)
-            }
-            Some((ErrorCode::DiskFull, _)) | Some((_, NO_ROOM_FOR_INDEX | NO_ROOM_FOR_MAP)) => {
-                StoreError::Full { store, reason }
-            }
-            Some((
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(&reason),
+            Some(
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::CannotOpen
                 | ErrorCode::FileLockingProtocolFailed,
-                _,
-            )) => StoreError::Unavailable {
+            ) => StoreError::Unavailable {
                 store,
                 reason,
                 source: Some(Box::new(error)),
@@ -115,9 +110,14 @@ impl Place {
     }
 }
 
-/// The index of the write-ahead log could not grow, which happens when there is no room.
-const NO_ROOM_FOR_INDEX: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
-const NO_ROOM_FOR_MAP: i32 = rusqlite::ffi::SQLITE_IOERR_SHMMAP;
+/// Whether something did not work because there is no room left.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    // The index of the write-ahead log could not grow: the system has no other reason to refuse it.
+    const NO_INDEX: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+    error
+        .sqlite_error()
+        .is_some_and(|inner| inner.code == ErrorCode::DiskFull || inner.extended_code == NO_INDEX)
+}
 
 fn is_misread(error: &rusqlite::Error) -> bool {
     matches!(

@@ -98,9 +98,11 @@ impl Journal {
         Ok(found.into())
     }
 
-    /// Removes all of it, and says how many rows went.
-    pub(crate) fn remove(&self, connection: &Connection) -> Result<u64, Fault> {
+    /// Removes all of it, and says how many rows went. Where a record is lost, those before it stay
+    /// behind, where nothing leads: damage to one execution does not keep others from going.
+    pub(crate) fn remove(&self, connection: &Connection) -> rusqlite::Result<u64> {
         let mut row = self.last;
+        let mut removed = 0;
         for sequence in (1..=self.length).rev() {
             let previous = connection
                 .prepare_cached(
@@ -113,12 +115,16 @@ impl Journal {
                     |row| row.get(0),
                 )
                 .optional()?;
-            row = previous.ok_or_else(|| lost(sequence))?;
+            let Some(previous) = previous else {
+                break;
+            };
+            row = previous;
+            removed += 1;
         }
         connection
             .prepare_cached("DELETE FROM marks WHERE tenant = ?1 AND execution = ?2")?
             .execute((self.tenant, self.execution))?;
-        Ok(self.length)
+        Ok(removed)
     }
 
     /// A record whose row is known, at a number or soon after it.

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -15,6 +16,8 @@ struct Waiting<T> {
     closed: bool,
     /// How many threads sleep until something comes.
     asleep: usize,
+    /// How many a thread sleeps for; 0 when none does.
+    wanted: usize,
 }
 
 /// Why something does not get into a queue.
@@ -37,6 +40,7 @@ impl<T> Queue<T> {
                 entries: VecDeque::new(),
                 closed: false,
                 asleep: 0,
+                wanted: 0,
             }),
             changed: Condvar::new(),
         }
@@ -51,7 +55,8 @@ impl<T> Queue<T> {
             return Err(NoEntry::Crowded);
         }
         waiting.entries.push_back(entry);
-        let wake = waiting.asleep > 0;
+        let enough = waiting.wanted > 0 && waiting.entries.len() >= waiting.wanted;
+        let wake = waiting.asleep > 0 || enough;
         drop(waiting);
         if wake {
             self.changed.notify_one();
@@ -98,6 +103,17 @@ impl<T> Queue<T> {
             into.push(next);
         }
         true
+    }
+
+    /// Waits until so many are there, but not for longer than a while.
+    pub(crate) fn wait_for(&self, many: usize, at_most: Duration) {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed || waiting.entries.len() >= many {
+            return;
+        }
+        waiting.wanted = many;
+        let _ = self.changed.wait_for(&mut waiting, at_most);
+        waiting.wanted = 0;
     }
 
     pub(crate) fn close(&self) {

@@ -16,27 +16,18 @@ fn newest() -> u32 {
     MIGRATIONS.len() as u32
 }
 
-/// Brings a file to the newest schema, in one transaction that shuts out everybody else. Refuses
-/// what is not ours and what is newer.
-pub(crate) fn prepare(
-    connection: &mut Connection,
-    place: &Place,
-    role: Role,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// Refuses a file that is not ours or is newer, without changing it, and says which version it has.
+pub(crate) fn check(connection: &Connection, place: &Place) -> Result<u32, StoreError> {
     let broken = |error| place.broken(error);
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(broken)?;
-    let application: i32 = pragma(&transaction, "application_id").map_err(broken)?;
-    let found: u32 = pragma(&transaction, "user_version").map_err(broken)?;
-    let objects: i64 = transaction
+    let application: i32 = pragma(connection, "application_id").map_err(broken)?;
+    let found: u32 = pragma(connection, "user_version").map_err(broken)?;
+    let objects: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(broken)?;
     if application != APPLICATION && (application != 0 || found != 0 || objects != 0) {
         return Err(StoreError::Refused {
             reason: format!(
-                "the file {} is a database of another program; name another file",
+                "{} is a database of another program; name another file",
                 place.0
             ),
         });
@@ -48,6 +39,22 @@ pub(crate) fn prepare(
             known: newest(),
         });
     }
+    Ok(found)
+}
+
+/// Brings a file to the newest schema, in one transaction that shuts out everybody else who writes.
+pub(crate) fn prepare(
+    connection: &mut Connection,
+    place: &Place,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let broken = |error| place.broken(error);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(broken)?;
+    // Somebody else may have brought it there meanwhile, or further.
+    let found = check(&transaction, place)?;
     for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
         transaction.execute_batch(migration).map_err(broken)?;
         transaction

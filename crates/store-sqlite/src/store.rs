@@ -31,7 +31,7 @@ use crate::{claims, connection, schema};
 /// Letting go of it, and of all that it gave, writes what waits and closes the file;
 /// [`close`](Store::close) does so while others still have it.
 pub struct SqliteStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What is open as long as anybody has a part of the store.
@@ -53,15 +53,20 @@ impl SqliteStore {
     /// [`StoreError::InUse`] when another worker has it, [`StoreError::Newer`],
     /// [`StoreError::Damaged`], [`StoreError::Refused`] when it is no file of ours,
     /// [`StoreError::Full`], [`StoreError::Unavailable`], [`StoreError::Failed`].
-    pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
+    pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
         let place = Place(options.describe().into());
+        make(&options.path, &place)?;
+        // The same file has one lock, by whatever way it is reached.
+        options.path = std::fs::canonicalize(&options.path)
+            .map_err(|error| place.io("finding the file", error))?;
         let lock = match options.role {
             Role::Worker => Some(WorkerLock::acquire(&options.path, &place)?),
             Role::Visitor => None,
         };
-        make(&options.path, &place)?;
         let broken = |error| place.broken(error);
-        let mut writing = connection::for_writing(&options).map_err(broken)?;
+        let mut writing = connection::to_look(&options).map_err(broken)?;
+        schema::check(&writing, &place)?;
+        connection::to_write(&writing, &options).map_err(broken)?;
         schema::prepare(&mut writing, &place, options.role, options.now())?;
         let moving = connection::for_checkpoints(&options).map_err(broken)?;
         let reading = (0..options.readers)
