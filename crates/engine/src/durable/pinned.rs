@@ -9,7 +9,7 @@ use jackfield_definition::expression::MissingFields;
 use jackfield_definition::{
     Catalog, CatalogEntry, CatalogError, Plan, PlanOptions, SourceText, read_workflow,
 };
-use jackfield_registry::Registry;
+use jackfield_registry::{Registration, Registry};
 use jackfield_store_api::WorkflowVersion;
 use jackfield_types::{NodeTypeId, PluginOrigin, VersionSelector};
 use jiff::Timestamp;
@@ -27,6 +27,9 @@ pub(crate) struct Pinned {
     format: u32,
     missing_fields: MissingFields,
     node_types: Vec<PinnedNodeType>,
+    /// Node types that were not there, by name and what the workflow asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<(NodeTypeId, Option<String>)>,
     pub(crate) uses_pinned_data: bool,
     /// When its time is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +45,10 @@ struct PinnedNodeType {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wanted: Option<String>,
     version: Version,
+    /// What the registration was, for whoever looks into a difference.
     digest: String,
+    /// The plugin that provides it: in just this content. What is built into the program has none,
+    /// and is the same as long as its version is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginOrigin>,
 }
@@ -88,8 +94,15 @@ impl Pinned {
         deadline: Option<Timestamp>,
     ) -> Self {
         let mut node_types: Vec<PinnedNodeType> = Vec::new();
+        let mut unknown = Vec::new();
         for index in plan.all_indices() {
             let node = plan.node(index);
+            if node.entry.is_none() {
+                let absent = (node.node_type.clone(), written(&node.wanted));
+                if !unknown.contains(&absent) {
+                    unknown.push(absent);
+                }
+            }
             let prepared = plan.prepared(index);
             let own = prepared.own().map(|own| (&node.wanted, own));
             let newest = VersionSelector::Newest;
@@ -115,6 +128,7 @@ impl Pinned {
             format: FORMAT,
             missing_fields: plan.missing_fields(),
             node_types,
+            unknown,
             uses_pinned_data: pinned_data == PinnedData::Used,
             deadline,
         }
@@ -151,7 +165,6 @@ impl Pinned {
             let PinnedNodeType {
                 node_type,
                 version,
-                digest,
                 plugin,
                 ..
             } = pinned;
@@ -162,7 +175,10 @@ impl Pinned {
             let exact = VersionSelector::Exact(version.clone());
             let found = registry.resolve(node_type, &exact).ok();
             let (node_type, version) = (node_type.clone(), version.clone());
-            match found.filter(|found| *found.version() == version) {
+            // What is built in may serve earlier versions too, as it says of itself.
+            let serves =
+                |found: &Arc<Registration>| plugin.is_none() || *found.version() == version;
+            match found.filter(serves) {
                 None => {
                     return Err(PinnedError::Gone {
                         node_type,
@@ -170,7 +186,7 @@ impl Pinned {
                         from,
                     });
                 }
-                Some(found) if found.digest() != digest => {
+                Some(found) if !is_same(plugin.as_ref(), found.origin().map(AsRef::as_ref)) => {
                     return Err(PinnedError::Changed {
                         node_type,
                         version,
@@ -196,7 +212,7 @@ impl Pinned {
             PinnedError::Workflow(findings.to_string())
         };
         let (workflow, _) = read_workflow(document).map_err(wrong)?;
-        let catalog = PinnedCatalog::new(registry, &self.node_types);
+        let catalog = PinnedCatalog::new(registry, self);
         let options = PlanOptions {
             missing_fields: Some(self.missing_fields),
         };
@@ -209,6 +225,18 @@ impl Pinned {
     }
 }
 
+/// Whether two node types of the same version come from the same content.
+fn is_same(pinned: Option<&PluginOrigin>, found: Option<&PluginOrigin>) -> bool {
+    match (pinned, found) {
+        (None, None) => true,
+        (Some(pinned), Some(found)) => {
+            (&pinned.plugin, &pinned.version, &pinned.digest)
+                == (&found.plugin, &found.version, &found.digest)
+        }
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
 /// What a workflow asks for, as it is written down.
 fn written(wanted: &VersionSelector) -> Option<String> {
     match wanted {
@@ -217,15 +245,17 @@ fn written(wanted: &VersionSelector) -> Option<String> {
     }
 }
 
-/// A registry in which just what is pinned is found.
+/// A registry in which what is pinned is found as it was, there or not. What nothing is said about
+/// belongs to workflows within the workflow, which are planned anew whenever they run.
 struct PinnedCatalog<'a> {
     registry: &'a Registry,
+    unknown: &'a [(NodeTypeId, Option<String>)],
     versions: HashMap<(&'a NodeTypeId, Option<&'a str>), &'a Version>,
 }
 
 impl<'a> PinnedCatalog<'a> {
-    fn new(registry: &'a Registry, node_types: &'a [PinnedNodeType]) -> Self {
-        let versions = node_types.iter().map(|pinned| {
+    fn new(registry: &'a Registry, pinned: &'a Pinned) -> Self {
+        let versions = pinned.node_types.iter().map(|pinned| {
             (
                 (&pinned.node_type, pinned.wanted.as_deref()),
                 &pinned.version,
@@ -233,6 +263,7 @@ impl<'a> PinnedCatalog<'a> {
         });
         Self {
             registry,
+            unknown: &pinned.unknown,
             versions: versions.collect(),
         }
     }
@@ -249,10 +280,18 @@ impl Catalog for PinnedCatalog<'_> {
             Some(&version) => self
                 .registry
                 .find(node_type, &VersionSelector::Exact(version.clone())),
-            None => Err(CatalogError::UnknownNodeType {
-                node_type: node_type.clone(),
-                nearest: Vec::new(),
-            }),
+            None => {
+                let is_this = |(name, asked): &(NodeTypeId, Option<String>)| {
+                    name == node_type && *asked == wanted
+                };
+                if !self.unknown.iter().any(is_this) {
+                    return self.registry.find(node_type, version);
+                }
+                Err(CatalogError::UnknownNodeType {
+                    node_type: node_type.clone(),
+                    nearest: Vec::new(),
+                })
+            }
         }
     }
 }
@@ -290,10 +329,53 @@ impl PinnedPlans {
             of == workflow
                 && pins.missing_fields == pinned.missing_fields
                 && pins.node_types == pinned.node_types
+                && pins.unknown == pinned.unknown
         })?;
         let found = self.0.remove(place)?;
         let plan = Arc::clone(&found.2);
         self.0.push_front(found);
         Some(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jackfield_types::Digest;
+
+    use super::*;
+
+    fn origin(version: &str, content: u8, signer: Option<&str>) -> PluginOrigin {
+        PluginOrigin {
+            plugin: "acme/slugify".parse().unwrap(),
+            version: version.parse().unwrap(),
+            digest: Digest::from_bytes([content; 32]),
+            signer: signer.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_the_same_in_the_same_content_whoever_vouches_for_it() {
+        let pinned = origin("1.0.0", 1, None);
+        assert!(is_same(Some(&pinned), Some(&pinned)));
+        assert!(is_same(
+            Some(&pinned),
+            Some(&origin("1.0.0", 1, Some("ada")))
+        ));
+        assert!(!is_same(Some(&pinned), Some(&origin("1.0.0", 2, None))));
+        assert!(!is_same(Some(&pinned), Some(&origin("1.0.1", 1, None))));
+        assert!(!is_same(Some(&pinned), None));
+        assert!(!is_same(None, Some(&pinned)));
+        assert!(is_same(None, None));
+    }
+
+    #[test]
+    fn what_another_format_was_pinned_to_is_told_from_what_makes_no_sense() {
+        let newer = br#"{"format": 2, "everything": "else"}"#;
+        assert_eq!(
+            Pinned::decode(newer),
+            Err(PinnedError::Version { found: 2 })
+        );
+        let wrong = Pinned::decode(br#"{"format": 1}"#);
+        assert!(matches!(wrong, Err(PinnedError::Malformed(_))), "{wrong:?}");
     }
 }

@@ -3,6 +3,8 @@
 mod again;
 mod crashes;
 mod files;
+mod histories;
+mod resumed;
 mod stuck;
 mod support;
 mod takeover;

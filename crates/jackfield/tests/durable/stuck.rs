@@ -64,9 +64,9 @@ async fn without_its_plugin_an_execution_is_stuck_until_that_is_back() {
     assert_eq!(records[0]["event"], "execution-started");
     without.stop().await;
 
-    // Another one by the same name and version will not do.
+    // Another version will not do.
     let mut metadata = ScriptedExecutor::metadata("note");
-    metadata.description = "something else".to_owned();
+    metadata.version = "1.0.1".parse().unwrap();
     let other = registry(&[]);
     let executor = std::sync::Arc::new(calls.executor());
     other
@@ -77,7 +77,7 @@ async fn without_its_plugin_an_execution_is_stuck_until_that_is_back() {
     let Some(StoredError::Stuck { reason: why, .. }) = resumed else {
         panic!("{resumed:?}");
     };
-    assert!(why.contains("other content"), "{why}");
+    assert!(why.contains("`note` 1.0.0"), "{why}");
     changed.stop().await;
 
     let process = Process::at(&store, &clock, registry(&[("note", calls.executor())])).working();

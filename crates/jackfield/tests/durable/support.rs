@@ -106,7 +106,7 @@ impl Process {
 
     /// A process whose clock is that of the store.
     pub(crate) fn at(store: &MemoryStore, clock: &StoreClock, registry: Registry) -> Self {
-        Self::of(builder(store, registry, options()).clock(ByStore(clock.clone())))
+        Self::at_clock(builder(store, registry, options()), clock)
     }
 
     pub(crate) fn with_options(
@@ -117,7 +117,11 @@ impl Process {
         Self::of(builder(store, registry, options))
     }
 
-    pub(crate) fn of(builder: EngineBuilder) -> Self {
+    pub(crate) fn at_clock(builder: EngineBuilder, clock: &StoreClock) -> Self {
+        Self::of(builder.clock(ByStore(clock.clone())))
+    }
+
+    fn of(builder: EngineBuilder) -> Self {
         let engine = builder.build();
         Self {
             tenant: engine.default_tenant(),
@@ -166,7 +170,7 @@ impl Process {
                 if found.is_ok_and(|found| found.state.as_str() == state) {
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let patience = Duration::from_secs(600);
