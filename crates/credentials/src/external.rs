@@ -15,13 +15,14 @@ use jackfield_types::{Credential, Object, Secret, TenantId};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::credential_type::CredentialTypes;
+use files::Files;
 
-/// The most bytes of a document, and of a file with one value.
+mod files;
+
+/// The most bytes of a document.
 const MOST_BYTES: u64 = 1024 * 1024;
-const MOST_VALUE_BYTES: u64 = 64 * 1024;
 /// How old what was read of files gets.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
@@ -42,12 +43,6 @@ pub struct ExternalCredentials {
     tenants: BTreeMap<TenantId, BTreeMap<String, Declared>>,
     environment: BTreeMap<String, Secret<String>>,
     files: Arc<Mutex<BTreeMap<TenantId, Files>>>,
-}
-
-/// What was read of a tenant's files, and when.
-struct Files {
-    at: Instant,
-    found: BTreeMap<PathBuf, Result<Secret<String>, &'static str>>,
 }
 
 struct Declared {
@@ -321,44 +316,6 @@ impl ExternalCredentials {
         };
         Ok((bound, credential_type.plain_field()))
     }
-}
-
-impl Files {
-    fn read(paths: BTreeSet<PathBuf>) -> Self {
-        let at = Instant::now();
-        let found = paths.into_iter().map(|path| {
-            let value = read_value(&path);
-            (path, value)
-        });
-        Self {
-            at,
-            found: found.collect(),
-        }
-    }
-}
-
-fn read_value(path: &Path) -> Result<Secret<String>, &'static str> {
-    let unreadable = |_| "it cannot be read";
-    // Opening a pipe would wait for whoever writes to it.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("it is no file");
-    }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(MOST_VALUE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MOST_VALUE_BYTES {
-        return Err("it has more than 64 KiB");
-    }
-    let mut text = String::from_utf8(bytes).map_err(|_| "it is no text")?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    Ok(Secret::new(text))
 }
 
 impl SecretSource for ExternalCredentials {

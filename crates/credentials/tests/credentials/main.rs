@@ -10,3 +10,4 @@ mod leaks;
 mod rotation;
 mod store;
 mod support;
+mod trouble;
