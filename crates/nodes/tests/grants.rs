@@ -50,13 +50,17 @@ fn node_types_that_reach_outside_say_so() {
             (metadata.node_type.to_string(), metadata.capabilities)
         })
         .collect();
-    assert_eq!(
-        declared,
-        [
-            ("http-request".to_owned(), vec![Capability::Http]),
-            ("math.random".to_owned(), vec![Capability::Random]),
-        ]
-    );
+    let mut expected = Vec::new();
+    if cfg!(feature = "dbal") {
+        for name in ["dbal-read", "dbal-write", "dbal-delete", "dbal-aggregate"] {
+            expected.push((name.to_owned(), vec![Capability::Database]));
+        }
+        let sql = vec![Capability::Database, Capability::Sql];
+        expected.push(("dbal-query".to_owned(), sql));
+    }
+    expected.push(("http-request".to_owned(), vec![Capability::Http]));
+    expected.push(("math.random".to_owned(), vec![Capability::Random]));
+    assert_eq!(declared, expected);
 }
 
 #[tokio::test]

@@ -61,6 +61,38 @@ on_each_database! {
         assert_eq!(scene.node("dbal-write", update).await, json!([{"affected": 1}]));
     }
 
+    async fn a_statement_that_does_not_end_is_ended(kind) {
+        let scene = Scene::with(kind, false, |mut config| {
+            config.statement_timeout = Span::from_millis(1_000);
+            config.max_connections = NonZeroU32::new(1).unwrap();
+            config
+        });
+        let sql = match kind {
+            Kind::MariaDb => "SELECT BENCHMARK(9000000000000, MD5('x')) AS n",
+            _ => "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT count(*) AS n FROM n",
+        };
+        let failure = scene.call("dbal-query").fail(json!({"sql": sql})).await;
+        assert_eq!(failure.code.as_str(), "TIMEOUT", "{failure}");
+        assert_eq!(failure.class, FailureClass::Retryable);
+        assert_eq!(scene.node("dbal-query", json!({"sql": "SELECT 1 AS n"})).await, json!([{"n": 1}]));
+    }
+
+    async fn a_statement_that_nobody_waits_for_frees_its_connection(kind) {
+        let scene = Scene::with(kind, false, |mut config| {
+            config.max_connections = NonZeroU32::new(1).unwrap();
+            config.statement_timeout = Span::from_millis(4_000);
+            config
+        });
+        let sql = match kind {
+            Kind::MariaDb => "SELECT BENCHMARK(9000000000000, MD5('x')) AS n",
+            _ => "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT count(*) AS n FROM n",
+        };
+        let endless = scene.call("dbal-query").attempt(json!({"sql": sql}));
+        let given_up = tokio::time::timeout(std::time::Duration::from_millis(300), endless).await;
+        assert!(given_up.is_err());
+        assert_eq!(scene.node("dbal-query", json!({"sql": "SELECT 1 AS n"})).await, json!([{"n": 1}]));
+    }
+
     async fn a_call_that_is_dropped_half_way_leaves_nothing_behind(kind) {
         let scene = with_products(kind).await;
         let rows = json!((0..2_000).map(|n| json!({"sku": format!("n{n}")})).collect::<Vec<_>>());

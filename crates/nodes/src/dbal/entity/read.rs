@@ -79,7 +79,15 @@ pub(in crate::dbal) fn yaml_or_json(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).map_err(|error| error.to_string());
     }
-    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    // What the parser says of it shows the text, in which there may be secrets.
+    serde_saphyr::from_str(text).map_err(|error| match error.location() {
+        Some(place) => format!(
+            "it is no valid YAML at line {}, column {}",
+            place.line(),
+            place.column()
+        ),
+        None => "it is no valid YAML".to_owned(),
+    })
 }
 
 /// Whether a name is one that every database takes as it is.

@@ -5,6 +5,7 @@
 
 mod bind;
 mod mysql;
+mod numeric;
 mod postgres;
 mod sqlite;
 mod statement;
@@ -12,6 +13,7 @@ mod statement;
 pub(super) use statement::Statement;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use jackfield_plugin_api::NodeError;
@@ -24,11 +26,17 @@ use super::dialect::Dialect;
 use super::error::node_error;
 use super::kind::Kind;
 
+/// How many steps SQLite makes before it looks whether it goes on. What ends a transaction takes
+/// fewer.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
 /// A transaction.
 pub(super) struct Session {
     source: Arc<str>,
     driver: Driver,
     mariadb: bool,
+    /// What statements of SQLite look at to see that nobody waits for them any more.
+    waited_for: Option<Arc<()>>,
 }
 
 pub(super) enum Driver {
@@ -93,7 +101,28 @@ impl Session {
             source,
             driver,
             mariadb: false,
+            waited_for: None,
         }
+    }
+
+    /// Sees to it that SQLite, which nobody else can stop, stops when the time is over or the
+    /// session is dropped.
+    pub(super) async fn limit_time(&mut self, time: Duration) -> Result<(), NodeError> {
+        let Driver::Sqlite(transaction) = &mut self.driver else {
+            return Ok(());
+        };
+        let mut handle = transaction
+            .lock_handle()
+            .await
+            .map_err(|error| node_error(&self.source, &error))?;
+        let waited_for = Arc::new(());
+        let waits = Arc::downgrade(&waited_for);
+        let began = Instant::now();
+        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || {
+            waits.strong_count() > 0 && began.elapsed() < time
+        });
+        self.waited_for = Some(waited_for);
+        Ok(())
     }
 
     pub(super) fn set_mariadb(&mut self, mariadb: bool) {

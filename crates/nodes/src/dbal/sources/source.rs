@@ -244,6 +244,9 @@ impl DataSource {
         };
         let is_mysql = matches!(driver, Driver::MySql(_));
         let mut session = Session::new(Arc::clone(&self.name), driver);
+        session
+            .limit_time(self.config.statement_timeout.as_duration())
+            .await?;
         if is_mysql {
             let is_mariadb = self
                 .is_mariadb

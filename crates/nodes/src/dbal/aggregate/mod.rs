@@ -1,22 +1,21 @@
+mod figures;
+
 use std::collections::HashSet;
 
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
-use jackfield_types::{Capability, ErrorCode, Item, NodeTypeMetadata, Object, ValidationIssue};
+use jackfield_types::{Capability, Item, NodeTypeMetadata, Object, ValidationIssue};
 use schemars::JsonSchema;
-use sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Order, SelectStatement};
+use sea_query::{Alias, ExprTrait, Order, SelectStatement};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::catalog::{Column, nearest_text};
-use super::cell::operand;
-use super::dialect::Dialect;
-use super::filter::{Fields, Filter, Operand, condition};
-use super::kind::Kind;
+use self::figures::Figures;
+use super::filter::{Fields, Filter, condition};
 use super::order::{Direction, SortBy};
 use super::read::{bound, too_many};
 use super::session::{Output, Statement};
 use super::sources::{Access, DataSources};
-use super::target::{Scope, Target};
+use super::target::Target;
 use crate::declaration::{declare, example_without_output, tags};
 use crate::items::Budget;
 
@@ -33,7 +32,7 @@ pub(crate) struct DbalAggregate {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AggregateParams {
     /// The data source.
-    #[serde(default = "super::default_source")]
+    #[serde(default = "crate::dbal::default_source")]
     data_source: String,
     /// The entity: a table, or what is declared as one.
     entity: String,
@@ -163,7 +162,7 @@ impl NodeType for DbalAggregate {
             capabilities: vec![Capability::Database],
             ..declare(
                 "dbal-aggregate",
-                super::CATEGORY,
+                crate::dbal::CATEGORY,
                 "Counts, adds up and compares rows of a database.",
             )
         }
@@ -327,97 +326,4 @@ async fn aggregate(
         )
         .await?;
     Ok(found)
-}
-
-/// What comes out, by name.
-struct Figures<'a> {
-    scope: &'a Scope,
-    group_by: &'a [String],
-    made: Vec<(String, Operand)>,
-}
-
-impl<'a> Figures<'a> {
-    fn of(scope: &'a Scope, params: &'a AggregateParams) -> Result<Self, NodeError> {
-        let made = params
-            .aggregates
-            .iter()
-            .map(|aggregate| Ok((aggregate.name(), figure(scope, aggregate)?)))
-            .collect::<Result<_, NodeError>>()?;
-        Ok(Self {
-            scope,
-            group_by: &params.group_by,
-            made,
-        })
-    }
-}
-
-impl Fields for Figures<'_> {
-    fn operand(&self, name: &str) -> Result<Operand, NodeError> {
-        if let Some((_, figure)) = self.made.iter().find(|(other, _)| other == name) {
-            return Ok(Operand {
-                expression: figure.expression.clone(),
-                column: figure.column.clone(),
-            });
-        }
-        if self.group_by.iter().any(|group| group == name) {
-            return self.scope.operand(name);
-        }
-        let figures = self.made.iter().map(|(name, _)| name.as_str());
-        let names = figures.chain(self.group_by.iter().map(String::as_str));
-        let nearest = nearest_text(name, names);
-        let shown: String = name.chars().take(100).collect();
-        let message = format!("no figure or group is called `{shown}`; {nearest}");
-        Err(NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message))
-    }
-}
-
-fn figure(scope: &Scope, aggregate: &Aggregate) -> Result<Operand, NodeError> {
-    let Some(field) = &aggregate.field else {
-        return Ok(made(Expr::col(Asterisk).count(), Kind::Integer, "bigint"));
-    };
-    let column = scope.column(field)?;
-    let values = operand(scope.dialect, column);
-    let is_number = matches!(column.kind, Kind::Integer | Kind::Float | Kind::Decimal);
-    if matches!(aggregate.function, Function::Sum | Function::Avg) && !is_number {
-        let message = format!(
-            "`{}` is for numbers, and column `{field}` holds {}",
-            aggregate.function.as_str(),
-            column.kind
-        );
-        return Err(NodeError::permanent(ErrorCode::WRONG_TYPE, message));
-    }
-    Ok(match aggregate.function {
-        Function::Count if aggregate.distinct => {
-            made(values.count_distinct(), Kind::Integer, "bigint")
-        }
-        Function::Count => made(values.count(), Kind::Integer, "bigint"),
-        Function::Sum => made(values.sum(), column.kind.clone(), "numeric"),
-        Function::Avg if column.kind == Kind::Decimal => {
-            made(Func::avg(values).into(), Kind::Decimal, "numeric")
-        }
-        Function::Avg => {
-            let values = match scope.dialect {
-                // It would keep four digits behind the point.
-                Dialect::MySql => values.cast_as(Alias::new("DOUBLE")),
-                Dialect::Sqlite | Dialect::Postgres => values,
-            };
-            made(Func::avg(values).into(), Kind::Float, "double precision")
-        }
-        Function::Min => made(values.min(), column.kind.clone(), &column.type_name),
-        Function::Max => made(values.max(), column.kind.clone(), &column.type_name),
-    })
-}
-
-fn made(expression: Expr, kind: Kind, type_name: &str) -> Operand {
-    Operand {
-        expression,
-        column: Column {
-            name: String::new(),
-            kind,
-            type_name: type_name.to_owned(),
-            nullable: true,
-            has_default: false,
-            generated: false,
-        },
-    }
 }
