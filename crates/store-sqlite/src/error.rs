@@ -119,6 +119,20 @@ pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
         .is_some_and(|inner| inner.code == ErrorCode::DiskFull || inner.extended_code == NO_INDEX)
 }
 
+/// Whether something did not work because another process has the file.
+pub(crate) fn is_busy(error: &StoreError) -> bool {
+    let StoreError::Unavailable { source, .. } = error else {
+        return false;
+    };
+    let source = source
+        .as_deref()
+        .and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    matches!(
+        source.and_then(rusqlite::Error::sqlite_error_code),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
 fn is_misread(error: &rusqlite::Error) -> bool {
     matches!(
         error,

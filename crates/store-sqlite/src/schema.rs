@@ -16,8 +16,17 @@ fn newest() -> u32 {
     MIGRATIONS.len() as u32
 }
 
-/// Refuses a file that is not ours or is newer, without changing it, and says which version it has.
-pub(crate) fn check(connection: &Connection, place: &Place) -> Result<u32, StoreError> {
+/// Refuses a file that is not ours or is newer, without changing it.
+pub(crate) fn look(connection: &mut Connection, place: &Place) -> Result<(), StoreError> {
+    // All in one transaction: somebody else may be just about to make it ours.
+    let transaction = connection
+        .transaction()
+        .map_err(|error| place.broken(error))?;
+    check(&transaction, place).map(|_| ())
+}
+
+/// Refuses what is not ours or is newer, and says which version it has.
+fn check(connection: &Connection, place: &Place) -> Result<u32, StoreError> {
     let broken = |error| place.broken(error);
     let application: i32 = pragma(connection, "application_id").map_err(broken)?;
     let found: u32 = pragma(connection, "user_version").map_err(broken)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use jackfield_store_api::{
     Claim, Claimed, PageRequest, Store, StoreError, StoreFuture, TenantStore,
@@ -16,7 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use crate::checkpoint::{self, Log};
-use crate::error::{Fault, Place};
+use crate::error::{Fault, Place, is_busy};
 use crate::ledger::Ledger;
 use crate::lock::{WorkerLock, private};
 use crate::options::{Role, SqliteOptions};
@@ -64,13 +65,10 @@ impl SqliteStore {
             Role::Visitor => None,
         };
         let broken = |error| place.broken(error);
-        let mut writing = connection::to_look(&options).map_err(broken)?;
-        schema::check(&writing, &place)?;
-        connection::to_write(&writing, &options).map_err(broken)?;
-        schema::prepare(&mut writing, &place, options.role, options.now())?;
-        let moving = connection::for_checkpoints(&options).map_err(broken)?;
+        let writing = patiently(|| prepared(&options, &place))?;
+        let moving = patiently(|| connection::for_checkpoints(&options).map_err(broken))?;
         let reading = (0..options.readers)
-            .map(|_| connection::for_reading(&options).map_err(broken))
+            .map(|_| patiently(|| connection::for_reading(&options).map_err(broken)))
             .collect::<Result<Vec<_>, _>>()?;
 
         let (closed_sender, closed) = watch::channel(false);
@@ -118,6 +116,30 @@ impl SqliteStore {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+}
+
+/// A connection that writes, to a file with the newest schema.
+fn prepared(options: &SqliteOptions, place: &Place) -> Result<Connection, StoreError> {
+    let broken = |error| place.broken(error);
+    let mut connection = connection::to_look(options).map_err(broken)?;
+    schema::look(&mut connection, place)?;
+    connection::to_write(&connection, options).map_err(broken)?;
+    schema::prepare(&mut connection, place, options.role, options.now())?;
+    Ok(connection)
+}
+
+/// Tries again for a while as long as another process is just making, opening or closing the file:
+/// SQLite does not wait by itself then.
+fn patiently<T>(mut open: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let begin = Instant::now();
+    loop {
+        match open() {
+            Err(error) if is_busy(&error) && begin.elapsed() < connection::BUSY => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
     }
 }
 

@@ -162,18 +162,20 @@ async fn visitors_do_not_disturb_what_a_worker_holds() {
 }
 
 #[tokio::test]
-async fn many_open_a_new_file_at_once() {
-    let folder = Arc::new(TempDir::new().unwrap());
-    let threads: Vec<_> = (0..8)
-        .map(|_| {
-            let folder = Arc::clone(&folder);
-            std::thread::spawn(move || SqliteStore::open(visitor(&folder)).map(drop))
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap().unwrap();
+async fn many_open_and_close_a_new_file_at_once() {
+    for _ in 0..10 {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let folder = Arc::clone(&folder);
+                std::thread::spawn(move || SqliteStore::open(visitor(&folder)).map(drop))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+        support::begin(&SqliteStore::open(options(&folder)).unwrap()).await;
     }
-    support::begin(&SqliteStore::open(options(&folder)).unwrap()).await;
 }
 
 #[test]
