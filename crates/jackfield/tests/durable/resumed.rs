@@ -11,7 +11,9 @@ use jackfield_testkit::store::{Interruption, MemoryStore, StoreClock};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Calls, Process, builder, follow, options, output, registry, start, workflow};
+use super::support::{
+    ByStore, Calls, Process, builder, follow, options, output, registry, start, workflow,
+};
 
 /// Passes on every other item, the items themselves.
 fn halves() -> ScriptedExecutor {
@@ -150,6 +152,7 @@ async fn a_tenant_without_room_keeps_no_other_from_going_on() {
         options(),
     )
     .tenancy(tenancy.clone())
+    .clock(ByStore(clock.clone()))
     .build();
     let plan = |tenant: &TenantId| {
         let workflow = jackfield::workflow_from_value(&document).unwrap();

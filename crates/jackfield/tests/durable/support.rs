@@ -73,7 +73,8 @@ pub(crate) fn options() -> DurableOptions {
     }
 }
 
-struct ByStore(StoreClock);
+/// The clock of the store, for engines.
+pub(crate) struct ByStore(pub(crate) StoreClock);
 
 impl Clock for ByStore {
     fn now(&self) -> Timestamp {
