@@ -36,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// Whether Rust can be built for WebAssembly.
 pub(crate) fn has_rust_for_guests() -> bool {
-    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR"))).is_some()
+    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR"))).is_ok()
 }
 
 /// Builds all plugins, and what authors begin with, as steps of a longer chore.

@@ -1,4 +1,4 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,8 @@ pub const COMPONENT: &str = "plugin.wasm";
 /// when it is asked.
 pub const NODE_TYPES: &str = "node-types.json";
 
+/// Whoever builds holds this file locked.
+const LOCK: &str = ".lock";
 /// How a WebAssembly binary begins.
 const MAGIC: &[u8] = b"\0asm";
 /// What follows in a component of the layer that there is.
@@ -30,7 +32,7 @@ impl Builder {
     }
 
     /// Builds the plugin in a folder, and says where the component is. What was built of the same
-    /// sources before is not built again.
+    /// sources before is not built again. Others that build with the same folder for tools wait.
     ///
     /// # Errors
     /// [`BuildError`] says what is missing, or what the compiler said.
@@ -40,6 +42,11 @@ impl Builder {
         fs::create_dir_all(&self.target).map_err(BuildError::file(&self.target))?;
         let target = self.target.canonicalize();
         let target = target.map_err(BuildError::file(&self.target))?;
+        // Tools, staged sources and components are shared by all that build here. Held until the
+        // file is dropped.
+        let path = target.join(LOCK);
+        let lock = File::create(&path).map_err(BuildError::file(&path))?;
+        lock.lock().map_err(BuildError::file(&path))?;
         let component = match language {
             Language::Rust => rust::build(&folder, &target)?,
             Language::JavaScript => javascript::build(&folder, &target)?,
@@ -69,7 +76,7 @@ pub(crate) fn output(folder: &Path, target: &Path) -> Result<PathBuf, BuildError
 
 fn check(path: &Path) -> Result<(), BuildError> {
     let mut head = Vec::with_capacity(8);
-    let read = fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut head));
+    let read = File::open(path).and_then(|file| file.take(8).read_to_end(&mut head));
     read.map_err(BuildError::file(path))?;
     let refuse = |reason| {
         let path = path.to_path_buf();

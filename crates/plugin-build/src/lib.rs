@@ -20,10 +20,12 @@ mod rust;
 mod scaffold;
 mod sources;
 mod tool;
+mod toolchain;
+mod tools;
 
 pub use builder::{Builder, COMPONENT, NODE_TYPES};
 pub use error::BuildError;
 pub use language::{Language, LanguageError};
-pub use rust::RustToolchain;
 pub use scaffold::scaffold;
 pub use sources::{SourceFile, WIT, sdk};
+pub use toolchain::{DebianGap, RustToolchain, ToolchainError};

@@ -45,6 +45,15 @@ const PYTHON: &[SourceFile] = files! {
     "sdk/python": "jackfield_plugin.py";
 };
 
+/// What pins the tools for JavaScript: their names, versions and digests.
+pub(crate) const JAVASCRIPT_TOOLS: &[SourceFile] = files! {
+    "sdk/js/tools": "package.json", "package-lock.json";
+};
+/// What pins the tools for Python.
+pub(crate) const PYTHON_TOOLS: &[SourceFile] = files! {
+    "sdk/python/tools": "requirements.txt";
+};
+
 pub(crate) const RUST_TEMPLATE: &[SourceFile] = files! {
     "sdk/rust/template": "Cargo.toml", "plugin.toml", "src/lib.rs";
 };

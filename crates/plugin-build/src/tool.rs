@@ -15,7 +15,10 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
     let output = command
         .stdin(Stdio::null())
         .output()
-        .map_err(BuildError::file(Path::new(command.get_program())))?;
+        .map_err(|source| BuildError::Start {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source,
+        })?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -31,13 +34,18 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
     })
 }
 
-/// Whether a program is there and answers.
-pub(crate) fn answers(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
-    Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .is_ok_and(|output| output.status.success())
+/// What a program writes to its standard output, if it is there and ends well.
+pub(crate) fn ask(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    let output = run(command.args(arguments)).ok()?;
+    String::from_utf8(output).ok()
+}
+
+/// The first two numbers of a version such as `v18.20.4` or `rustc 1.95.0 (…)`.
+pub(crate) fn version(text: &str) -> Option<(u32, u32)> {
+    let begin = text.find(|one: char| one.is_ascii_digit())?;
+    let mut numbers = text[begin..].split(|one: char| !one.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The program, and its first argument.
@@ -50,4 +58,37 @@ fn shown(command: &Command) -> String {
         text.push_str(&first.to_string_lossy());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        for (text, found) in [
+            ("v18.20.4\n", Some((18, 20))),
+            ("Python 3.9.2", Some((3, 9))),
+            ("rustc 1.96.0 (ac68faa20 2026-05-25)", Some((1, 96))),
+            ("release: 2.0-nightly", Some((2, 0))),
+            ("99999999999.1", None),
+            ("7", None),
+            ("", None),
+        ] {
+            assert_eq!(version(text), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_tool_says_is_told_and_a_tool_that_is_not_there_is_named() {
+        let error = run(Command::new("cargo").arg("no-such-command")).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("`cargo no-such-command` ended with"),
+            "{text}"
+        );
+        assert!(text.lines().count() > 1, "{text}");
+        let error = run(&mut Command::new("no-such-program")).unwrap_err();
+        assert!(error.to_string().contains("`no-such-program`"), "{error}");
+    }
 }
