@@ -202,6 +202,10 @@ fn only_what_a_pattern_asks_for_is_taken() {
         assert_eq!(registered(&report), expected, "{patterns:?}");
     }
     assert!(options(&host).patterns(["acme/[a"]).is_err());
+    // Patterns that are too much are no reason to take everything.
+    let endless = "[a-z]*".repeat(100_000);
+    let error = options(&host).patterns([endless.as_str()]).unwrap_err();
+    assert!(error.pattern.len() <= 200);
 }
 
 #[test]

@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::control::refuse_control;
 use super::node_types::{self, Declared};
 use super::{
-    CapabilityRequest, HostPattern, PackagePath, PluginDependency, PluginLimits, PluginManifest,
-    PluginReuse,
+    CapabilityRequest, HostPattern, MANIFEST, PackagePath, PluginDependency, PluginLimits,
+    PluginManifest, PluginReuse,
 };
 use crate::discovery::document::{Document, Fields, Finding, key};
+use crate::trust::SIGNATURE_FILE;
 
 const FIELDS: &[&str] = &[
     "id",
@@ -78,6 +79,7 @@ impl<'a> Draft<'a> {
         };
         let references = declared.references();
         manifest.described_in = references.keys().cloned().collect();
+        check_files(&manifest, &mut findings);
         check_digests(&manifest, &mut findings);
         if !findings.is_empty() {
             return Err(document.locate(findings));
@@ -357,6 +359,24 @@ fn digests(fields: &mut Fields<'_>) -> BTreeMap<PackagePath, Digest> {
         }
     }
     all
+}
+
+/// No file is the manifest itself, or says who signed it: neither can have a digest in the manifest.
+/// Some systems take no notice of case.
+fn check_files(manifest: &PluginManifest, findings: &mut Vec<Finding>) {
+    for file in manifest.files() {
+        let is = |name: &str| file.as_str().eq_ignore_ascii_case(name);
+        if is(MANIFEST) || is(SIGNATURE_FILE) {
+            let place = if file == manifest.entry() {
+                "/entry"
+            } else {
+                "/include"
+            };
+            let message = format!("`{file}` cannot be a file of the package like others");
+            let finding = Finding::error(place, message).at_key();
+            findings.push(finding.with_hint("leave it out: it is always there"));
+        }
+    }
 }
 
 /// The digests are those of just the files that the manifest names.

@@ -127,8 +127,9 @@ impl Files {
         digests: &BTreeMap<PackagePath, Digest>,
     ) -> Result<(), PackageErrorKind> {
         if self.form == PackageForm::Folder {
+            let mut budget = self.limits.whole(digests.len())?;
             for (file, digest) in digests {
-                self.read(file, *digest)?;
+                budget.take(&self.read(file, *digest)?)?;
             }
             return Ok(());
         }
@@ -137,12 +138,17 @@ impl Files {
         while let Some(entry) = archive.next()? {
             let path = entry.path().clone();
             if !seen.insert(path.clone()) {
-                let reason = "it is in the archive twice".to_owned();
-                let entry = path.to_string();
-                return Err(PackageErrorKind::Entry { entry, reason });
+                let reason = "it is in the archive twice";
+                return Err(PackageErrorKind::entry(&path, reason));
             }
-            if matches!(path.as_str(), MANIFEST | pack::SIGNATURE) {
-                continue;
+            match path.as_str() {
+                MANIFEST => continue,
+                pack::SIGNATURE if seen.len() == 2 => continue,
+                pack::SIGNATURE => {
+                    let reason = "it stands right after the manifest, or nobody looks at it";
+                    return Err(PackageErrorKind::entry(&path, reason));
+                }
+                _ => {}
             }
             let digest = digests.get(&path);
             let digest = digest.ok_or_else(|| PackageErrorKind::unlisted(&path))?;
