@@ -2,6 +2,7 @@
 
 mod process;
 mod store;
+mod unfolded;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -159,6 +160,7 @@ impl Shared {
             return Ok(mapped);
         }
         let bytes = source.read()?;
+        unfolded::check(&bytes).map_err(|error| PluginLoadError::component(error.to_string()))?;
         if let Some(store) = &self.store {
             match self.compile_to(store, digest, &bytes) {
                 Ok(()) => {
