@@ -96,8 +96,6 @@ pub(crate) struct Meter {
     limit: usize,
     memory: usize,
     tables: usize,
-    /// What the last growth added, should it turn out that it was none.
-    last: usize,
 }
 
 impl Meter {
@@ -106,7 +104,6 @@ impl Meter {
             limit: limits.memory_bytes(),
             memory: 0,
             tables: 0,
-            last: 0,
         }
     }
 
@@ -133,13 +130,14 @@ impl ResourceLimiter for Meter {
             let limit = ByteSize::bytes(u64::try_from(self.limit).unwrap_or(u64::MAX));
             return Err(Breach::Memory { limit }.into());
         }
-        (self.memory, self.last) = (memory, more);
+        self.memory = memory;
         Ok(true)
     }
 
+    /// Ends the call: a guest that is told -1 panics as a rule, and nobody learns why. Nothing is
+    /// taken off the count: the runtime reports growth here too that it never asked about.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.last));
-        Ok(())
+        Err(Breach::Growth.into())
     }
 
     fn table_growing(
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn memories_are_counted_together_and_what_did_not_grow_is_not() {
+    fn memories_are_counted_together_and_nothing_is_taken_off() {
         let limits = Limits {
             memory: ByteSize::bytes(100),
             ..Limits::default()
@@ -201,10 +199,10 @@ mod tests {
         let mut meter = Meter::new(&limits);
         assert!(meter.memory_growing(0, 60, None).unwrap());
         assert!(!meter.memory_growing(60, 90, Some(80)).unwrap());
-        assert!(meter.memory_growing(0, 40, None).unwrap());
-        meter
+        let error = meter
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
-            .unwrap();
+            .unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&Breach::Growth));
         assert_eq!(meter.memory(), 60);
         assert!(meter.memory_growing(0, 40, None).unwrap());
         let error = meter.memory_growing(0, 1, None).unwrap_err();

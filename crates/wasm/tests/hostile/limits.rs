@@ -94,6 +94,22 @@ async fn a_leap_into_more_memory_than_there_is_is_stopped_before_it_lands() {
 }
 
 #[tokio::test]
+async fn a_leap_that_no_memory_can_make_does_not_make_room_for_others() {
+    // Grows, then asks for more than 32 bits can address, and so on: what has grown still counts.
+    let guest = Guest::doing(
+        "(loop $on
+           (drop (memory.grow (i32.const 16)))
+           (drop (memory.grow (i32.const -1)))
+           (if (i32.gt_u (memory.size) (i32.const 64)) (then unreachable))
+           (br $on))
+         unreachable",
+    )
+    .with_limits("memory = \"2MiB\"\ntime = \"5s\"");
+    let failure = stopped(guest).await;
+    assert!(failure.starts_with("permanent LIMIT_EXCEEDED"), "{failure}");
+}
+
+#[tokio::test]
 async fn deep_recursion_ends_in_the_guest() {
     let guest = Guest::doing("(drop (call $down (i64.const 0))) (i32.const 4096)").with(
         "(func $down (param i64) (result i64)
