@@ -8,6 +8,7 @@ use jackfield_types::{PluginId, PluginOrigin};
 use semver::Version;
 
 use super::ReloadedPlugin;
+use super::sorter::Changed;
 use super::trial::Trial;
 use crate::Registry;
 use crate::discovery::DiscoveryOptions;
@@ -16,14 +17,18 @@ use crate::discovery::table::Installed;
 use crate::register::Occupied;
 
 impl Registry {
-    /// Checks, loads and tries what is in a package, and puts it in if all of that went well.
+    /// Checks, loads and tries a package that was found, and puts it in if all of that went well.
     pub(super) async fn reload_one(
         &self,
-        path: &Path,
+        changed: &Changed,
         options: &DiscoveryOptions,
     ) -> Result<ReloadedPlugin, Arc<PluginRefusal>> {
         let began = Instant::now();
-        let prepared = self.prepare_plugin(path, options).await?;
+        let Changed { package, signer } = changed;
+        let path: &Path = package.path();
+        let prepared = self
+            .prepare(package.clone(), signer.clone(), options)
+            .await?;
         let trial = Trial::run(&prepared).await;
         let refused = |reason| PluginRefusal::of(prepared.package(), reason);
         let trial = trial.map_err(refused)?;
