@@ -112,6 +112,15 @@ impl Invocation {
         }
     }
 
+    /// Finds what stands now in the place of what cannot be loaded any more, and authorizes it: it
+    /// may come from somebody else. The call has its place already.
+    pub(crate) fn resolve_again(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
+        let (registration, _) = self.registration()?;
+        self.authorize(&registration, Wanted::No)?;
+        self.check_static(&registration)?;
+        Ok(registration)
+    }
+
     /// Asks whether the tenant may use what was found, and gives the rule that allows it if it is
     /// wanted. The answer is kept as long as the policy and the registration stand.
     fn authorize(
