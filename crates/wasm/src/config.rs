@@ -34,7 +34,8 @@ pub struct WasmConfig {
     pub warm_for: Span,
     /// How long a plugin may take to say what it provides.
     pub describe_time: Span,
-    /// How long a compilation may take in a process of its own.
+    /// How long a compilation may take. One in a process of its own is ended then. One in the host
+    /// cannot be: it is left to itself, and at most three such threads are.
     pub compile_time: Span,
     /// How much memory a compilation may take in a process of its own.
     pub compile_memory: ByteSize,
@@ -45,14 +46,18 @@ pub struct WasmConfig {
     /// What the folder may hold; what was not used for longest goes first.
     pub cache_size: ByteSize,
     /// The program that compiles large components in a process of its own, which gives all of its
-    /// memory back. It needs a `cache`. Nothing said: the host compiles everything itself.
+    /// memory back. It needs a `cache`. Nothing said: the host compiles everything itself. That
+    /// keeps tens to hundreds of MiB for each guest with an interpreter, and nothing but the size of
+    /// its package bounds how much memory a component takes to compile: let strangers' components
+    /// be compiled elsewhere. A program that cannot be started is done without.
     #[serde(skip)]
     pub compiler: Option<CompilerProgram>,
     /// How large a component has to be for that.
     pub compiler_from: ByteSize,
 }
 
-/// A program that does nothing but [`compile_from_stdin`](crate::compile_from_stdin).
+/// A program that does nothing but [`compile_from_stdin`](crate::compile_from_stdin). Of the host's
+/// environment it knows `PATH` and `LD_LIBRARY_PATH`, and it ends with the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompilerProgram {
     /// The program: as a rule the host's own.

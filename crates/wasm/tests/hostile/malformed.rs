@@ -77,7 +77,7 @@ fn a_component_that_unfolds_into_more_than_there_is_room_for_is_refused_at_once(
                (instance (instantiate $c{below})) (instance (instantiate $c{below})))"
         );
     }
-    let bytes = wat::parse_str(&format!("(component {text} (instance (instantiate $c60)))"));
+    let bytes = wat::parse_str(format!("(component {text} (instance (instantiate $c60)))"));
     let error = load(&bytes.unwrap()).unwrap_err();
     assert!(!error.is_transient());
     assert!(
