@@ -70,10 +70,15 @@ impl Folder {
     pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jackfield"));
         command.current_dir(self.guard.path()).args(arguments);
-        command.env("JACKFIELD_HOME", self.guard.path().join("home"));
-        for name in ["JACKFIELD_LOG", "NO_COLOR", "RUST_LOG"] {
+        // What is set where the tests are run is none of their business.
+        let set = std::env::vars_os().map(|(name, _)| name);
+        for name in set.filter(|name| name.as_encoded_bytes().starts_with(b"JACKFIELD_")) {
             command.env_remove(name);
         }
+        for name in ["NO_COLOR", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        command.env("JACKFIELD_HOME", self.guard.path().join("home"));
         command
     }
 
