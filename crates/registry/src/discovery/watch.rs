@@ -79,7 +79,9 @@ pub struct WatchEnded;
 
 impl Registry {
     /// Begins to watch folders of plugins. Changes from now on are seen; they are acted upon when
-    /// the watch runs, which begins with a reload. This blocks as long as it takes to go through the
+    /// the watch runs, which begins with a reload. What is there already is loaded at its first use
+    /// if [`discover_plugins`](Self::discover_plugins) found it before; what a reload finds is loaded
+    /// at once, to be tried. This blocks as long as it takes to go through the
     /// folders once.
     pub fn watch_plugins(
         &self,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jackfield_plugin_api::{
     BoxFuture, CancellationToken, Expr, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput,
@@ -43,6 +44,9 @@ impl NodeExecutor for Number {
         Box::pin(async move {
             if self.behaviour == "panics" {
                 panic!("on purpose");
+            }
+            if self.behaviour == "dawdles" {
+                tokio::time::sleep(Duration::from_secs(25)).await;
             }
             if self.behaviour == "keeps" {
                 call.context.grants.check_capability(Capability::Kv)?;

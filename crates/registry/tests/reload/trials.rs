@@ -114,3 +114,27 @@ async fn a_host_that_panics_ends_no_reload() {
     assert_eq!(scene.call("acme/guest").await, 1);
     assert_eq!(scene.call("acme/other").await, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_dawdles_over_its_examples_keeps_others_waiting_no_longer() {
+    let scene = Scene::new();
+    let dawdles = |examples: usize| {
+        let example = "[[nodeTypes.examples]]\ntitle = \"it takes its time\"\n";
+        Plugin {
+            component: "1 dawdles".to_owned(),
+            more: example.repeat(examples),
+            ..number(1)
+        }
+    };
+    scene.folder("guest", "acme/guest", &dawdles(4));
+    scene.folder("other", "acme/other", &dawdles(50));
+    let began = tokio::time::Instant::now();
+    let report = scene.reload().await;
+    assert_eq!(
+        (report.refused.len(), report.reloaded.len()),
+        (1, 1),
+        "{report:?}"
+    );
+    assert!(began.elapsed() < std::time::Duration::from_secs(250));
+    assert_eq!(report.reloaded[0].tried, 4);
+}
