@@ -50,7 +50,7 @@ pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, EngineBuilder};
 pub use error::StartError;
 pub use error_metrics::{ErrorCount, ErrorMetrics};
-pub use execution::{ExecutionHandle, PinnedData, StartOptions};
+pub use execution::{ExecutionHandle, PinnedData, PlannedPlugins, StartOptions};
 pub use journal::{Events, Journal, JournalEntry};
 pub use node_request::NodeRequest;
 pub use prepared::PreparedPlan;

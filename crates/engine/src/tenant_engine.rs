@@ -89,7 +89,8 @@ impl TenantEngine {
     ///
     /// # Errors
     /// [`StartError::Forbidden`], [`StartError::UserForbidden`], [`StartError::UnknownPlan`],
-    /// [`StartError::UnknownTrigger`], [`StartError::QuotaExceeded`] or [`StartError::NoRuntime`];
+    /// [`StartError::UnknownTrigger`], [`StartError::QuotaExceeded`], [`StartError::PluginChanged`] or
+    /// [`StartError::NoRuntime`];
     /// nothing has run then.
     pub fn start(
         &self,
@@ -227,6 +228,7 @@ impl Caller {
         let trigger = find_trigger(plan, options.trigger.as_deref())?;
         let turn = Turn::take(&self.state)?;
         let running = Running::new(self, plan, &options, cancellation);
+        running.check_plugins()?;
         Ok(Driver::new(Arc::new(running), options, trigger).with_turn(turn))
     }
 }

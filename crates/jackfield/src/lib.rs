@@ -56,8 +56,8 @@ pub use jackfield_definition::{
 pub use jackfield_engine::{
     Circuit, CircuitState, Clock, CompensationReport, Engine, EngineBuilder, ErrorCount,
     ErrorMetrics, Events, ExecutionHandle, Journal, JournalEntry, NoWorkflows, NodeRequest,
-    PinnedData, PreparedPlan, Report, ReportFailure, RunningExecution, StartError, StartOptions,
-    SystemClock, TenantCatalog, TenantEngine, WorkflowSource, WorkflowSourceError,
+    PinnedData, PlannedPlugins, PreparedPlan, Report, ReportFailure, RunningExecution, StartError,
+    StartOptions, SystemClock, TenantCatalog, TenantEngine, WorkflowSource, WorkflowSourceError,
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};

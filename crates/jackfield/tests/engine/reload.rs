@@ -9,7 +9,9 @@ use jackfield::registry::discovery::{
     ComponentSource, DiscoveryOptions, LoadedPlugin, PluginHost, PluginLoadError, WatchTiming,
 };
 use jackfield::registry::trust::{Signatures, TrustRules};
-use jackfield::{ByteSize, Engine, NodeOutput, StartOptions};
+use jackfield::{
+    ByteSize, Engine, ErrorCode, NodeOutput, PlannedPlugins, StartError, StartOptions,
+};
 use semver::VersionReq;
 use serde_json::json;
 
@@ -94,4 +96,50 @@ async fn a_plugin_that_changes_before_its_first_call_fails_no_execution() {
     );
     shutdown.cancel();
     watching.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_kept_to_runs_the_plugins_that_it_pins_or_nothing() {
+    let folder = tempfile::tempdir().expect("there is room");
+    write(folder.path(), "old");
+    let registry = jackfield::built_in_registry().expect("all are registered");
+    let trust = Arc::new(TrustRules::new(Signatures::Ignored));
+    let options = DiscoveryOptions::new(Arc::new(TextHost(VersionReq::STAR)), trust);
+    let folders = vec![folder.path().to_path_buf()];
+    let reload = async || registry.reload_plugins(&folders, &options).await;
+    assert_eq!(reload().await.reloaded.len(), 1);
+    let engine = Engine::builder(registry.clone()).build().default_tenant();
+    let planned = plan(
+        &engine,
+        &workflow(&[("only", "acme/guest", json!({}))], &[]),
+    );
+    let run = async |plugins| {
+        let options = StartOptions {
+            plugins,
+            ..StartOptions::default()
+        };
+        let report = engine.run(&planned, options).await?;
+        let report = serde_json::to_value(report).expect("it is JSON");
+        assert_eq!(report["status"], "success", "{report}");
+        Ok::<_, StartError>(report.to_string())
+    };
+    let text = run(PlannedPlugins::Pinned).await.expect("nothing changed");
+    assert!(text.contains("\"old\""), "{text}");
+    write(folder.path(), "new");
+    assert_eq!(reload().await.reloaded.len(), 1);
+    let text = run(PlannedPlugins::Current).await.expect("that is let");
+    assert!(text.contains("\"new\""), "{text}");
+    let error = run(PlannedPlugins::Pinned).await.expect_err("it is pinned");
+    assert!(matches!(error, StartError::PluginChanged { .. }), "{error}");
+    assert_eq!(error.code(), Some(ErrorCode::INVALID_PACKAGE));
+    assert!(error.to_string().contains("acme/guest 1.0.0"), "{error}");
+    // What was planned is back, byte for byte.
+    write(folder.path(), "old");
+    assert_eq!(reload().await.reloaded.len(), 1);
+    run(PlannedPlugins::Pinned)
+        .await
+        .expect("its digest is pinned");
+    registry.remove_plugin(&"acme/guest".parse().expect("it is an id"), None);
+    let error = run(PlannedPlugins::Pinned).await.expect_err("it is gone");
+    assert!(matches!(error, StartError::PluginChanged { .. }), "{error}");
 }
