@@ -94,12 +94,16 @@ fn tools(target: &Path) -> Result<PathBuf, BuildError> {
         });
     }
     let folder = target.join("tools").join("js");
-    let works = |tools: &Path| program(tools).is_file();
+    let works = |tools: &Path| {
+        let program = program(tools).into_os_string().into_string();
+        program.is_ok_and(|program| tool::ask("node", &[&program, "--help"]).is_some())
+    };
     tools::ensure(folder, JAVASCRIPT_TOOLS, works, |folder| {
         let mut command = Command::new("npm");
         command
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            // The tool's machine code is an optional dependency, one for each system.
+            // Not `ci`, which refuses lock files when an optional dependency was never published,
+            // as the tool's machine code for some systems was not. What is locked is kept to.
+            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
             .args(["--include=optional", "--include=prod"])
             .current_dir(folder);
         tool::run(&mut command).map(drop)

@@ -10,7 +10,7 @@ use crate::{BuildError, SourceFile, files};
 const INSTALLED: &str = "installed";
 
 /// Sees to it that tools are in a folder, and are those that the lock files pin. `install` gets a
-/// folder that holds nothing else, and ends with an error or with tools that work.
+/// folder that holds nothing else.
 pub(crate) fn ensure(
     folder: PathBuf,
     locks: &[SourceFile],
@@ -28,6 +28,9 @@ pub(crate) fn ensure(
     }
     files::write_all(locks, &folder)?;
     install(&folder)?;
+    if !works(&folder) {
+        return Err(BuildError::BrokenTools { folder });
+    }
     files::write(&marker, texts.as_bytes())?;
     Ok(folder)
 }
@@ -61,7 +64,9 @@ mod tests {
             assert_eq!(installs.get(), count, "{text}");
         }
         fs::remove_file(folder.join("tool")).unwrap();
-        ensure(folder, &lock("2"), works, install).unwrap();
+        ensure(folder.clone(), &lock("2"), works, install).unwrap();
         assert_eq!(installs.get(), 3);
+        let broken = ensure(folder, &lock("3"), works, |_| Ok(())).unwrap_err();
+        assert!(matches!(broken, BuildError::BrokenTools { .. }), "{broken}");
     }
 }
