@@ -172,6 +172,51 @@ fn a_plugin_is_packed_signed_trusted_installed_and_removed() {
 }
 
 #[test]
+fn lock_file_and_rules_hold_for_every_command() {
+    let folder = folder();
+    let commands: [&[&str]; 8] = [
+        &["run", "flow.json"],
+        &["validate", "flow.json"],
+        &["plan", "flow.json"],
+        &["exec", "acme/guest"],
+        &["nodes", "show", "acme/guest"],
+        &["schema", "node", "acme/guest"],
+        &["plugin", "show", "acme/guest"],
+        &["plugin", "doctor"],
+    ];
+    for command in commands {
+        done(&folder, &with(command, &PLUGINS));
+        let unsigned = folder.run(&with(command, &["--plugins", "plugins"]));
+        assert_ne!(code(&unsigned), 0, "{command:?}");
+        assert!(show(&unsigned).contains("is not signed"), "{command:?}");
+    }
+    // Nothing is pinned in it, so nothing is taken, however little is asked of signatures.
+    let folder = folder.file("jackfield.lock", "version = 1\n");
+    for command in commands {
+        let unpinned = folder.run(&with(command, &PLUGINS));
+        assert_ne!(code(&unpinned), 0, "{command:?}");
+        assert!(show(&unpinned).contains("is not pinned"), "{command:?}");
+    }
+}
+
+#[test]
+fn removing_a_plugin_makes_no_lock_file_where_there_is_none() {
+    let folder = folder();
+    let pack = [
+        "plugin",
+        "pack",
+        "plugins/guest",
+        "--to",
+        "installed/guest.jfp",
+    ];
+    fs::create_dir(folder.path("installed")).unwrap();
+    done(&folder, &pack);
+    let remove = ["plugin", "remove", "acme/guest", "--plugins", "installed"];
+    done(&folder, &remove);
+    assert!(!folder.path("jackfield.lock").exists());
+}
+
+#[test]
 fn examples_and_fixtures_are_tried_in_the_sandbox() {
     let folder = folder().file(
         "right/one.json",

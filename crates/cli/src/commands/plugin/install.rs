@@ -12,7 +12,7 @@ use crate::error::{CliError, describe_io};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::plugin_reference::PackageSource;
-use crate::plugins::{lock_or_new, trust_rules, write_lock};
+use crate::plugins::{lock_file, lock_or_new, trust_rules, write_lock};
 
 /// Checks packages, puts them into the folder as `.jfp` files, and pins them.
 pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<Exit, CliError> {
@@ -78,9 +78,12 @@ pub(super) fn remove(args: &PluginRemoveArgs, output: &mut Output) -> Result<Exi
             "`jackfield plugin list` names those that there are",
         ));
     }
-    let mut lock = lock_or_new(&args.installed.lock)?;
-    lock.release(&wanted.plugin, wanted.version.as_ref());
-    write_lock(&args.installed.lock, &lock)?;
+    // An empty lock file would be one by which nothing may be taken.
+    if lock_file(&args.installed.lock).exists() {
+        let mut lock = lock_or_new(&args.installed.lock)?;
+        lock.release(&wanted.plugin, wanted.version.as_ref());
+        write_lock(&args.installed.lock, &lock)?;
+    }
     Ok(Exit::Success)
 }
 
