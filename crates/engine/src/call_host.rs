@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_tenancy::{CallPermit, Refusal, SecretError};
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, PluginQuota, Secret};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +69,13 @@ impl Running {
         })
     }
 
+    fn plugin_quota(&self) -> PluginQuota {
+        let policy = self.tenant().policy();
+        policy.map_or_else(PluginQuota::default, |policy| {
+            policy.document().plugin_quota
+        })
+    }
+
     fn grant_filter(&self, filter: &Value) -> Value {
         self.tenant().enforce_data_isolation(filter)
     }
@@ -85,6 +92,10 @@ impl Grants for CallHost<'_> {
 
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
         self.running.grant_secret(name)
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.running.plugin_quota()
     }
 
     fn isolate(&self, filter: &Value) -> Value {
@@ -111,6 +122,10 @@ impl Grants for RunningGrants {
 
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
         self.0.grant_secret(name)
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.0.plugin_quota()
     }
 
     fn isolate(&self, filter: &Value) -> Value {

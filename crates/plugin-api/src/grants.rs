@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, PluginQuota, Secret};
 use serde_json::Value;
 
 use crate::NodeError;
@@ -32,6 +32,11 @@ pub trait Grants: Send + Sync {
     /// [`NodeError::Refused`] when the policy does not grant it, [`NodeError::Permanent`] with the
     /// code [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none.
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError>;
+
+    /// How much a sandboxed plugin may use in the call.
+    fn plugin_quota(&self) -> PluginQuota {
+        PluginQuota::default()
+    }
 
     /// A new data filter that lets through what `filter` does, but no row of another tenant.
     /// Under relaxed isolation it is the same filter.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Capability, ErrorCode, Secret};
+use jackfield_types::{Capability, ErrorCode, PluginQuota, Secret};
 use serde_json::{Value, json};
 
 /// [`Grants`] that a test says, which remember what they were asked for.
@@ -14,6 +14,7 @@ pub struct ScriptedGrants {
     capabilities: Option<Vec<Capability>>,
     hosts: Option<Vec<String>>,
     secrets: BTreeMap<String, Secret<String>>,
+    plugin_quota: PluginQuota,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -42,6 +43,13 @@ impl ScriptedGrants {
     pub fn with_secret(mut self, name: &str, value: &str) -> Self {
         self.secrets
             .insert(name.to_owned(), Secret::new(value.to_owned()));
+        self
+    }
+
+    /// Gives plugins so much and no more.
+    #[must_use]
+    pub fn with_plugin_quota(mut self, quota: PluginQuota) -> Self {
+        self.plugin_quota = quota;
         self
     }
 
@@ -98,6 +106,10 @@ impl Grants for ScriptedGrants {
             let message = format!("no secret `{name}` is kept by the test");
             NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message)
         })
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.plugin_quota
     }
 
     /// Adds the tenant of every [`StaticCall`](crate::StaticCall).
