@@ -14,7 +14,7 @@ use crate::config::WasmConfig;
 use crate::describe;
 use crate::instance::Kind;
 use crate::lane::Lane;
-use crate::plugin::{Plugin, PluginExecutor, after};
+use crate::plugin::{Plugin, PluginExecutor};
 use crate::turns::{HostTurns, Turns};
 use crate::warm::WarmInstances;
 
@@ -61,23 +61,19 @@ impl WasmHost {
         let config = &shared.config;
         let compiled = shared.compiler.compiled(&source).await?;
         let size = ByteSize::bytes(u64::try_from(compiled.size).unwrap_or(u64::MAX));
-        let limits = config
-            .limits
-            .asked(source.manifest().limits(), &config.most);
         let kind = Kind {
             origin: Arc::clone(source.origin()),
             manifest: Arc::clone(source.manifest()),
             compiled,
             services: Arc::clone(&shared.services),
-            limits,
+            usual: config.limits,
+            most: config.most,
             lane: shared.lane.clone(),
         };
-        let turns = Turns::new(Arc::clone(&shared.turns), limits.instances);
+        let turns = Turns::new(Arc::clone(&shared.turns));
         let warm = Arc::clone(&shared.warm);
         let plugin = Plugin::new(kind, turns, warm, config.calls_per_instance);
-        let deadline = after(config.describe_time.into());
-        let described = plugin.describe(deadline).await;
-        let described = described.map_err(PluginLoadError::describe)?;
+        let described = plugin.describe(config.describe_time.into()).await?;
         let node_types = describe::read(&described, &shared.contract)?;
         let plugin = Arc::new(plugin);
         let share = u64::try_from(node_types.len()).unwrap_or(1).max(1);

@@ -26,6 +26,8 @@ pub(crate) struct PluginState {
     /// The call that is under way; `None` while the plugin starts or describes itself, when
     /// nothing is granted.
     pub(crate) call: Option<CallScope>,
+    /// What the call that is under way may use.
+    pub(crate) limits: Limits,
     /// When the call that is under way has to have ended.
     pub(crate) deadline: Instant,
     /// What the instance holds.
@@ -37,8 +39,9 @@ pub(crate) struct PluginState {
     pub(crate) place: Place,
     /// How often the call that is under way was looked at while it computed.
     ticks: u32,
-    host_calls: u32,
     host_calls_left: u32,
+    /// Whether it asked the host for something and was not seen to compute since.
+    waits: bool,
     stderr: Tail,
     wasi: Option<Box<Wasi>>,
 }
@@ -78,25 +81,29 @@ impl PluginState {
             manifest,
             services,
             call: None,
+            limits: *limits,
             deadline: Instant::now(),
             meter: Meter::new(limits),
             record: CallRecord::new(),
             wasi_grant: WasiGrant::default(),
             place: Place::default(),
             ticks: 0,
-            host_calls: limits.host_calls,
             host_calls_left: limits.host_calls,
+            waits: false,
             stderr: Tail::default(),
             wasi: None,
         }
     }
 
     /// Begins a call, or a description of itself.
-    pub(crate) fn begin(&mut self, call: Option<CallScope>, deadline: Instant) {
+    pub(crate) fn begin(&mut self, call: Option<CallScope>, limits: &Limits, deadline: Instant) {
         self.call = call;
+        self.limits = *limits;
+        self.meter.limit(limits);
         self.deadline = deadline;
-        self.host_calls_left = self.host_calls;
+        self.host_calls_left = limits.host_calls;
         self.ticks = 0;
+        self.waits = false;
         self.record = CallRecord::new();
         self.grant_wasi();
     }
@@ -111,6 +118,7 @@ impl PluginState {
     /// Takes note that the guest computes still, and says whether it has for long.
     pub(crate) fn computes_for_long(&mut self) -> bool {
         self.ticks = self.ticks.saturating_add(1);
+        self.waits = false;
         self.ticks > SHORT
     }
 
@@ -120,13 +128,19 @@ impl PluginState {
     /// A trap that ends the call, when it asked too often.
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         let Some(left) = self.host_calls_left.checked_sub(1) else {
-            let limit = self.host_calls;
+            let limit = self.limits.host_calls;
             return Err(Breach::HostCalls { limit }.into());
         };
         self.host_calls_left = left;
         // Whoever waits for the host does not compute.
         self.place.leave();
+        self.waits = true;
         Ok(())
+    }
+
+    /// Whether it waits for what it asked the host for.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The end of what the plugin wrote to its standard error in this call.
