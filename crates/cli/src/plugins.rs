@@ -198,6 +198,12 @@ pub(crate) fn lock(args: &LockArgs) -> Result<Option<LockFile>, CliError> {
     if args.lock.is_none() && !file.exists() {
         return Ok(None);
     }
+    if !file.exists() {
+        return Err(CliError::usage(
+            format!("there is no lock file `{}`", file.display()),
+            "`jackfield plugin install` writes it; what it does not pin is not taken",
+        ));
+    }
     let bytes = read_file(&file, LARGEST_LOCK)?;
     let source = SourceText::from_bytes(file.display().to_string(), bytes);
     let lock = source.and_then(|source| LockFile::parse(&source));

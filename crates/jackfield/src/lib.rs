@@ -34,6 +34,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! Both are off unless asked for: who needs no plugins compiles no compiler.
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
+//! | `oci` | `jackfield::oci`: packages in registries of container images |
+
+#[cfg(feature = "plugins")]
+pub mod plugins;
 
 pub use jackfield_definition as definition;
 pub use jackfield_kernel as kernel;

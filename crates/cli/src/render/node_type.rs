@@ -136,7 +136,7 @@ fn facts(metadata: &NodeTypeMetadata, versions: &[String]) -> String {
 fn provenance(origin: &PluginOrigin, state: &PluginState) -> String {
     let signer = origin.signer.as_deref().unwrap_or("unknown");
     format!(
-        "plugin     {origin}\ndigest     {}\npublisher  {signer}\nloaded     {}\n",
+        "plugin     {origin}\ndigest     {}\npublisher  {signer}\nstate      {}\n",
         origin.digest,
         state.as_str()
     )
