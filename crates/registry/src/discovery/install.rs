@@ -163,10 +163,7 @@ impl Registry {
         let held = Installed::held_by(&standing);
         let occupied = match replacing {
             Replacing::Nothing => Occupied::Refuse,
-            Replacing::SameVersion | Replacing::AllVersions => Occupied::Supersede {
-                of: &origin.plugin,
-                held: &held,
-            },
+            Replacing::SameVersion | Replacing::AllVersions => Occupied::Supersede { held: &held },
         };
         let installed = self
             .install(&prepared.admitted, &taken_out, occupied)

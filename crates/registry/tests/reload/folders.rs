@@ -259,3 +259,37 @@ async fn what_goes_on_in_the_first_folder_still_counts() {
     );
     assert_eq!(scene.call("acme/guest").await, 2);
 }
+
+#[tokio::test]
+async fn a_version_takes_no_node_type_from_another_one() {
+    let scene = Scene::new();
+    scene.folder("old", "acme/guest", &number(1));
+    scene.reload().await;
+    // The node type of 1.0.0, in a package of 2.0.0 that lies beside it.
+    let greedy = Plugin {
+        version: "2.0.0",
+        more: "version = \"1.0.0\"\n".to_owned(),
+        ..number(2)
+    };
+    scene.folder("new", "acme/guest", &greedy);
+    let report = scene.reload().await;
+    assert_eq!(
+        (report.refused.len(), report.reloaded.len()),
+        (1, 0),
+        "{report:?}"
+    );
+    let reason = report.refused[0].reason.to_string();
+    let expected = "node type `acme/guest` 1.0.0 is provided by `acme/guest` 1.0.0 already";
+    assert_eq!(reason, expected);
+    assert_eq!(scene.call("acme/guest").await, 1);
+    // In the place of the old one it may have what that had.
+    scene.remove("new");
+    scene.folder("old", "acme/guest", &greedy);
+    let report = scene.reload().await;
+    assert_eq!(
+        (report.refused.len(), report.reloaded.len()),
+        (0, 1),
+        "{report:?}"
+    );
+    assert_eq!(scene.call("acme/guest").await, 2);
+}

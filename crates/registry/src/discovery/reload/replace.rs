@@ -35,10 +35,7 @@ impl Registry {
         let origin = prepared.origin();
         let standing = self.standing(path, Some((&origin.plugin, &origin.version)));
         let held = Installed::held_by(&standing);
-        let occupied = Occupied::Supersede {
-            of: &origin.plugin,
-            held: &held,
-        };
+        let occupied = Occupied::Supersede { held: &held };
         let installed = self
             .install(
                 prepared.admitted(),
@@ -60,13 +57,9 @@ impl Registry {
 
     /// Takes out a plugin whose package is gone. Executions that began before end with it.
     pub(super) fn remove_with_package(&self, installed: Installed) {
-        let origin = Arc::clone(installed.plugin.origin());
         let standing = [installed];
         let held = Installed::held_by(&standing);
-        let occupied = Occupied::Supersede {
-            of: &origin.plugin,
-            held: &held,
-        };
+        let occupied = Occupied::Supersede { held: &held };
         // Nothing is put in, so nothing can be refused.
         let _ = self.publish_all(
             Vec::new(),
