@@ -33,6 +33,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.run("prerequisites", prerequisites::ensure)?;
     add_steps(workspace, &mut steps)?;
     add_tests(workspace, &mut steps)?;
+    let build = workspace.cargo(&["build", "--package", "jackfield-cli"]);
+    steps.command("the command `jackfield`", build)?;
+    add_trials(workspace, &mut steps)?;
     steps.summarize();
     Ok(())
 }
@@ -94,27 +97,29 @@ pub(crate) fn add_tests(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
             .current_dir(workspace.root());
         steps.command(&format!("tests of {folder}"), command)?;
     }
-    for folder in sources(workspace)? {
-        let name = folder.file_name().unwrap_or_default().to_owned();
-        let package = target(workspace).join(PACKAGES).join(&name);
-        let name = format!("fixtures of plugin `{}`", name.display());
-        steps.command(&name, trial(workspace, &package, &folder))?;
-    }
-    for language in Language::ALL {
-        let folder = begun(workspace, language);
-        let package = target(workspace)
-            .join(BEGUN)
-            .join(folder.file_name().unwrap_or_default());
-        let name = format!("fixtures of a new plugin ({language})");
-        steps.command(&name, trial(workspace, &package, &folder))?;
+    Ok(())
+}
+
+/// Tries each plugin, and what authors begin with, by the command that was built last: their
+/// examples and fixtures.
+pub(crate) fn add_trials(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let examples = sources(workspace)?;
+    let begun = Language::ALL.map(|language| begun(workspace, language));
+    let packages = examples.iter().map(|folder| (PACKAGES, folder));
+    let packages = packages.chain(begun.iter().map(|folder| (BEGUN, folder)));
+    for (among, folder) in packages {
+        let name = folder.file_name().unwrap_or_default();
+        let package = target(workspace).join(among).join(name);
+        let step = format!("fixtures of plugin `{}`", name.display());
+        steps.command(&step, trial(workspace, &package, folder))?;
     }
     Ok(())
 }
 
 /// The command that tries a package by its examples and its author's fixtures.
 fn trial(workspace: &Workspace, package: &Path, folder: &Path) -> Command {
-    let run = ["run", "--quiet", "--package", "jackfield-cli", "--"];
-    let mut command = workspace.cargo(&run);
+    let program = format!("jackfield{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(workspace.target().join("debug").join(program));
     command
         .args(["plugin", "test"])
         .arg(package)
