@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_types::{NodeTypeMetadata, PluginId};
 
@@ -28,6 +29,7 @@ impl PluginRefusal {
             plugin: None,
             version: None,
             reason: reason.into(),
+            took: Duration::ZERO,
         })
     }
 
@@ -37,7 +39,16 @@ impl PluginRefusal {
             plugin: Some(package.id().clone()),
             version: Some(package.version().clone()),
             reason: reason.into(),
+            took: Duration::ZERO,
         })
+    }
+
+    /// Says how long that took. Whoever made it says so, before anybody else has it.
+    pub(super) fn after(mut self: Arc<Self>, took: Duration) -> Arc<Self> {
+        if let Some(own) = Arc::get_mut(&mut self) {
+            own.took = took;
+        }
+        self
     }
 }
 

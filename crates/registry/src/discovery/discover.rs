@@ -61,7 +61,7 @@ impl Registry {
                     took,
                 }),
                 Err(reason) => {
-                    let refusal = PluginRefusal::of(&package, reason);
+                    let refusal = PluginRefusal::of(&package, reason).after(took);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -125,7 +125,7 @@ impl Registry {
                     if reason.is_no_plugin() {
                         report.ignored.push(path);
                     } else {
-                        let refusal = PluginRefusal::of_path(&path, reason);
+                        let refusal = PluginRefusal::of_path(&path, reason).after(took);
                         report.refused.push(self.refuse(refusal));
                     }
                     continue;
@@ -153,7 +153,8 @@ impl Registry {
                 Err(Ok(Some(shadowed))) => report.shadowed.push(shadowed),
                 Err(Ok(None)) => {}
                 Err(Err(reason)) => {
-                    let refusal = PluginRefusal::of(&package, reason);
+                    let took = took + began.elapsed();
+                    let refusal = PluginRefusal::of(&package, reason).after(took);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -206,7 +207,7 @@ impl Registry {
             match reason {
                 None => met.push(one),
                 Some(reason) => {
-                    let refusal = PluginRefusal::of(&one.package, reason);
+                    let refusal = PluginRefusal::of(&one.package, reason).after(one.took);
                     report.refused.push(self.refuse(refusal));
                 }
             }

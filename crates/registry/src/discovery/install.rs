@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_types::{NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId};
@@ -197,10 +198,11 @@ impl Registry {
         path: &Path,
         options: &DiscoveryOptions,
     ) -> Result<PluginSummary, Arc<PluginRefusal>> {
-        let prepared = self.prepare_plugin(path, options).await;
-        let prepared = prepared.map_err(|refusal| self.refuse(refusal))?;
+        let began = Instant::now();
+        let refuse = |refusal: Arc<PluginRefusal>| self.refuse(refusal.after(began.elapsed()));
+        let prepared = self.prepare_plugin(path, options).await.map_err(refuse)?;
         let installed = self.install_plugin(&prepared, Replacing::Nothing);
-        let installed = installed.map_err(|refusal| self.refuse(refusal))?;
+        let installed = installed.map_err(refuse)?;
         self.warm(&installed.registrations).await;
         Ok(PluginSummary {
             state: super::PluginState::Ready,

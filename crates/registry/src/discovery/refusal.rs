@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_types::{Digest, ErrorCode, NodeTypeId, PluginId};
 use semver::{Version, VersionReq};
@@ -24,6 +25,8 @@ pub struct PluginRefusal {
     /// Why.
     #[source]
     pub reason: RefusalReason,
+    /// How long it was looked at until that was known; zero where that was not measured.
+    pub took: Duration,
 }
 
 /// Why a package was not taken.

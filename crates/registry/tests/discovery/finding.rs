@@ -243,7 +243,9 @@ fn packages_are_read_whole_where_that_is_asked() {
         1
     );
     let whole = options(&host).validate_on_load();
-    let refused = refusals(&discover(&Registry::new(), root.path(), &whole));
+    let report = discover(&Registry::new(), root.path(), &whole);
+    assert!(!report.refused[0].took.is_zero() && report.refused[0].took <= report.took);
+    let refused = refusals(&report);
     assert!(
         refused[0].starts_with("a.jfp: INVALID_PACKAGE `plugin.wasm` has the digest"),
         "{refused:?}"

@@ -28,9 +28,10 @@ impl Registry {
         let path: &Path = package.path();
         let prepared = self
             .prepare(package.clone(), signer.clone(), options)
-            .await?;
+            .await
+            .map_err(|refusal| refusal.after(began.elapsed()))?;
         let trial = Trial::run(&prepared).await;
-        let refused = |reason| PluginRefusal::of(prepared.package(), reason);
+        let refused = |reason| PluginRefusal::of(prepared.package(), reason).after(began.elapsed());
         let trial = trial.map_err(refused)?;
         let origin = prepared.origin();
         let standing = self.standing(path, Some((&origin.plugin, &origin.version)));
