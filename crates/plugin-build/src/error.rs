@@ -62,16 +62,6 @@ pub enum BuildError {
         /// The end of what it wrote.
         output: String,
     },
-    /// Tools were installed, and don't work.
-    #[error(
-        "the tools in `{}` were installed, and don't run; is there a build of them for this \
-         system, with the digest that is pinned?",
-        folder.display()
-    )]
-    BrokenTools {
-        /// Where they are.
-        folder: PathBuf,
-    },
     /// The tools went through, and gave something else than a component.
     #[error("`{}` is no component: {reason}", path.display())]
     NoComponent {

@@ -78,8 +78,9 @@ fn entry(folder: &Path) -> Result<String, BuildError> {
 }
 
 fn program(tools: &Path) -> PathBuf {
+    // Not the one in `bin`, which Node.js 18 does not take for the module that it is.
     let package = tools.join("node_modules").join("componentize-qjs");
-    package.join("bin").join("componentize-qjs")
+    package.join("cli.mjs")
 }
 
 /// Sees to it that the tool is there, and says where.
@@ -95,8 +96,8 @@ fn tools(target: &Path) -> Result<PathBuf, BuildError> {
     }
     let folder = target.join("tools").join("js");
     let works = |tools: &Path| {
-        let program = program(tools).into_os_string().into_string();
-        program.is_ok_and(|program| tool::ask("node", &[&program, "--help"]).is_some())
+        let mut command = Command::new("node");
+        tool::run(command.arg(program(tools)).arg("--help")).map(drop)
     };
     tools::ensure(folder, JAVASCRIPT_TOOLS, works, |folder| {
         let mut command = Command::new("npm");

@@ -59,7 +59,10 @@ fn programs(environment: &Path) -> PathBuf {
 fn tools(target: &Path) -> Result<PathBuf, BuildError> {
     let environment = target.join("tools").join("python");
     // An environment stops working when the Python that it was made by goes.
-    let works = |tools: &Path| tool::ask(programs(tools).join(TOOL), &["--version"]).is_some();
+    let works = |tools: &Path| {
+        let mut command = Command::new(programs(tools).join(TOOL));
+        tool::run(command.arg("--version")).map(drop)
+    };
     tools::ensure(environment, PYTHON_TOOLS, works, |environment| {
         let python = tool::ask("python3", &["-c", PROBE]);
         if python.is_none_or(|text| tool::version(&text) < Some(OLDEST)) {

@@ -14,13 +14,13 @@ const INSTALLED: &str = "installed";
 pub(crate) fn ensure(
     folder: PathBuf,
     locks: &[SourceFile],
-    works: impl Fn(&Path) -> bool,
+    works: impl Fn(&Path) -> Result<(), BuildError>,
     install: impl FnOnce(&Path) -> Result<(), BuildError>,
 ) -> Result<PathBuf, BuildError> {
     let marker = folder.join(INSTALLED);
     let texts: String = locks.iter().map(|lock| lock.text).collect();
     let is_installed = fs::read_to_string(&marker).is_ok_and(|installed| installed == texts);
-    if is_installed && works(&folder) {
+    if is_installed && works(&folder).is_ok() {
         return Ok(folder);
     }
     if folder.exists() {
@@ -28,9 +28,7 @@ pub(crate) fn ensure(
     }
     files::write_all(locks, &folder)?;
     install(&folder)?;
-    if !works(&folder) {
-        return Err(BuildError::BrokenTools { folder });
-    }
+    works(&folder)?;
     files::write(&marker, texts.as_bytes())?;
     Ok(folder)
 }
@@ -47,10 +45,16 @@ mod tests {
         let folder = folder.path().join("tools");
         let lock = |text| [SourceFile { path: "lock", text }];
         let installs = Cell::new(0);
-        let works = |folder: &Path| folder.join("tool").is_file();
+        let is_there = |folder: &Path| folder.join("tool").is_file();
+        let works = |folder: &Path| match is_there(folder) {
+            true => Ok(()),
+            false => Err(BuildError::NoSources {
+                folder: folder.to_path_buf(),
+            }),
+        };
         let install = |folder: &Path| {
             installs.set(installs.get() + 1);
-            assert!(!works(folder), "the folder is empty but for the lock");
+            assert!(!is_there(folder), "the folder is empty but for the lock");
             files::write(&folder.join("tool"), b"")
         };
         let broken_off = |folder: &Path| {
@@ -67,6 +71,6 @@ mod tests {
         ensure(folder.clone(), &lock("2"), works, install).unwrap();
         assert_eq!(installs.get(), 3);
         let broken = ensure(folder, &lock("3"), works, |_| Ok(())).unwrap_err();
-        assert!(matches!(broken, BuildError::BrokenTools { .. }), "{broken}");
+        assert!(matches!(broken, BuildError::NoSources { .. }), "{broken}");
     }
 }
