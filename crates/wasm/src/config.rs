@@ -28,9 +28,11 @@ pub struct WasmConfig {
     /// How many instances wait for their next call, over all plugins that want theirs to be used
     /// again.
     pub warm_instances: u32,
+    /// How much memory they have together.
+    pub warm_memory: ByteSize,
     /// How many calls an instance serves before it is replaced by a fresh one.
     pub calls_per_instance: u32,
-    /// How long an instance waits for its next call.
+    /// How long an instance waits for its next call, at least; at most twice as long.
     pub warm_for: Span,
     /// How long a plugin may take to say what it provides.
     pub describe_time: Span,
@@ -75,6 +77,7 @@ impl Default for WasmConfig {
             tenant_instances: 64,
             long_calls: long_calls(),
             warm_instances: 64,
+            warm_memory: ByteSize::mib(1 << 10),
             calls_per_instance: 1_000,
             warm_for: Span::from_millis(60_000),
             describe_time: Span::from_millis(10_000),

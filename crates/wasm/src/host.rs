@@ -41,15 +41,14 @@ impl WasmHost {
     /// [`StartError`] when the machine lacks what the runtime needs, or the folder for compiled
     /// code cannot be used.
     pub fn start(config: WasmConfig, services: Services) -> Result<Self, StartError> {
-        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let warm = WarmInstances::new(count(config.warm_instances), config.warm_for.into());
+        let long_calls = usize::try_from(config.long_calls).unwrap_or(usize::MAX);
         Ok(Self {
             shared: Arc::new(Shared {
                 contract: contract(),
                 services: Arc::new(services),
-                warm: Arc::new(warm),
+                warm: Arc::new(WarmInstances::new(&config)),
                 turns: Arc::new(HostTurns::new(config.instances, config.tenant_instances)),
-                lane: Lane::new(count(config.long_calls)),
+                lane: Lane::new(long_calls),
                 compiler: Compiler::new(config.clone())?,
                 config,
             }),
