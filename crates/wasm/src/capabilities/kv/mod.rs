@@ -39,6 +39,12 @@ impl Host for PluginState {
             let message = format!("a value has at most {}", limits.value);
             return Ok(Err(too_much(message)));
         }
+        // The executions that read it later do not know the secret, and would not mask it.
+        if self.holds_secret(&key) || self.holds_secret(&value) {
+            return Ok(Err(invalid(
+                "secrets are not kept: read them when they are needed",
+            )));
+        }
         let kept = self.services.kv.set(&scope, &key, value, limits).await;
         Ok(told(kept))
     }
@@ -91,6 +97,12 @@ impl PluginState {
     fn scope(&mut self) -> Result<KvScope, Fault> {
         let tenant = self.granted(Capability::Kv)?.call.tenant.clone();
         Ok(KvScope::new(tenant, self.origin.plugin.clone()))
+    }
+
+    /// Whether a text holds a secret that the execution knows.
+    fn holds_secret(&self, text: &str) -> bool {
+        let call = self.call.as_ref();
+        call.is_some_and(|call| call.grants.redact(text) != text)
     }
 
     /// [`scope`](Self::scope), for a key that has been checked.
