@@ -121,9 +121,10 @@ impl PluginState {
 
 fn told<T>(answer: Result<T, KvError>) -> Result<T, Fault> {
     answer.map_err(|error| match error {
-        KvError::TooManyKeys { .. } | KvError::TooLarge { .. } | KvError::OutOfRange => {
-            too_much(error.to_string())
-        }
+        KvError::TooManyKeys { .. }
+        | KvError::TooLarge { .. }
+        | KvError::TenantFull { .. }
+        | KvError::OutOfRange => too_much(error.to_string()),
         KvError::NotANumber => fault(&ErrorCode::WRONG_TYPE, error.to_string()),
         KvError::StoreFull | KvError::Unavailable { .. } => Fault {
             retryable: true,
