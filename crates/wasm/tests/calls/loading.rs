@@ -358,3 +358,35 @@ async fn a_component_that_does_not_fit_into_the_pool_runs_all_the_same() {
     }
     assert!(kept.code().exists());
 }
+
+#[tokio::test]
+async fn a_plugin_of_another_point_release_runs_and_one_of_another_contract_does_not() {
+    let guest = Guest {
+        imports: r#"(import "jackfield:plugin/clock@0.1.0" "now-ms" (func (param i32)))"#
+            .to_owned(),
+        ..Guest::default()
+    };
+    let of_version = |version: &str| {
+        let mut component = guest.component();
+        for at in 0..component.len().saturating_sub(6) {
+            if component[at..].starts_with(b"@0.1.0") {
+                component[at + 1..at + 6].copy_from_slice(version.as_bytes());
+            }
+        }
+        source_of("", component)
+    };
+    let host = host();
+    for version in ["0.1.0", "0.1.7"] {
+        let loaded = host.load(of_version(version)).await.unwrap();
+        let call = StaticCall::new(&metadata(), json!({}));
+        let output = call.execute(&*loaded.executors["acme/guest"]).await;
+        assert_eq!(StaticCall::ports(&output.unwrap()), json!([[{"a": 1}]]));
+    }
+    for version in ["0.2.0", "1.1.0"] {
+        let error = host.load(of_version(version)).await.unwrap_err();
+        assert!(
+            matches!(error, PluginLoadError::Component { .. }),
+            "{error:?}"
+        );
+    }
+}
