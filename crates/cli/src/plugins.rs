@@ -11,7 +11,7 @@ use jackfield::registry::discovery::{
 };
 use jackfield::registry::trust::{TrustRules, TrustRulesError};
 use jackfield::wasm::{CompilerProgram, Services, StartError, StaticConfig, WasmConfig, WasmHost};
-use jackfield::{ByteSize, HttpSettings, Registry};
+use jackfield::{ByteSize, Diagnostic, HttpSettings, Registry};
 
 use crate::args::{LockArgs, PluginArgs, TrustArgs};
 use crate::commands::say;
@@ -90,10 +90,10 @@ pub(crate) fn options(
     let rules = trust_rules(&args.trust)?;
     let sandbox = Sandbox {
         http: http.clone(),
-        config: args.sandbox.clone(),
+        config: (*args.sandbox).clone(),
         values: Some(&args.config),
     };
-    let options = DiscoveryOptions::new(host(sandbox)?, Arc::new(rules));
+    let options = DiscoveryOptions::new(host(&sandbox)?, Arc::new(rules));
     Ok(match lock(&args.lock)? {
         Some(lock) => options.lock(Arc::new(lock)),
         None => options,
@@ -112,7 +112,7 @@ pub(crate) struct Sandbox<'a> {
 }
 
 /// The sandbox. Where compiled code cannot be kept, plugins run all the same.
-pub(crate) fn host(sandbox: Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliError> {
+pub(crate) fn host(sandbox: &Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliError> {
     let services = || {
         let services = Services::builder().http_settings(sandbox.http.clone());
         match sandbox.values {
@@ -130,7 +130,7 @@ pub(crate) fn host(sandbox: Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliError
     let without = WasmConfig {
         cache: None,
         compiler: None,
-        ..sandbox.config
+        ..sandbox.config.clone()
     };
     let with = WasmConfig {
         compiler: cache.as_ref().and(compiler),
@@ -284,11 +284,12 @@ pub(crate) fn reason_text(refusal: &PluginRefusal) -> String {
     match &refusal.reason {
         RefusalReason::Package(error) => match &error.kind {
             PackageErrorKind::Manifest(findings) => {
-                let code = format!("error[{}] ", error.code());
-                let all: Vec<String> = findings
-                    .iter()
-                    .map(|one| one.to_string().replace(&code, ""))
-                    .collect();
+                let without_code = |one: &Diagnostic| {
+                    let text = one.to_string();
+                    let code = format!("error[{}] ", one.code);
+                    text.strip_prefix(&*code).unwrap_or(&text).to_owned()
+                };
+                let all: Vec<String> = findings.iter().map(without_code).collect();
                 format!("the manifest is wrong: {}", all.join("; "))
             }
             kind => whole_text(kind),

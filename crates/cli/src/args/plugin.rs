@@ -24,7 +24,7 @@ pub(crate) struct PluginArgs {
     pub(crate) lock: LockArgs,
     /// How the sandbox is set up, by the settings file.
     #[arg(skip)]
-    pub(crate) sandbox: WasmConfig,
+    pub(crate) sandbox: Box<WasmConfig>,
     /// What plugins are told by the capability `config`, by the settings file.
     #[arg(skip)]
     pub(crate) config: Arc<StaticConfig>,

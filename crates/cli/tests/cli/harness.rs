@@ -140,3 +140,25 @@ pub(crate) fn assert_shown(name: &str, shown: &str) {
     }
     settings.bind(|| insta::assert_snapshot!(name, shown));
 }
+
+/// Digests depend on the tools that make components, and paths on where the test runs.
+pub(crate) fn scrub(text: &str) -> String {
+    let text = text.split_inclusive('\n').map(|line| {
+        match (line.find("package "), line.find("plugins/")) {
+            (Some(0), Some(place)) => format!("package    {}", &line[place..]),
+            _ => line.to_owned(),
+        }
+    });
+    let text: String = text.collect();
+    let mut scrubbed = String::new();
+    for part in text.split_inclusive(|one: char| !one.is_ascii_hexdigit()) {
+        let digits = part.trim_end_matches(|one: char| !one.is_ascii_hexdigit());
+        if digits.len() == 64 || digits.len() == 12 && digits.contains(char::is_numeric) {
+            scrubbed.push_str("DIGEST");
+            scrubbed.push_str(&part[digits.len()..]);
+        } else {
+            scrubbed.push_str(part);
+        }
+    }
+    scrubbed
+}

@@ -5,7 +5,9 @@
     reason = "a test may end where it finds something else"
 )]
 
+mod authors;
 mod bad_input;
+mod bad_plugins;
 mod exec;
 mod guest;
 mod harness;
@@ -16,6 +18,7 @@ mod plugins;
 mod recovery;
 mod registry;
 mod run;
+mod settings;
 mod signals;
 mod tenancy;
 mod usage;

@@ -1,11 +1,10 @@
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::guest::write_package;
-use crate::harness::{Folder, assert_shown, code, show};
-use crate::registry::Registry;
+use crate::harness::{Folder, assert_shown, code, scrub, show};
+use crate::registry::{PASSWORD, Registry};
 
 /// A workflow with the node type of the plugin in it.
 const WORKFLOW: &str = r#"{
@@ -319,48 +318,54 @@ fn packages_go_to_registries_only_by_references_that_name_one() {
     }
 }
 
-/// Digests depend on the tools that make components, and paths on where the test runs.
-fn scrub(text: &str) -> String {
-    let text = text.split_inclusive('\n').map(|line| {
-        match (line.find("package "), line.find("plugins/")) {
-            (Some(0), Some(place)) => format!("package    {}", &line[place..]),
-            _ => line.to_owned(),
-        }
-    });
-    let text: String = text.collect();
-    let mut scrubbed = String::new();
-    for part in text.split_inclusive(|one: char| !one.is_ascii_hexdigit()) {
-        let digits = part.trim_end_matches(|one: char| !one.is_ascii_hexdigit());
-        if digits.len() == 64 || digits.len() == 12 && digits.contains(char::is_numeric) {
-            scrubbed.push_str("DIGEST");
-            scrubbed.push_str(&part[digits.len()..]);
-        } else {
-            scrubbed.push_str(part);
-        }
-    }
-    scrubbed
-}
-
-/// Where `cargo xtask plugins` keeps the tools that it builds plugins with.
-fn tools() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target =
-        target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"));
-    target.join("plugins")
-}
-
 #[test]
-fn a_plugin_that_was_begun_builds_and_passes_its_examples() {
-    let folder = Folder::new();
-    let new = ["plugin", "new", "initech/report", "--lang", "js"];
-    done(&folder, &new);
-    let build = ["plugin", "build", "report", "--to", "built"];
-    let built = folder
-        .command(&build)
-        .env("JACKFIELD_BUILD", tools())
-        .output();
-    let built = built.unwrap();
-    assert_eq!(code(&built), 0, "{}", show(&built));
-    let tried = folder.json(&["plugin", "test", "built", "--output", "json"]);
-    assert_eq!(tried["cases"][0]["wrong"], Value::Null, "{tried}");
+fn a_registry_lets_in_who_has_its_password_and_the_password_is_never_shown() {
+    let registry = Registry::start_locked();
+    let folder = folder();
+    let place = format!("{}/acme/guest", registry.host);
+    let push = ["plugin", "push", "plugins/guest", &place, "--log", "trace"];
+    let with = |set: &[(&str, &str)]| {
+        let mut command = folder.command(&push);
+        let output = command.envs(set.iter().copied()).output().unwrap();
+        let all = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+        for secret in [PASSWORD, "wrong horse", "YWRhOmNvcnJlY3QgaG9yc2U="] {
+            assert!(!all.contains(secret), "{all}");
+        }
+        (code(&output), all)
+    };
+    let host = ("JACKFIELD_REGISTRY_HOST", &*registry.host);
+    let user = ("JACKFIELD_REGISTRY_USER", "ada");
+    let password = ("JACKFIELD_REGISTRY_PASSWORD", PASSWORD);
+    let (nobody, said) = with(&[]);
+    assert_eq!(nobody, 2, "{said}");
+    let wrong = ("JACKFIELD_REGISTRY_PASSWORD", "wrong horse");
+    assert_eq!(with(&[host, user, wrong]).0, 2);
+    // They belong to one registry, and are sent to no other.
+    let (unbound, said) = with(&[user, password]);
+    assert_eq!(unbound, 2);
+    assert!(said.contains("JACKFIELD_REGISTRY_HOST"), "{said}");
+    let elsewhere = ("JACKFIELD_REGISTRY_HOST", "registry.example.org");
+    assert_eq!(with(&[elsewhere, user, password]).0, 2);
+    let (let_in, said) = with(&[host, user, password]);
+    assert_eq!(let_in, 0, "{said}");
+
+    // The same from a file, as `docker login` writes it.
+    let auth = format!(
+        r#"{{ "auths": {{ "{}": {{ "auth": "YWRhOmNvcnJlY3QgaG9yc2U=" }} }} }}"#,
+        registry.host
+    );
+    fs::write(folder.path("auth.json"), auth).unwrap();
+    let pull = [
+        "plugin",
+        "pull",
+        &place,
+        "--to",
+        "pulled",
+        "--signatures=ignored",
+    ];
+    assert_eq!(code(&folder.run(&pull)), 2);
+    done(
+        &folder,
+        &[&pull[..], &["--registry-auth", "auth.json"]].concat(),
+    );
 }

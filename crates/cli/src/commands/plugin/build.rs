@@ -68,8 +68,10 @@ pub(super) fn package(
     to: Option<&Path>,
     target: Option<&Path>,
 ) -> Result<PathBuf, CliError> {
-    let target = target.map_or_else(|| folder.join("target"), Path::to_path_buf);
-    let to = to.map_or_else(|| target.join("package"), Path::to_path_buf);
+    // Tools may be shared by many plugins; what is made of one of them is its own.
+    let own = folder.join("target");
+    let to = to.map_or_else(|| own.join("package"), Path::to_path_buf);
+    let target = target.map_or(own, Path::to_path_buf);
     let manifest = read_file(&folder.join(MANIFEST), MAX_MANIFEST_SIZE)?;
     // The first build fetches and makes tools, and takes its time.
     if std::io::stderr().is_terminal() || !target.exists() {
@@ -99,7 +101,7 @@ pub(super) fn package(
 /// Asks a component what it provides, in the sandbox.
 fn describe(manifest: &[u8], component: Vec<u8>) -> Result<String, CliError> {
     let manifest = without_node_types(manifest)?;
-    let host = plugins::host(Sandbox::default())?;
+    let host = plugins::host(&Sandbox::default())?;
     let source = ComponentSource::from_bytes(Arc::new(manifest), component);
     let loaded = session::runtime()?.block_on(host.load(source));
     let loaded = loaded.map_err(|error| CliError::Plugin {

@@ -91,10 +91,10 @@ fn judge(rules: &TrustRules, package: &Package) -> Result<Option<PublisherName>,
     rules.judge(&statement, package.signature())
 }
 
-fn trust_error(error: &TrustError) -> CliError {
+fn trust_error(path: &Path, error: &TrustError) -> CliError {
     CliError::Plugin {
         code: error.code(),
-        message: whole_text(error),
+        message: format!("package `{}`: {}", path.display(), whole_text(error)),
         hint: Some(error.hint().to_owned()),
     }
 }

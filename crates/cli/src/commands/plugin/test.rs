@@ -117,7 +117,7 @@ impl Bench {
         let registry = session::registry(&settings)?;
         // Who tries a plugin writes it: it need not be signed yet.
         let rules = Arc::new(TrustRules::new(Signatures::Ignored));
-        let host = plugins::host(Sandbox {
+        let host = plugins::host(&Sandbox {
             http: settings.http,
             values: Some(&Arc::new(values)),
             ..Sandbox::default()
