@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use jackfield_plugin_build::{Builder, COMPONENT, Language, NODE_TYPES, RustToolchain, scaffold};
+use jackfield_plugin_build::{
+    Builder, COMPONENT, Language, NODE_TYPES, RustToolchain, ToolchainError, scaffold,
+};
 
 use crate::prerequisites;
 use crate::step::{self, Steps};
@@ -40,9 +42,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Whether Rust can be built for WebAssembly.
-pub(crate) fn has_rust_for_guests() -> bool {
-    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR"))).is_ok()
+/// What Rust is built for WebAssembly with here.
+///
+/// # Errors
+/// [`ToolchainError`] says what is missing.
+pub(crate) fn rust_for_guests() -> Result<RustToolchain, ToolchainError> {
+    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR")))
 }
 
 /// Builds all plugins, and what authors begin with, as steps of a longer chore.

@@ -54,7 +54,7 @@ const PREREQUISITES: &[Prerequisite] = &[
         what: "a compiler that makes WebAssembly of Rust, for plugins; `rustup target add wasm32-wasip2` will do as well",
         packages: &RustToolchain::DEBIAN_PACKAGES,
         otherwise: Some(&["rustup", "target", "add", "wasm32-wasip2"]),
-        is_there: plugins::has_rust_for_guests,
+        is_there: || plugins::rust_for_guests().is_ok(),
     },
     Prerequisite {
         what: "Node.js 18 or newer, for plugins in JavaScript",
@@ -128,12 +128,14 @@ pub(crate) fn ensure() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    // More than packages may be missing of this one, and it says what.
+    plugins::rust_for_guests()?;
     let names: Vec<&str> = missing.iter().map(|one| one.what).collect();
     bail!(
-        "{} still missing, though their packages are installed ({}); is something older first on \
+        "still missing, though the packages are installed ({}): {}; is something older first on \
          the PATH?",
-        names.join("; "),
-        self::packages(&missing)
+        self::packages(&missing),
+        names.join("; ")
     );
 }
 
