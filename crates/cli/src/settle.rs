@@ -100,7 +100,7 @@ impl PluginArgs {
         }
         self.trust.settle(settings);
         self.lock.settle(settings);
-        self.sandbox = Box::new(settings.sandbox.clone());
+        *self.sandbox = settings.sandbox.clone();
         self.config = Arc::new(settings.plugin_config());
     }
 }

@@ -36,7 +36,8 @@
 //!     "connections": {}
 //! }"#;
 //! let (workflow, _) = read_workflow(&SourceText::new("slugs.json", text))?;
-//! let findings = engine.default_tenant().plan(&workflow, &Default::default()).unwrap_err();
+//! let planned = engine.default_tenant().plan(&workflow, &Default::default());
+//! let findings = planned.err().expect("nobody provides that node type");
 //! assert!(findings.iter().any(|one| one.code == ErrorCode::UNKNOWN_NODE_TYPE));
 //! # Ok(())
 //! # }
