@@ -14,6 +14,8 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
     let program = shown(command);
     let output = command
         .stdin(Stdio::null())
+        // What a tool has to say comes first; the way through its own code says nothing to authors.
+        .env_remove("RUST_BACKTRACE")
         .output()
         .map_err(|source| BuildError::Start {
             program: command.get_program().to_string_lossy().into_owned(),
