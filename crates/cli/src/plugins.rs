@@ -79,7 +79,7 @@ pub(crate) fn say_lock(args: &LockArgs, refused: &[Arc<PluginRefusal>]) {
 }
 
 fn is_folder(reason: &RefusalReason) -> bool {
-    matches!(reason, RefusalReason::Folder(_))
+    matches!(reason, RefusalReason::NoFolder | RefusalReason::Folder(_))
 }
 
 /// How plugins are looked for and run.

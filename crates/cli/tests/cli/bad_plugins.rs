@@ -220,6 +220,7 @@ fn packages_that_are_named_are_errors_with_their_place() {
         &["plugin", "install", "sources"],
         &["plugin", "list"],
         &["plugin", "list", "--plugins", "nowhere"],
+        &["plugin", "doctor", "nowhere"],
         &[
             "plugin",
             "list",

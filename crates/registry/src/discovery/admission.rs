@@ -133,6 +133,11 @@ impl Registry {
                 let standing = self.versions(node_type.as_str());
                 let standing = standing.iter().find(|one| *one.version() == version);
                 let origin = standing.and_then(|one| one.origin());
+                let place = origin.and_then(|by| {
+                    let plugins = self.inner().plugins.lock();
+                    let there = plugins.get(&by.plugin, &by.version)?;
+                    Some(there.plugin.package().path().to_path_buf())
+                });
                 RefusalReason::NodeTypeTaken {
                     node_type,
                     version,
@@ -140,6 +145,7 @@ impl Registry {
                         || "the host".to_owned(),
                         |by| format!("`{}` {}", by.plugin, by.version),
                     ),
+                    place,
                 }
             }
             RegisterError::InvalidMetadata(_) => RefusalReason::Register(error),

@@ -85,7 +85,7 @@ impl Registry {
             match scan::packages_in(folder) {
                 Ok(found) => paths.extend(found),
                 Err(error) => {
-                    let reason = RefusalReason::Folder(error);
+                    let reason = RefusalReason::folder(error);
                     let refusal = PluginRefusal::of_path(folder, reason);
                     report.refused.push(self.refuse(refusal));
                 }

@@ -75,7 +75,7 @@ fn one_wrong_package_is_reported_and_stops_no_other() {
     let gone = registry.discover_plugins(&[root.path().join("gone")], &options(&host));
     assert_eq!(
         refusals(&gone),
-        ["gone: INVALID_PACKAGE the folder cannot be read"]
+        ["gone: INVALID_PACKAGE the folder does not exist"]
     );
     // What was mended is taken, and not reported any more.
     folder(root.path(), "b", &manifest("acme/b", "1.0.0"));
@@ -139,11 +139,17 @@ fn a_node_type_that_is_taken_stays_where_it_is() {
         .unwrap();
     let report = discover(&registry, root.path(), &options(&host));
     assert_eq!(registered(&report), ["acme/b 1.0.0"]);
+    let b = root.path().join("b");
     assert_eq!(
         refusals(&report),
         [
-            "a: INVALID_PACKAGE node type `acme/native` 1.0.0 is provided by the host already",
-            "c: INVALID_PACKAGE node type `acme/c` 1.0.0 is provided by `acme/b` 1.0.0 already",
+            "a: INVALID_PACKAGE node type `acme/native` 1.0.0 is provided by the host already"
+                .to_owned(),
+            format!(
+                "c: INVALID_PACKAGE node type `acme/c` 1.0.0 is provided by `acme/b` 1.0.0 \
+                 already, from `{}`",
+                b.display()
+            ),
         ]
     );
     // All or nothing: what the refused one provides besides is not there either.

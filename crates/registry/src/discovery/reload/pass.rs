@@ -82,7 +82,7 @@ impl Registry {
         report.found = look.opened.len();
         for (folder, error) in look.unread {
             // What came out of it stays: it may only be out of reach for a while.
-            let refusal = PluginRefusal::of_path(&folder, RefusalReason::Folder(error));
+            let refusal = PluginRefusal::of_path(&folder, RefusalReason::folder(error));
             report.refused.push(self.refuse(refusal));
         }
         if let Some(folder) = look.cut_in {
