@@ -42,13 +42,15 @@ impl WasmHost {
     /// code cannot be used.
     pub fn start(config: WasmConfig, services: Services) -> Result<Self, StartError> {
         let long_calls = usize::try_from(config.long_calls).unwrap_or(usize::MAX);
+        let lane = Lane::new(long_calls);
+        let turns = HostTurns::new(config.instances, config.tenant_instances, lane.clone());
         Ok(Self {
             shared: Arc::new(Shared {
                 contract: contract(),
                 services: Arc::new(services),
                 warm: Arc::new(WarmInstances::new(&config)),
-                turns: Arc::new(HostTurns::new(config.instances, config.tenant_instances)),
-                lane: Lane::new(long_calls),
+                turns: Arc::new(turns),
+                lane,
                 compiler: Compiler::new(config.clone())?,
                 config,
             }),

@@ -13,7 +13,7 @@ use crate::bindings::exports::jackfield::plugin::node;
 use crate::breach::Breach;
 use crate::capabilities::Services;
 use crate::compile::Compiled;
-use crate::lane::Lane;
+use crate::lane::{Lane, Place};
 use crate::limits::Limits;
 use crate::state::{CallScope, PluginState};
 
@@ -50,19 +50,24 @@ impl Kind {
     }
 
     /// A store for an instance that starts now, has so much and until a moment.
-    pub(crate) fn store(&self, limits: &Limits, deadline: Instant) -> Store<PluginState> {
+    pub(crate) fn store(
+        &self,
+        limits: &Limits,
+        deadline: Instant,
+        place: &Place,
+    ) -> Store<PluginState> {
         let state = PluginState::new(
             Arc::clone(&self.origin),
             Arc::clone(&self.manifest),
             Arc::clone(&self.services),
             limits,
+            place.clone(),
         );
         let mut store = Store::new(self.compiled.sandbox.engine(), state);
         store.data_mut().begin(None, limits, deadline);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.output_bytes());
         store.set_epoch_deadline(1);
-        let lane = self.lane.clone();
         store.epoch_deadline_callback(move |mut context| {
             let state = context.data_mut();
             if Instant::now() >= state.deadline {
@@ -75,7 +80,7 @@ impl Kind {
             }
             // Others have their turn.
             if state.computes_for_long() {
-                let turn = lane.turn(&state.place, state.deadline);
+                let turn = state.place.turn(state.deadline);
                 return Ok(UpdateDeadline::YieldCustom(1, turn));
             }
             Ok(UpdateDeadline::Yield(1))
@@ -105,7 +110,14 @@ impl Instance {
     }
 
     /// Begins a call that has so much and until a moment.
-    pub(crate) fn begin(&mut self, scope: CallScope, limits: &Limits, deadline: Instant) {
+    pub(crate) fn begin(
+        &mut self,
+        scope: CallScope,
+        limits: &Limits,
+        deadline: Instant,
+        place: &Place,
+    ) {
+        self.store.data_mut().place = place.clone();
         self.store.data_mut().begin(Some(scope), limits, deadline);
         self.store.set_hostcall_fuel(limits.output_bytes());
         self.store.set_epoch_deadline(1);

@@ -2,11 +2,14 @@
 //! who only want a short answer.
 //!
 //! A call that has computed for a while goes on only with a place in the lane, and gives it up each
-//! time that it is looked at. There are fewer places than threads, so one is always left to the
-//! others, however many guests compute.
+//! time that it is looked at. Calls of a tenant that computes without a pause begin with one, however
+//! short they are. There are fewer places than threads, so one is always left to the others, however
+//! many guests compute.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -21,9 +24,14 @@ pub(crate) const SHORT: u32 = 10;
 #[derive(Clone)]
 pub(crate) struct Lane(Arc<Semaphore>);
 
-/// The place of one instance, if it has one.
-#[derive(Clone, Default)]
-pub(crate) struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+/// Where a call stands: in the lane, or not. Clones are of the same call.
+#[derive(Clone)]
+pub(crate) struct Place(Arc<Standing>);
+
+struct Standing {
+    lane: Lane,
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+}
 
 impl Lane {
     pub(crate) fn new(places: usize) -> Self {
@@ -32,28 +40,60 @@ impl Lane {
         )))
     }
 
-    /// Gives up a place and waits for another. When the deadline passes first, the guest is woken
-    /// to hear of it.
-    pub(crate) fn turn(
-        &self,
-        place: &Place,
-        deadline: Instant,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        place.leave();
-        let (lane, place) = (Arc::clone(&self.0), place.clone());
-        Box::pin(async move {
-            yield_now().await;
-            if let Ok(Ok(permit)) = timeout_at(deadline.into(), lane.acquire_owned()).await {
-                *place.0.lock() = Some(permit);
-            }
-        })
+    /// Where a call stands that begins: not in the lane.
+    pub(crate) fn place(&self) -> Place {
+        Place(Arc::new(Standing {
+            lane: self.clone(),
+            permit: Mutex::default(),
+        }))
     }
 }
 
 impl Place {
+    /// Waits for a place in the lane, behind those who wait already.
+    pub(crate) async fn enter(&self) {
+        self.leave();
+        yield_now().await;
+        // It is never closed.
+        let permit = Arc::clone(&self.0.lane.0).acquire_owned().await;
+        *self.0.permit.lock() = permit.ok();
+    }
+
+    /// Gives up a place and waits for another. When the deadline passes first, the guest is woken
+    /// to hear of it.
+    pub(crate) fn turn(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let place = self.clone();
+        place.leave();
+        Box::pin(async move {
+            let _ = timeout_at(deadline.into(), place.enter()).await;
+        })
+    }
+
+    /// Whether the call is in the lane.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.permit.lock().is_some()
+    }
+
     /// Gives it up, if there is one.
     pub(crate) fn leave(&self) {
-        self.0.lock().take();
+        self.0.permit.lock().take();
+    }
+
+    /// Awaits what a guest asked the host for. If that takes its time, others have the place
+    /// meanwhile.
+    pub(crate) async fn while_waiting<F: Future>(&self, answer: F) -> F::Output {
+        let mut answer = pin!(answer);
+        let at_once = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+        if let Poll::Ready(answer) = at_once {
+            return answer;
+        }
+        let was_taken = self.is_taken();
+        self.leave();
+        let answer = answer.await;
+        if was_taken {
+            self.enter().await;
+        }
+        answer
     }
 }
 
@@ -66,14 +106,34 @@ mod tests {
     #[tokio::test]
     async fn there_are_so_many_places_and_whoever_waits_too_long_hears_of_it() {
         let lane = Lane::new(1);
-        let (first, second) = (Place::default(), Place::default());
+        let (first, second) = (lane.place(), lane.place());
         let soon = Instant::now() + Duration::from_secs(60);
-        lane.turn(&first, soon).await;
-        assert!(first.0.lock().is_some());
-        lane.turn(&second, Instant::now()).await;
-        assert!(second.0.lock().is_none());
+        first.turn(soon).await;
+        assert!(first.is_taken());
+        second.turn(Instant::now()).await;
+        assert!(!second.is_taken());
         first.leave();
-        lane.turn(&second, soon).await;
-        assert!(second.0.lock().is_some());
+        second.turn(soon).await;
+        assert!(second.is_taken());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_host_has_no_place_meanwhile_and_one_afterwards() {
+        let lane = Lane::new(1);
+        let (first, second) = (lane.place(), lane.place());
+        first.enter().await;
+        assert_eq!(first.while_waiting(async { 1 }).await, 1);
+        assert!(first.is_taken());
+        let (asked, answer) = tokio::sync::oneshot::channel::<()>();
+        let waiting = first.while_waiting(answer);
+        let other = async {
+            second.enter().await;
+            assert!(!first.is_taken());
+            second.leave();
+            asked.send(()).unwrap();
+        };
+        let (answered, ()) = tokio::join!(waiting, other);
+        answered.unwrap();
+        assert!(first.is_taken());
     }
 }

@@ -15,6 +15,7 @@ use crate::bindings::exports::jackfield::plugin::node;
 use crate::breach::Breach;
 use crate::describe;
 use crate::instance::{Instance, Kind};
+use crate::lane::Place;
 use crate::limits::Limits;
 use crate::payload::{Reader, Request};
 use crate::state::CallScope;
@@ -66,7 +67,7 @@ impl Plugin {
         };
         let deadline = after(time);
         let described = async {
-            let store = self.kind.store(&limits, deadline);
+            let store = self.kind.store(&limits, deadline, &self.kind.lane.place());
             let mut instance = Instance::start(&self.kind, store)
                 .await
                 .map_err(|broken| in_words(&broken.error, broken.stderr(), &limits))?;
@@ -84,14 +85,15 @@ impl Plugin {
         call: &NodeCall<'_>,
         request: &node::Call,
         limits: &Limits,
+        place: &Place,
     ) -> Result<Result<node::Output, node::Failure>, NodeError> {
         let context = call.context;
         let _running = self.kind.compiled.sandbox.ticker().run();
         let deadline = after(limits.time());
         let mut held = None;
         let ended = timeout_at((deadline + GRACE).into(), async {
-            let instance = held.insert(self.instance(call, limits, deadline).await?);
-            instance.begin(scope(call), limits, deadline);
+            let instance = held.insert(self.instance(call, limits, deadline, place).await?);
+            instance.begin(scope(call), limits, deadline, place);
             let result = instance.execute(request).await;
             result.map_err(|error| broken_off(&error, instance.stderr(), limits))
         });
@@ -118,6 +120,7 @@ impl Plugin {
         call: &NodeCall<'_>,
         limits: &Limits,
         deadline: Instant,
+        place: &Place,
     ) -> Result<Instance, NodeError> {
         if self.calls_per_instance > 1
             && let Some(instance) = self.warm.take(self.number, call.context.tenant)
@@ -126,7 +129,7 @@ impl Plugin {
         {
             return Ok(instance);
         }
-        let store = self.kind.store(limits, deadline);
+        let store = self.kind.store(limits, deadline, place);
         let started = Instance::start(&self.kind, store).await;
         started.map_err(|broken| broken_off(&broken.error, broken.stderr(), limits))
     }
@@ -208,10 +211,22 @@ impl PluginExecutor {
         let limits = &self.plugin.kind.limits(&context.grants.plugin_quota());
         // Whoever waits for a turn holds nothing meanwhile.
         let turn = self.plugin.turns.take(context.tenant, limits.instances);
-        let _turn = tokio::select! {
+        let turn = tokio::select! {
             turn = turn => turn?,
             () = context.cancellation.cancelled() => return Err(NodeError::Cancelled),
         };
+        let answer = self.answer(call, limits, &turn.place);
+        turn.account.timed(answer).await
+    }
+
+    /// Makes a call whose turn it is.
+    async fn answer(
+        &self,
+        call: NodeCall<'_>,
+        limits: &Limits,
+        place: &Place,
+    ) -> Result<NodeOutput, NodeError> {
+        let context = call.context;
         let request = Request::write(&call, &self.metadata, limits.memory_bytes())?;
         if request.is_moot()
             && let Some(failed) = request.failed
@@ -221,7 +236,7 @@ impl PluginExecutor {
         let called = tokio::select! {
             // Cancelled or done: what is dropped is an attempt that nobody waits for.
             biased;
-            called = self.plugin.run(&call, &request.call, limits) => called,
+            called = self.plugin.run(&call, &request.call, limits, place) => called,
             () = context.cancellation.cancelled() => Err(NodeError::Cancelled),
         };
         let reader = Reader {

@@ -75,6 +75,7 @@ impl PluginState {
         manifest: Arc<PluginManifest>,
         services: Arc<Services>,
         limits: &Limits,
+        place: Place,
     ) -> Self {
         Self {
             origin,
@@ -86,7 +87,7 @@ impl PluginState {
             meter: Meter::new(limits),
             record: CallRecord::new(),
             wasi_grant: WasiGrant::default(),
-            place: Place::default(),
+            place,
             ticks: 0,
             host_calls_left: limits.host_calls,
             waits: false,
@@ -112,14 +113,14 @@ impl PluginState {
     pub(crate) fn end(&mut self) {
         self.call = None;
         self.stderr.clear();
-        self.place.leave();
     }
 
-    /// Takes note that the guest computes still, and says whether it has for long.
+    /// Takes note that the guest computes still, and says whether it belongs among those who do so
+    /// for long.
     pub(crate) fn computes_for_long(&mut self) -> bool {
         self.ticks = self.ticks.saturating_add(1);
         self.waits = false;
-        self.ticks > SHORT
+        self.ticks > SHORT || self.place.is_taken()
     }
 
     /// Counts a request to the host. Every function of a capability begins with it.
@@ -132,8 +133,6 @@ impl PluginState {
             return Err(Breach::HostCalls { limit }.into());
         };
         self.host_calls_left = left;
-        // Whoever waits for the host does not compute.
-        self.place.leave();
         self.waits = true;
         Ok(())
     }

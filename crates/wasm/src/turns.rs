@@ -1,5 +1,5 @@
 //! Who may run now: so many calls in all, so many of each tenant, and so many of each tenant in each
-//! plugin.
+//! plugin; and of those who compute without a pause, so many as there are places in their lane.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -8,6 +8,9 @@ use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, TenantId};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::account::{Account, Accounts};
+use crate::lane::{Lane, Place};
 
 /// How many plugins describe themselves at once.
 pub(crate) const DESCRIBING: u32 = 4;
@@ -18,6 +21,8 @@ pub(crate) struct HostTurns {
     each: usize,
     tenants: Shares,
     describing: Arc<Semaphore>,
+    lane: Lane,
+    accounts: Accounts,
 }
 
 /// The turns of one plugin.
@@ -28,7 +33,17 @@ pub(crate) struct Turns {
 
 /// A turn. It ends when it is dropped.
 pub(crate) struct Turn {
+    /// Where the call stands among those who compute for long.
+    pub(crate) place: Place,
+    /// What its tenant computes.
+    pub(crate) account: Arc<Account>,
     _permits: [OwnedSemaphorePermit; 3],
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.place.leave();
+    }
 }
 
 /// The places of each tenant.
@@ -45,12 +60,14 @@ struct Tenants {
 
 impl HostTurns {
     /// So many calls in all, and so many of each tenant.
-    pub(crate) fn new(all: u32, each: u32) -> Self {
+    pub(crate) fn new(all: u32, each: u32, lane: Lane) -> Self {
         Self {
             all: Arc::new(Semaphore::new(places(all))),
             each: places(each),
             tenants: Shares::default(),
             describing: Arc::new(Semaphore::new(places(DESCRIBING))),
+            lane,
+            accounts: Accounts::new(),
         }
     }
 }
@@ -72,8 +89,27 @@ impl Turns {
     pub(crate) async fn take(&self, tenant: &TenantId, each: u32) -> Result<Turn, NodeError> {
         let of_plugin = take(self.tenants.of(tenant, places(each))).await?;
         let of_tenant = take(self.host.tenants.of(tenant, self.host.each)).await?;
-        let of_all = take(Arc::clone(&self.host.all)).await?;
+        let account = self.host.accounts.of(tenant);
+        let place = self.host.lane.place();
+        let is_busy = account.is_busy();
+        if is_busy {
+            place.enter().await;
+        }
+        let of_all = match Arc::clone(&self.host.all).try_acquire_owned() {
+            Ok(of_all) => of_all,
+            Err(_) => {
+                // Those who have places may need the lane to get on.
+                place.leave();
+                let of_all = take(Arc::clone(&self.host.all)).await?;
+                if is_busy {
+                    place.enter().await;
+                }
+                of_all
+            }
+        };
         Ok(Turn {
+            place,
+            account,
             _permits: [of_plugin, of_tenant, of_all],
         })
     }
@@ -143,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_tenant_waits_for_itself_and_not_for_others() {
-        let turns = Turns::new(Arc::new(HostTurns::new(8, 8)));
+        let turns = Turns::new(Arc::new(HostTurns::new(8, 8, Lane::new(1))));
         let turn = at_once(&turns, "a", 1).unwrap();
         assert!(at_once(&turns, "a", 1).is_none());
         assert!(at_once(&turns, "b", 1).is_some());
@@ -155,7 +191,7 @@ mod tests {
 
     #[test]
     fn no_tenant_takes_all_places_however_many_plugins_it_uses() {
-        let host = Arc::new(HostTurns::new(4, 3));
+        let host = Arc::new(HostTurns::new(4, 3, Lane::new(1)));
         let plugins: Vec<_> = (0..6).map(|_| Turns::new(Arc::clone(&host))).collect();
         let taken: Vec<_> = plugins.iter().map(|turns| at_once(turns, "a", 9)).collect();
         assert_eq!(taken.iter().flatten().count(), 3);
@@ -164,7 +200,7 @@ mod tests {
 
     #[test]
     fn tenants_without_calls_are_forgotten() {
-        let turns = Turns::new(Arc::new(HostTurns::new(8, 8)));
+        let turns = Turns::new(Arc::new(HostTurns::new(8, 8, Lane::new(1))));
         for number in 0..1_000 {
             assert!(at_once(&turns, &format!("t{number}"), 1).is_some());
         }

@@ -58,7 +58,8 @@ impl Default for HttpLimits {
 impl Host for PluginState {
     async fn send(&mut self, request: wit::Request) -> wasmtime::Result<Result<Response, Fault>> {
         self.count_host_call()?;
-        Ok(self.exchange(request).await)
+        let place = self.place.clone();
+        Ok(place.while_waiting(self.exchange(request)).await)
     }
 }
 

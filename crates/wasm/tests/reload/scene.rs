@@ -104,7 +104,7 @@ impl Scene {
             .registry
             .resolve_in(execution, &self.node_type, &newest);
         let registration = found.expect("there is always a version");
-        let call = StaticCall::new(&registration.metadata(), json!({})).with_tenant(tenant);
+        let call = StaticCall::new(registration.metadata(), json!({})).with_tenant(tenant);
         let through = Through {
             registry: self.registry.clone(),
             registration,

@@ -25,7 +25,8 @@ impl Host for PluginState {
             Ok(scope) => scope,
             Err(fault) => return Ok(Err(fault)),
         };
-        Ok(told(self.services.kv.get(&scope, &key).await))
+        let got = self.services.kv.get(&scope, &key);
+        Ok(told(self.place.while_waiting(got).await))
     }
 
     async fn set(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), Fault>> {
@@ -45,7 +46,8 @@ impl Host for PluginState {
                 "secrets are not kept: read them when they are needed",
             )));
         }
-        let kept = self.services.kv.set(&scope, &key, value, limits).await;
+        let kept = self.services.kv.set(&scope, &key, value, limits);
+        let kept = self.place.while_waiting(kept).await;
         Ok(told(kept))
     }
 
@@ -55,7 +57,8 @@ impl Host for PluginState {
             Ok(scope) => scope,
             Err(fault) => return Ok(Err(fault)),
         };
-        Ok(told(self.services.kv.delete(&scope, &key).await))
+        let deleted = self.services.kv.delete(&scope, &key);
+        Ok(told(self.place.while_waiting(deleted).await))
     }
 
     async fn list_keys(
@@ -76,7 +79,8 @@ impl Host for PluginState {
                 .unwrap_or(MOST_LISTED)
                 .min(MOST_LISTED),
         };
-        Ok(told(self.services.kv.list_keys(&scope, range).await))
+        let keys = self.services.kv.list_keys(&scope, range);
+        Ok(told(self.place.while_waiting(keys).await))
     }
 
     async fn increment(&mut self, key: String, by: i64) -> wasmtime::Result<Result<i64, Fault>> {
@@ -86,7 +90,8 @@ impl Host for PluginState {
             Err(fault) => return Ok(Err(fault)),
         };
         let limits = &self.services.kv_limits;
-        let sum = self.services.kv.increment(&scope, &key, by, limits).await;
+        let sum = self.services.kv.increment(&scope, &key, by, limits);
+        let sum = self.place.while_waiting(sum).await;
         Ok(told(sum))
     }
 }
