@@ -9,6 +9,7 @@ use jackfield_types::PluginId;
 use semver::Version;
 
 use super::admission::Admitted;
+use super::place::place;
 use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::{Discovered, DiscoveryReport, PluginSummary, Shadowed};
 use super::requirements::{self, Requirer};
@@ -81,12 +82,12 @@ impl Registry {
     /// The packages in all folders, in order.
     fn paths(&self, folders: &[PathBuf], report: &mut DiscoveryReport) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        for folder in folders {
-            match scan::packages_in(folder) {
+        for folder in folders.iter().map(|folder| place(folder)) {
+            match scan::packages_in(&folder) {
                 Ok(found) => paths.extend(found),
                 Err(error) => {
                     let reason = RefusalReason::folder(error);
-                    let refusal = PluginRefusal::of_path(folder, reason);
+                    let refusal = PluginRefusal::of_path(&folder, reason);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -95,7 +96,7 @@ impl Registry {
                 let reason = RefusalReason::TooMany {
                     limit: MOST_PACKAGES,
                 };
-                let refusal = PluginRefusal::of_path(folder, reason);
+                let refusal = PluginRefusal::of_path(&folder, reason);
                 report.refused.push(self.refuse(refusal));
                 break;
             }

@@ -8,6 +8,7 @@ use jackfield_plugin_api::NodeExecutor;
 use jackfield_types::{NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId};
 
 use super::admission::{Admitted, judge};
+use super::place::place;
 use super::plugin::Loaded;
 use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::PluginSummary;
@@ -86,7 +87,7 @@ impl Registry {
         path: &Path,
         options: &DiscoveryOptions,
     ) -> Result<PreparedPlugin, Arc<PluginRefusal>> {
-        let (at, how) = (path.to_path_buf(), options.clone());
+        let (at, how) = (place(path), options.clone());
         let opened = off_thread(move || {
             let package = how.open(&at).map_err(RefusalReason::Package);
             let package = package.map_err(|reason| PluginRefusal::of_path(&at, reason))?;

@@ -24,7 +24,7 @@ pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<E
             PackageSource::Path(path) => {
                 let package = open(path)?;
                 package.verify().map_err(package_error)?;
-                judge(&rules, &package).map_err(|error| trust_error(path, &error))?;
+                judge(&rules, &package).map_err(|error| trust_error(package.path(), &error))?;
                 write_archive(&package, &folder.join(file_name(&package)))?;
                 package
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{self, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use super::sorter::{Changed, Sorter};
 use crate::Registry;
 use crate::discovery::DiscoveryOptions;
 use crate::discovery::install::off_thread;
+use crate::discovery::place::place;
 use crate::discovery::refusal::{PluginRefusal, RefusalReason};
 use crate::discovery::requirements::{self, Requirer};
 use crate::discovery::scan::{self, MOST_PACKAGES, Opened};
@@ -30,7 +31,7 @@ impl Look {
         let (mut read, mut unread, mut paths) = (Vec::new(), Vec::new(), Vec::new());
         let mut cut_in = None;
         for folder in folders {
-            let folder = path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            let folder = place(folder);
             match scan::packages_in(&folder) {
                 Ok(found) => {
                     paths.extend(found);
