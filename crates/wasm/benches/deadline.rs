@@ -1,0 +1,70 @@
+//! How long after its deadline a guest ends that never would: on average, and at most of many.
+//!
+//! One after the other, and many at once, of which most wait for their turn to compute when their
+//! time is over.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench shows what it measures, and may break off"
+)]
+
+#[expect(dead_code, reason = "a bench needs a part of what tests need")]
+#[path = "../tests/hostile/guest.rs"]
+mod guest;
+#[expect(dead_code, reason = "a bench needs a part of what tests need")]
+#[path = "../tests/hostile/harness.rs"]
+mod harness;
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+
+use guest::Guest;
+use harness::{Host, Loaded};
+
+/// The time that a call has.
+const LIMIT: Duration = Duration::from_millis(20);
+/// How many loops end, and how many of them run at once where many do.
+const LOOPS: usize = 256;
+const AT_ONCE: usize = 8;
+
+fn main() {
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let loops = if is_quick { LOOPS / 8 } else { LOOPS };
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    let endless = Guest::doing("(loop $on (br $on)) unreachable");
+    let endless = endless.with_limits(&format!("time = \"{}ms\"", LIMIT.as_millis()));
+    for (name, at_once) in [("one", 1), ("eight at once", AT_ONCE)] {
+        let late = runtime.block_on(async {
+            let host = Host::new();
+            let guest = host.load(&endless).await;
+            let mut late = Vec::new();
+            for _ in 0..loops / at_once {
+                let running: Vec<_> = (0..at_once)
+                    .map(|_| tokio::spawn(lateness(guest.clone())))
+                    .collect();
+                for ended in running {
+                    late.push(ended.await.unwrap());
+                }
+            }
+            late
+        });
+        let mean = late.iter().sum::<Duration>() / u32::try_from(late.len()).unwrap();
+        let most = late.iter().max().unwrap();
+        println!(
+            "endless loop after its deadline, {name}, mean: {}",
+            mean.as_nanos()
+        );
+        println!(
+            "endless loop after its deadline, {name}, most: {}",
+            most.as_nanos()
+        );
+    }
+}
+
+async fn lateness(endless: Loaded) -> Duration {
+    let began = Instant::now();
+    endless.call().await.unwrap_err();
+    began.elapsed().saturating_sub(LIMIT)
+}
