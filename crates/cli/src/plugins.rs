@@ -140,10 +140,9 @@ pub(crate) fn host(sandbox: &Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliErro
     let started = match WasmHost::start(with, services()) {
         Err(StartError::Cache(error)) => {
             let text = format!(
-                "warning[INVALID_INPUT] compiled plugins are not kept in `{}`: {}; hint: see that \
-                 the folder is yours, or name another one in JACKFIELD_HOME",
-                error.path.display(),
-                whole_text(&error.kind)
+                "warning[INVALID_INPUT] compiled plugins are not kept: {}; hint: see that the \
+                 folder is yours, or name another one in JACKFIELD_HOME",
+                whole_text(&error)
             );
             say(&harmless(&text));
             WasmHost::start(without, services())

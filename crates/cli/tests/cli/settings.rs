@@ -100,5 +100,10 @@ fn plugins_run_where_compiled_code_cannot_be_kept() {
     let output = command.env("JACKFIELD_HOME", home).output().unwrap();
     assert_eq!(code(&output), 0, "{}", show(&output));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("compiled plugins are not kept"), "{said}");
+    assert!(
+        said.contains("compiled plugins are not kept: the folder `"),
+        "{said}"
+    );
+    let cause = "cannot hold compiled code: it cannot be made or looked at: ";
+    assert!(said.contains(cause), "{said}");
 }

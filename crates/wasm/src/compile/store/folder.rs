@@ -11,13 +11,15 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const WRITABLE_BY_ALL: u32 = 0o002;
 /// but only what is his own where this is set too.
 const STICKY: u32 = 0o1000;
+
 /// Why a folder cannot hold compiled code.
 #[derive(Debug, thiserror::Error)]
-#[error("folder `{}` for compiled code: {kind}", .path.display())]
+#[error("the folder `{}` cannot hold compiled code", .path.display())]
 pub struct CacheError {
     /// The folder.
     pub path: PathBuf,
     /// What is wrong with it.
+    #[source]
     pub kind: CacheErrorKind,
 }
 
@@ -26,10 +28,10 @@ pub struct CacheError {
 #[non_exhaustive]
 pub enum CacheErrorKind {
     /// It cannot be made or looked at.
-    #[error("cannot be used")]
+    #[error("it cannot be made or looked at")]
     Io(#[source] io::Error),
     /// It is no folder.
-    #[error("is no folder")]
+    #[error("it is no folder")]
     NoFolder,
     /// Somebody else could put code into it.
     #[error(
@@ -38,7 +40,7 @@ pub enum CacheErrorKind {
     NotPrivate,
     /// Somebody else could put another folder in its place.
     #[error(
-        "everybody may write to `{}` and could replace it; use `chmod o-w`, or name another",
+        "everybody may write to `{}`, and could replace it; use `chmod o-w`, or name another",
         .parent.display()
     )]
     Replaceable {

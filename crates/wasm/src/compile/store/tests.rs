@@ -102,3 +102,23 @@ fn a_folder_that_somebody_could_replace_is_not_used() {
     symlink(&inner, &link).unwrap();
     assert_eq!(open(&link).unwrap().folder, used.folder);
 }
+
+#[test]
+fn why_a_folder_is_not_used_is_told_by_its_causes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = CodeStore::open(&file.join("in"), ByteSize::mib(1), &Engine::default());
+    let error = error.err().unwrap();
+    let place = file.join("in").display().to_string();
+    assert!(error.to_string().contains(&place), "{error}");
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    assert_eq!(causes.len(), 2, "{causes:?}");
+    assert_eq!(causes[0], "it cannot be made or looked at");
+    assert!(!error.to_string().contains(&causes[0]), "{error}");
+}
