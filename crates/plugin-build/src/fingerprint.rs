@@ -63,7 +63,7 @@ impl Fingerprint {
     }
 }
 
-fn hexadecimal(digest: impl AsRef<[u8]>) -> String {
+pub(crate) fn hexadecimal(digest: impl AsRef<[u8]>) -> String {
     let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
     digits.collect()
 }

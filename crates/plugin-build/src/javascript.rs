@@ -8,10 +8,12 @@ use serde::Deserialize;
 use crate::builder::{contract, output};
 use crate::fingerprint::Fingerprint;
 use crate::sources::JAVASCRIPT_TOOLS;
-use crate::{BuildError, Language, files, sdk, tool, tools};
+use crate::step::Say;
+use crate::{BuildError, BuildStep, Language, files, sdk, tool, tools};
 
 /// The oldest Node.js that the tool runs on.
 const OLDEST_NODE: (u32, u32) = (18, 0);
+const TOOL: &str = "componentize-qjs";
 /// What sources import.
 const SDK: &str = "jackfield-plugin";
 /// What is built unless `package.json` names another file.
@@ -23,7 +25,7 @@ struct Package {
     main: Option<String>,
 }
 
-pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(folder: &Path, target: &Path, say: Say<'_>) -> Result<PathBuf, BuildError> {
     let output = output(folder, target)?;
     let sdk = sdk(Language::JavaScript);
     let fingerprint = Fingerprint::take(folder, sdk, JAVASCRIPT_TOOLS, &output)?;
@@ -31,7 +33,7 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
         return Ok(output);
     }
     let entry = entry(folder)?;
-    let tools = tools(target)?;
+    let tools = tools(target, say)?;
     // Imports are looked for in one folder alone, so all that may be imported has to be there.
     let staged = output.with_file_name("sources");
     files::copy(folder, &staged)?;
@@ -51,6 +53,7 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
         .arg("--sync")
         .arg("--output")
         .arg(&made);
+    say(BuildStep::Making { by: TOOL });
     tool::run(&mut command)?;
     fingerprint.keep(&made, &output)?;
     Ok(output)
@@ -79,12 +82,12 @@ fn entry(folder: &Path) -> Result<String, BuildError> {
 
 fn program(tools: &Path) -> PathBuf {
     // Not the one in `bin`, which Node.js 18 does not take for the module that it is.
-    let package = tools.join("node_modules").join("componentize-qjs");
+    let package = tools.join("node_modules").join(TOOL);
     package.join("cli.mjs")
 }
 
 /// Sees to it that the tool is there, and says where.
-fn tools(target: &Path) -> Result<PathBuf, BuildError> {
+fn tools(target: &Path, say: Say<'_>) -> Result<PathBuf, BuildError> {
     let node = tool::ask("node", &["--version"]);
     let is_new = node.is_some_and(|text| tool::version(&text) >= Some(OLDEST_NODE));
     if !is_new || tool::ask("npm", &["--version"]).is_none() {
@@ -100,6 +103,10 @@ fn tools(target: &Path) -> Result<PathBuf, BuildError> {
         tool::run(command.arg(program(tools)).arg("--help")).map(drop)
     };
     tools::ensure(folder, JAVASCRIPT_TOOLS, works, |folder| {
+        say(BuildStep::Installing {
+            tool: TOOL,
+            by: "npm",
+        });
         let mut command = Command::new("npm");
         command
             // Not `ci`, which refuses lock files when an optional dependency was never published,

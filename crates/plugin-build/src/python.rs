@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::builder::{contract, output};
 use crate::fingerprint::Fingerprint;
 use crate::sources::PYTHON_TOOLS;
-use crate::{BuildError, Language, files, sdk, tool, tools};
+use crate::step::Say;
+use crate::{BuildError, BuildStep, Language, files, sdk, tool, tools};
 
 /// The oldest Python that the tool runs on.
 const OLDEST: (u32, u32) = (3, 10);
@@ -16,14 +17,14 @@ const TOOL: &str = "componentize-py";
 /// The module that is built: `plugin.py`.
 const MODULE: &str = "plugin";
 
-pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(folder: &Path, target: &Path, say: Say<'_>) -> Result<PathBuf, BuildError> {
     let output = output(folder, target)?;
     let sdk = sdk(Language::Python);
     let fingerprint = Fingerprint::take(folder, sdk, PYTHON_TOOLS, &output)?;
     if fingerprint.is_of(&output) {
         return Ok(output);
     }
-    let tools = tools(target)?;
+    let tools = tools(target, say)?;
     // A copy, for Python writes compiled files beside what it imports.
     let staged = output.with_file_name("sources");
     files::copy(folder, &staged)?;
@@ -45,6 +46,7 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
     for name in ["VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"] {
         command.env_remove(name);
     }
+    say(BuildStep::Making { by: TOOL });
     tool::run(&mut command)?;
     fingerprint.keep(&made, &output)?;
     Ok(output)
@@ -56,7 +58,7 @@ fn programs(environment: &Path) -> PathBuf {
 }
 
 /// Sees to it that the tool is there, and says where.
-fn tools(target: &Path) -> Result<PathBuf, BuildError> {
+fn tools(target: &Path, say: Say<'_>) -> Result<PathBuf, BuildError> {
     let environment = target.join("tools").join("python");
     // An environment stops working when the Python that it was made by goes.
     let works = |tools: &Path| {
@@ -72,6 +74,10 @@ fn tools(target: &Path) -> Result<PathBuf, BuildError> {
                 way_out: "install it from <https://python.org>, or by `sudo apt-get install python3 python3-venv`",
             });
         }
+        say(BuildStep::Installing {
+            tool: TOOL,
+            by: "pip",
+        });
         let mut create = Command::new("python3");
         tool::run(create.args(["-m", "venv"]).arg(environment))?;
         let mut install = Command::new(programs(environment).join("python"));

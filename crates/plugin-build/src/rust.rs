@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{BuildError, Language, RustToolchain, files, sdk, tool};
+use crate::step::Say;
+use crate::{BuildError, BuildStep, Language, RustToolchain, files, sdk, tool};
 
 /// What plugins depend on.
 const SDK: &str = "jackfield-plugin";
@@ -18,9 +19,21 @@ struct Message {
     manifest_path: PathBuf,
     #[serde(default)]
     filenames: Vec<PathBuf>,
+    /// Whether it was there already.
+    #[serde(default)]
+    fresh: bool,
+    #[serde(default)]
+    target: Target,
 }
 
-pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError> {
+/// What a crate is called.
+#[derive(Default, Deserialize)]
+struct Target {
+    #[serde(default)]
+    name: String,
+}
+
+pub(crate) fn build(folder: &Path, target: &Path, say: Say<'_>) -> Result<PathBuf, BuildError> {
     let toolchain = RustToolchain::find(folder)?;
     let crate_folder = target.join("sdk").join("rust");
     files::write_all(sdk(Language::Rust), &crate_folder)?;
@@ -37,7 +50,10 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
         command.arg("--config");
         command.arg(format!("patch.crates-io.{SDK}.path={crate_folder:?}"));
     }
-    let output = tool::run(&mut command)?;
+    say(BuildStep::Making { by: "cargo" });
+    let output = tool::watch(&mut command, &mut |line| {
+        compiled(line).into_iter().for_each(say);
+    })?;
     let made = artifact(&output, &manifest);
     let output = crate::builder::output(folder, target)?;
     let Some(made) = made else {
@@ -49,6 +65,14 @@ pub(crate) fn build(folder: &Path, target: &Path) -> Result<PathBuf, BuildError>
     let bytes = std::fs::read(&made).map_err(BuildError::file(&made))?;
     files::write(&output, &bytes)?;
     Ok(output)
+}
+
+/// The step that a line tells of.
+fn compiled(line: &[u8]) -> Option<BuildStep> {
+    let message: Message = serde_json::from_slice(line).ok()?;
+    let is_step = message.reason == "compiler-artifact" && !message.fresh;
+    let name = message.target.name;
+    is_step.then_some(BuildStep::Compiled { name })
 }
 
 /// Whether the guest crate is to be had by its version, and not by a path or a workspace's.
@@ -78,6 +102,22 @@ fn artifact(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cargo_compiled_is_a_step_and_what_was_there_is_none() {
+        let line = |fresh| {
+            format!(
+                r#"{{"reason":"compiler-artifact","manifest_path":"/a/Cargo.toml",
+                     "target":{{"name":"serde"}},"fresh":{fresh}}}"#
+            )
+        };
+        let step = compiled(line("false").as_bytes()).unwrap();
+        assert_eq!(step.to_string(), "compiled `serde`");
+        assert_eq!(compiled(line("true").as_bytes()), None);
+        let finished = br#"{"reason":"build-finished","success":true}"#;
+        assert_eq!(compiled(finished), None);
+        assert_eq!(compiled(b"noise"), None);
+    }
 
     #[test]
     fn the_component_is_found_among_what_cargo_made() {

@@ -1,13 +1,75 @@
 //! Running the tools of others.
 
 use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use crate::BuildError;
 
 /// The most bytes of what a tool wrote that an error tells: the end, where errors are.
 const LONGEST_OUTPUT: usize = 8 << 10;
+
+/// Runs a command to its end, and gives each line that it writes to its standard output as it
+/// comes; in the end all of them.
+pub(crate) fn watch(
+    command: &mut Command,
+    on_line: &mut dyn FnMut(&[u8]),
+) -> Result<Vec<u8>, BuildError> {
+    let program = shown(command);
+    let name = command.get_program().to_string_lossy().into_owned();
+    let broken = |source| BuildError::Start {
+        program: name,
+        source,
+    };
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let watched = child.and_then(|mut child| {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Both are read at once, or it could wait for the one while the other one is read.
+        let listen = move || {
+            let mut text = Vec::new();
+            stderr
+                .map_or(Ok(0), |mut stderr| stderr.read_to_end(&mut text))
+                .map(|_| text)
+        };
+        thread::scope(|scope| {
+            let listener = thread::Builder::new().spawn_scoped(scope, listen);
+            let read = listener.and_then(|listener| {
+                let stdout = stdout.map_or(Ok(Vec::new()), |stdout| lines(stdout, on_line))?;
+                let stderr = listener.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+                Ok((stdout, stderr))
+            });
+            if read.is_err() {
+                // Nobody listens any more.
+                let _ = child.kill();
+            }
+            let status = child.wait()?;
+            let (stdout, stderr) = read?;
+            Ok(Output {
+                status,
+                stdout,
+                stderr,
+            })
+        })
+    });
+    ended(program, watched.map_err(broken)?)
+}
+
+fn lines(stdout: impl Read, on_line: &mut dyn FnMut(&[u8])) -> io::Result<Vec<u8>> {
+    let (mut stdout, mut all) = (BufReader::new(stdout), Vec::new());
+    loop {
+        let begin = all.len();
+        if stdout.read_until(b'\n', &mut all)? == 0 {
+            return Ok(all);
+        }
+        on_line(&all[begin..]);
+    }
+}
 
 /// Runs a command to its end and gives what it wrote to its standard output.
 pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
@@ -21,6 +83,11 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
         })?;
+    ended(program, output)
+}
+
+/// What a program wrote to its standard output, if it ended well.
+fn ended(program: String, output: Output) -> Result<Vec<u8>, BuildError> {
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -79,6 +146,25 @@ mod tests {
         ] {
             assert_eq!(version(text), found, "{text}");
         }
+    }
+
+    #[test]
+    fn lines_are_given_as_they_come_and_errors_with_what_was_said() {
+        let mut seen = Vec::new();
+        let mut on_line = |line: &[u8]| seen.push(String::from_utf8(line.to_vec()).unwrap());
+        let all = watch(Command::new("cargo").args(["help", "build"]), &mut on_line).unwrap();
+        assert!(seen.len() > 10, "{seen:?}");
+        assert_eq!(seen.concat().as_bytes(), all);
+        let error = watch(Command::new("cargo").arg("no-such-command"), &mut |_| ());
+        let text = error.unwrap_err().to_string();
+        let begin = "`cargo no-such-command` ended with";
+        assert!(
+            text.starts_with(begin) && text.lines().count() > 1,
+            "{text}"
+        );
+        let error = watch(&mut Command::new("no-such-program"), &mut |_| ());
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("`no-such-program`"), "{text}");
     }
 
     #[test]

@@ -19,7 +19,6 @@ fn tools() -> PathBuf {
 fn goes_all_the_way(lang: &str) {
     let tools = tools();
     let id = format!("acme/by-{lang}");
-    // Others build beside it, each under the name of its folder.
     let (sources, packed) = (format!("by-{lang}"), format!("by-{lang}.jfp"));
     let folder = Folder::new();
     let done = |arguments: &[&str]| {

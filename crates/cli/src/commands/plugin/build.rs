@@ -74,16 +74,19 @@ pub(super) fn package(
     let target = target.map_or(own, Path::to_path_buf);
     let manifest = read_file(&folder.join(MANIFEST), MAX_MANIFEST_SIZE)?;
     // The first build fetches and makes tools, and takes its time.
-    if std::io::stderr().is_terminal() || !target.exists() {
+    let is_told = std::io::stderr().is_terminal() || !target.exists();
+    if is_told {
         say(&harmless(&format!(
             "building `{}` ({}); the first time takes minutes",
             folder.display(),
             Language::of(folder).map_err(|error| build_error(&error))?
         )));
     }
-    let component = Builder::new(&target)
-        .build(folder)
-        .map_err(|error| build_error(&error))?;
+    let mut builder = Builder::new(&target);
+    if is_told {
+        builder = builder.on_step(|step| say(&harmless(&format!("  {step}"))));
+    }
+    let component = builder.build(folder).map_err(|error| build_error(&error))?;
     let component = read_file(&component, LARGEST_COMPONENT)?;
     let described = describe(&manifest, component.clone())?;
     fs::create_dir_all(&to).map_err(|error| {
