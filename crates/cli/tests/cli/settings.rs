@@ -74,7 +74,7 @@ fn the_sandbox_has_the_limits_that_are_set() {
     );
     let call = ["exec", "acme/guest", "--settings", "tight.toml"];
     let output = folder.run(&call);
-    assert_eq!(code(&output), 1, "{}", show(&output));
+    assert_eq!(code(&output), 2, "{}", show(&output));
     fs::write(
         folder.path("tight.toml"),
         "plugins = [\"one\"]\nsignatures = \"ignored\"\n",
