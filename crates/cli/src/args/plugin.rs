@@ -180,6 +180,9 @@ pub(crate) struct PluginInstallArgs {
     /// Folders, `.jfp` files, or `oci://HOST/REPOSITORY[:TAG]`
     #[arg(required = true, value_name = "PACKAGE")]
     pub(crate) packages: Vec<PackageSource>,
+    /// Moves the pin if the same version is pinned with another digest
+    #[arg(long)]
+    pub(crate) move_pin: bool,
     #[command(flatten)]
     pub(crate) installed: InstalledArgs,
     #[command(flatten)]

@@ -95,7 +95,9 @@ fn the_doctor_says_what_is_wrong_with_a_folder_and_how_to_mend_it() {
         .file("plugins/notes/readme.txt", "no plugin");
     let ill = folder.run(&["plugin", "doctor", "plugins", "--signatures=ignored"]);
     assert_eq!(code(&ill), 2);
-    assert_shown("plugin_doctor", &scrub(&show(&ill)));
+    let place = folder.path("").display().to_string();
+    let shown = show(&ill).replace(&place, "/FOLDER/");
+    assert_shown("plugin_doctor", &scrub(&shown));
     fs::remove_dir_all(folder.path("plugins/broken")).unwrap();
     fs::remove_file(folder.path("plugins/cut.jfp")).unwrap();
     done(
@@ -168,6 +170,42 @@ fn a_plugin_is_packed_signed_trusted_installed_and_removed() {
     assert_eq!(fs::read_dir(folder.path("installed")).unwrap().count(), 0);
     let locked = fs::read_to_string(folder.path("jackfield.lock")).unwrap();
     assert!(!locked.contains("acme/guest"), "{locked}");
+}
+
+#[test]
+fn a_version_that_is_pinned_is_replaced_only_when_that_is_asked_for() {
+    let folder = folder();
+    let install = [
+        "plugin",
+        "install",
+        "plugins/guest",
+        "--plugins",
+        "installed",
+        "--signatures=ignored",
+    ];
+    let digest = |said: &str| said.lines().last().unwrap().to_owned();
+    let first = digest(&done(&folder, &install));
+    // The same content is no other one.
+    assert_eq!(digest(&done(&folder, &install)), first);
+    let state = || {
+        let installed = folder.path("installed/acme.guest-1.2.3.jfp");
+        let lock = fs::read_to_string(folder.path("jackfield.lock")).unwrap();
+        (fs::read(installed).unwrap(), lock)
+    };
+    let before = state();
+    let manifest = folder.path("plugins/guest/plugin.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(manifest, text.replace("Gives an item.", "Gives it.")).unwrap();
+    let refused = folder.run(&install);
+    assert_eq!(code(&refused), 2, "{}", show(&refused));
+    assert_eq!(state(), before);
+    let second = digest(&done(&folder, &with(&install, &["--move-pin"])));
+    assert_ne!(second, first);
+    let said = show(&refused);
+    assert!(said.contains(&first) && said.contains(&second), "{said}");
+    assert!(said.contains("--move-pin"), "{said}");
+    let (_, lock) = state();
+    assert!(lock.contains(&second) && !lock.contains(&first), "{lock}");
 }
 
 #[test]
@@ -275,6 +313,25 @@ fn packages_are_pushed_to_a_registry_and_come_back() {
         "--signatures=ignored",
     ];
     done(&folder, &install);
+    // Another content of the same version, in a registry that keeps no tag.
+    let manifest = folder.path("plugins/guest/plugin.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(manifest, text.replace("Gives an item.", "Gives it.")).unwrap();
+    let other = ["plugin", "push", "plugins/guest", &place, "--move-tag"];
+    done(&folder, &other);
+    let installed = || {
+        let mut files = fs::read_dir(folder.path("installed")).unwrap();
+        let file = files.next().unwrap().unwrap().path();
+        assert!(files.next().is_none(), "nothing is left behind");
+        fs::read(file).unwrap()
+    };
+    let before = installed();
+    let refused = folder.run(&install);
+    assert_eq!(code(&refused), 2, "{}", show(&refused));
+    assert!(show(&refused).contains(&place), "{}", show(&refused));
+    assert_eq!(installed(), before);
+    done(&folder, &with(&install, &["--move-pin"]));
+    assert_ne!(installed(), before);
     let run = [
         "exec",
         "acme/guest",

@@ -182,7 +182,7 @@ impl RefusalReason {
             Self::Untrusted(error) => error.hint(),
             Self::NotLocked { .. } => "pin it by `jackfield plugin install` if it is meant",
             Self::LockedOtherwise { .. } => {
-                "fetch the version that is pinned, or pin this one by `jackfield plugin install`"
+                "fetch the version that is pinned, or pin this one by `jackfield plugin install --move-pin`"
             }
             Self::Occupied { .. } => {
                 "give what was changed a version of its own, or remove one of the two"

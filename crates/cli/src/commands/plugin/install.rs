@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use jackfield::registry::discovery::{Package, PackageForm};
+use jackfield::ErrorCode;
+use jackfield::registry::discovery::{LockFile, Package, PackageForm};
 
 use super::pack::{file_name, write_archive};
 use super::{judge, open, package_error, remote, trust_error};
@@ -25,14 +26,25 @@ pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<E
                 let package = open(path)?;
                 package.verify().map_err(package_error)?;
                 judge(&rules, &package).map_err(|error| trust_error(package.path(), &error))?;
+                let named = package.path().display().to_string();
+                check_pin(args, &lock, &package, &named)?;
                 write_archive(&package, &folder.join(file_name(&package)))?;
                 package
             }
             // What is pulled is checked before it is there.
             PackageSource::Remote(reference) => {
                 fs::create_dir_all(folder).map_err(|error| unusable(&args.installed, &error))?;
-                let pulled = remote::fetch(reference, folder, &rules, &args.remote)?;
-                open(&pulled.path)?
+                // It takes the place of what is there when it may.
+                let draft = tempfile::Builder::new()
+                    .prefix(".pulling-")
+                    .tempdir_in(folder)
+                    .map_err(|error| unusable(&args.installed, &error))?;
+                let pulled = remote::fetch(reference, draft.path(), &rules, &args.remote)?;
+                let package = open(&pulled.path)?;
+                check_pin(args, &lock, &package, reference)?;
+                fs::rename(&pulled.path, folder.join(file_name(&package)))
+                    .map_err(|error| unusable(&args.installed, &error))?;
+                package
             }
         };
         let origin = package.origin();
@@ -41,6 +53,34 @@ pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<E
         output.text(&format!("{origin} installed\n{}", origin.digest))?;
     }
     Ok(Exit::Success)
+}
+
+/// Refuses a package in the place of another content of the same version: whoever pinned that one
+/// has to say that it is no longer meant.
+fn check_pin(
+    args: &PluginInstallArgs,
+    lock: &LockFile,
+    package: &Package,
+    named: &str,
+) -> Result<(), CliError> {
+    let found = package.digest();
+    match lock.digest(package.id(), package.version()) {
+        Some(pinned) if pinned != found && !args.move_pin => Err(CliError::Plugin {
+            code: ErrorCode::INVALID_PACKAGE,
+            message: format!(
+                "`{}` {} is pinned with the digest {pinned} in `{}`, and `{named}` has {found}",
+                package.id(),
+                package.version(),
+                lock_file(&args.installed.lock).display()
+            ),
+            hint: Some(
+                "give what was changed a version of its own; if it is meant to replace what is \
+                 pinned, say so by `--move-pin`"
+                    .to_owned(),
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Takes a plugin out of the folder, and pins it no more.
