@@ -25,6 +25,8 @@ pub(crate) fn watch(
     };
     let child = command
         .stdin(Stdio::null())
+        // As in `run`.
+        .env_remove("RUST_BACKTRACE")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
