@@ -1,7 +1,9 @@
 //! Components on their way into the host: what is compiled, what is kept, and what is refused.
 
+use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::iter;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -176,8 +178,13 @@ async fn code_that_others_could_have_written_is_not_trusted() {
 
     fs::set_permissions(kept.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let error = WasmHost::start(kept.config.clone(), Services::default());
-    let error = error.err().unwrap().to_string();
-    assert!(error.contains("others could put code into it"), "{error}");
+    let error = error.err().unwrap();
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let said = causes
+        .iter()
+        .any(|it| it.contains("others could put code into it"));
+    assert!(said, "{error}: {causes:?}");
     let file = kept.folder.path().join("file");
     fs::File::create(&file).unwrap().write_all(b"x").unwrap();
     let config = WasmConfig {
