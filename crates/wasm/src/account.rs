@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use jackfield_types::TenantId;
 use parking_lot::Mutex;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::lane::{Gate, Lane};
 
 /// One in so many of the moments that a thread has is what a tenant may compute in the long run, and
 /// not count as busy.
@@ -25,6 +28,7 @@ const MEMORY: Duration = Duration::from_millis(500);
 /// The accounts of all tenants that computed lately.
 pub(crate) struct Accounts {
     start: Instant,
+    lane: Lane,
     tenants: Mutex<Tenants>,
 }
 
@@ -40,12 +44,16 @@ pub(crate) struct Account {
     start: Instant,
     /// When it will be forgotten, in nanoseconds since the start.
     forgotten: AtomicU64,
+    /// Where its calls wait when it is busy.
+    gate: Gate,
 }
 
 impl Accounts {
-    pub(crate) fn new() -> Self {
+    /// Accounts of tenants that share a lane.
+    pub(crate) fn new(lane: Lane) -> Self {
         Self {
             start: Instant::now(),
+            lane,
             tenants: Mutex::default(),
         }
     }
@@ -66,6 +74,7 @@ impl Accounts {
         let account = Arc::new(Account {
             start: self.start,
             forgotten: AtomicU64::new(0),
+            gate: self.lane.gate(),
         });
         tenants
             .accounts
@@ -80,13 +89,19 @@ impl Account {
         self.lasts() > BURST * SHARE
     }
 
-    /// Awaits something that the tenant computes, and takes note of how long it did.
+    /// Where its calls wait when it is busy.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Awaits something that the tenant computes, and takes note of how long it did. When others
+    /// have the processor meanwhile, it does not count.
     pub(crate) async fn timed<F: Future>(&self, computed: F) -> F::Output {
         let mut computed = pin!(computed);
         std::future::poll_fn(|context| {
-            let began = Instant::now();
+            let began = processor_time();
             let polled = computed.as_mut().poll(context);
-            self.add(began.elapsed());
+            self.add(processor_time().saturating_sub(began));
             polled
         })
         .await
@@ -113,6 +128,12 @@ impl Account {
     }
 }
 
+/// How long this thread has had a processor.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -127,7 +148,7 @@ mod tests {
 
     #[test]
     fn whoever_computes_without_a_pause_is_busy_and_nobody_else() {
-        let accounts = Accounts::new();
+        let accounts = Accounts::new(Lane::new(1));
         let (loud, quiet) = (accounts.of(&tenant("loud")), accounts.of(&tenant("quiet")));
         for _ in 0..1_000 {
             loud.add(Duration::from_millis(1));
@@ -141,12 +162,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_computed_counts_and_what_is_waited_for_does_not() {
-        let account = Accounts::new().of(&tenant("a"));
+        let account = Accounts::new(Lane::new(1)).of(&tenant("a"));
         let (sent, answer) = tokio::sync::oneshot::channel::<()>();
         let waiting = account.timed(answer);
         let elsewhere = async {
-            let began = Instant::now();
-            while began.elapsed() < 2 * BURST {
+            let began = processor_time();
+            while processor_time() < began + 2 * BURST {
                 std::hint::spin_loop();
             }
             sent.send(()).unwrap();
@@ -155,8 +176,8 @@ mod tests {
         assert!(!account.is_busy());
         account
             .timed(async {
-                let began = Instant::now();
-                while began.elapsed() < 2 * BURST {
+                let began = processor_time();
+                while processor_time() < began + 2 * BURST {
                     std::hint::spin_loop();
                 }
             })
@@ -166,7 +187,7 @@ mod tests {
 
     #[test]
     fn tenants_that_computed_nothing_lately_are_forgotten() {
-        let accounts = Accounts::new();
+        let accounts = Accounts::new(Lane::new(1));
         accounts.of(&tenant("busy")).add(MEMORY);
         for number in 0..1_000 {
             accounts.of(&tenant(&format!("t{number}")));

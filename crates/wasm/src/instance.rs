@@ -78,12 +78,16 @@ impl Kind {
             if call.is_some_and(|call| call.cancellation.is_cancelled()) {
                 return Err(Breach::Cancelled.into());
             }
-            // Others have their turn.
+            if state.is_back() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            // Others have their turn. It is looked at once more before it goes on: its time may have
+            // passed meanwhile.
             if state.computes_for_long() {
                 let turn = state.place.turn(state.deadline);
-                return Ok(UpdateDeadline::YieldCustom(1, turn));
+                return Ok(UpdateDeadline::YieldCustom(0, turn));
             }
-            Ok(UpdateDeadline::Yield(1))
+            Ok(UpdateDeadline::Yield(0))
         });
         store
     }

@@ -4,7 +4,8 @@
 //! A call that has computed for a while goes on only with a place in the lane, and gives it up each
 //! time that it is looked at. Calls of a tenant that computes without a pause begin with one, however
 //! short they are. There are fewer places than threads, so one is always left to the others, however
-//! many guests compute.
+//! many guests compute. Tenants wait for a place in turn, each with no more calls than there are
+//! places, so that none has to wait for all that another one computes.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -22,7 +23,14 @@ pub(crate) const SHORT: u32 = 10;
 
 /// The places of those who compute for long.
 #[derive(Clone)]
-pub(crate) struct Lane(Arc<Semaphore>);
+pub(crate) struct Lane {
+    places: Arc<Semaphore>,
+    count: usize,
+}
+
+/// Where the calls of one tenant wait before they wait among those of others.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<Semaphore>);
 
 /// Where a call stands: in the lane, or not. Clones are of the same call.
 #[derive(Clone)]
@@ -30,21 +38,30 @@ pub(crate) struct Place(Arc<Standing>);
 
 struct Standing {
     lane: Lane,
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    gate: Gate,
+    permits: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
 }
 
 impl Lane {
     pub(crate) fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(
-            places.clamp(1, Semaphore::MAX_PERMITS),
-        )))
+        let count = places.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(count)),
+            count,
+        }
     }
 
-    /// Where a call stands that begins: not in the lane.
-    pub(crate) fn place(&self) -> Place {
+    /// Where the calls of a tenant wait that has none yet.
+    pub(crate) fn gate(&self) -> Gate {
+        Gate(Arc::new(Semaphore::new(self.count)))
+    }
+
+    /// Where a call of a tenant stands that begins: not in the lane.
+    pub(crate) fn place(&self, gate: &Gate) -> Place {
         Place(Arc::new(Standing {
             lane: self.clone(),
-            permit: Mutex::default(),
+            gate: gate.clone(),
+            permits: Mutex::default(),
         }))
     }
 }
@@ -54,9 +71,11 @@ impl Place {
     pub(crate) async fn enter(&self) {
         self.leave();
         yield_now().await;
-        // It is never closed.
-        let permit = Arc::clone(&self.0.lane.0).acquire_owned().await;
-        *self.0.permit.lock() = permit.ok();
+        // Neither is ever closed.
+        let of_tenant = Arc::clone(&self.0.gate.0).acquire_owned().await;
+        let of_all = Arc::clone(&self.0.lane.places).acquire_owned().await;
+        let both = of_tenant.ok().zip(of_all.ok());
+        *self.0.permits.lock() = both.map(|(of_tenant, of_all)| [of_tenant, of_all]);
     }
 
     /// Gives up a place and waits for another. When the deadline passes first, the guest is woken
@@ -71,12 +90,12 @@ impl Place {
 
     /// Whether the call is in the lane.
     pub(crate) fn is_taken(&self) -> bool {
-        self.0.permit.lock().is_some()
+        self.0.permits.lock().is_some()
     }
 
     /// Gives it up, if there is one.
     pub(crate) fn leave(&self) {
-        self.0.permit.lock().take();
+        self.0.permits.lock().take();
     }
 
     /// Awaits what a guest asked the host for. If that takes its time, others have the place
@@ -106,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn there_are_so_many_places_and_whoever_waits_too_long_hears_of_it() {
         let lane = Lane::new(1);
-        let (first, second) = (lane.place(), lane.place());
+        let (first, second) = (lane.place(&lane.gate()), lane.place(&lane.gate()));
         let soon = Instant::now() + Duration::from_secs(60);
         first.turn(soon).await;
         assert!(first.is_taken());
@@ -118,9 +137,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_tenant_does_not_wait_for_all_calls_of_another() {
+        let lane = Lane::new(1);
+        let (loud, quiet) = (lane.gate(), lane.gate());
+        let order = Mutex::new(Vec::new());
+        let begin = lane.place(&loud);
+        begin.enter().await;
+        let enter = |gate: Gate, name: &'static str| {
+            let (place, order) = (lane.place(&gate), &order);
+            async move {
+                place.enter().await;
+                order.lock().push(name);
+                place.leave();
+            }
+        };
+        let release = async {
+            // All others wait by now.
+            yield_now().await;
+            yield_now().await;
+            begin.leave();
+        };
+        tokio::join!(
+            enter(loud.clone(), "loud"),
+            enter(loud.clone(), "loud"),
+            enter(loud.clone(), "loud"),
+            enter(quiet, "quiet"),
+            release
+        );
+        let place = order.lock().iter().position(|name| *name == "quiet");
+        assert!(place.is_some_and(|place| place <= 1), "{order:?}");
+    }
+
+    #[tokio::test]
     async fn whoever_waits_for_the_host_has_no_place_meanwhile_and_one_afterwards() {
         let lane = Lane::new(1);
-        let (first, second) = (lane.place(), lane.place());
+        let (first, second) = (lane.place(&lane.gate()), lane.place(&lane.gate()));
         first.enter().await;
         assert_eq!(first.while_waiting(async { 1 }).await, 1);
         assert!(first.is_taken());

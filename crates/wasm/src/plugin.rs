@@ -66,8 +66,10 @@ impl Plugin {
             ..self.kind.limits(&PluginQuota::default())
         };
         let deadline = after(time);
+        // It stands for itself, and for no tenant.
+        let place = self.kind.lane.place(&self.kind.lane.gate());
         let described = async {
-            let store = self.kind.store(&limits, deadline, &self.kind.lane.place());
+            let store = self.kind.store(&limits, deadline, &place);
             let mut instance = Instance::start(&self.kind, store)
                 .await
                 .map_err(|broken| in_words(&broken.error, broken.stderr(), &limits))?;

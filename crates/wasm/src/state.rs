@@ -39,6 +39,8 @@ pub(crate) struct PluginState {
     pub(crate) place: Place,
     /// How often the call that is under way was looked at while it computed.
     ticks: u32,
+    /// Whether others have their turn just now.
+    is_away: bool,
     host_calls_left: u32,
     /// Whether it asked the host for something and was not seen to compute since.
     waits: bool,
@@ -89,6 +91,7 @@ impl PluginState {
             wasi_grant: WasiGrant::default(),
             place,
             ticks: 0,
+            is_away: false,
             host_calls_left: limits.host_calls,
             waits: false,
             stderr: Tail::default(),
@@ -104,6 +107,7 @@ impl PluginState {
         self.deadline = deadline;
         self.host_calls_left = limits.host_calls;
         self.ticks = 0;
+        self.is_away = false;
         self.waits = false;
         self.record = CallRecord::new();
         self.grant_wasi();
@@ -115,10 +119,16 @@ impl PluginState {
         self.stderr.clear();
     }
 
+    /// Whether the guest has just had its turn again.
+    pub(crate) fn is_back(&mut self) -> bool {
+        std::mem::take(&mut self.is_away)
+    }
+
     /// Takes note that the guest computes still, and says whether it belongs among those who do so
     /// for long.
     pub(crate) fn computes_for_long(&mut self) -> bool {
         self.ticks = self.ticks.saturating_add(1);
+        self.is_away = true;
         self.waits = false;
         self.ticks > SHORT || self.place.is_taken()
     }

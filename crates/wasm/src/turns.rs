@@ -66,8 +66,8 @@ impl HostTurns {
             each: places(each),
             tenants: Shares::default(),
             describing: Arc::new(Semaphore::new(places(DESCRIBING))),
+            accounts: Accounts::new(lane.clone()),
             lane,
-            accounts: Accounts::new(),
         }
     }
 }
@@ -90,7 +90,7 @@ impl Turns {
         let of_plugin = take(self.tenants.of(tenant, places(each))).await?;
         let of_tenant = take(self.host.tenants.of(tenant, self.host.each)).await?;
         let account = self.host.accounts.of(tenant);
-        let place = self.host.lane.place();
+        let place = self.host.lane.place(account.gate());
         let is_busy = account.is_busy();
         if is_busy {
             place.enter().await;
