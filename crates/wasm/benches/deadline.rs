@@ -1,7 +1,8 @@
 //! How long after its deadline a guest ends that never would: on average, and at most of many.
 //!
-//! One after the other, and many at once, of which most wait for their turn to compute when their
-//! time is over.
+//! One after the other, and many at once on as many threads as there are processors. Those are calls
+//! of different tenants, on a host that has them all compute: a call that waits for its turn has not
+//! begun, and its time has not either.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,10 +19,12 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
+use jackfield_testkit::ScriptedGrants;
+use jackfield_wasm::{Services, WasmConfig, WasmHost};
 use tokio::runtime::Builder;
 
 use guest::Guest;
-use harness::{Host, Loaded};
+use harness::{Heard, Host, Loaded};
 
 /// The time that a call has.
 const LIMIT: Duration = Duration::from_millis(20);
@@ -37,12 +40,12 @@ fn main() {
     let endless = endless.with_limits(&format!("time = \"{}ms\"", LIMIT.as_millis()));
     for (name, at_once) in [("one", 1), ("eight at once", AT_ONCE)] {
         let late = runtime.block_on(async {
-            let host = Host::new();
+            let host = host(at_once);
             let guest = host.load(&endless).await;
             let mut late = Vec::new();
             for _ in 0..loops / at_once {
                 let running: Vec<_> = (0..at_once)
-                    .map(|_| tokio::spawn(lateness(guest.clone())))
+                    .map(|number| tokio::spawn(lateness(guest.clone(), number)))
                     .collect();
                 for ended in running {
                     late.push(ended.await.unwrap());
@@ -63,8 +66,22 @@ fn main() {
     }
 }
 
-async fn lateness(endless: Loaded) -> Duration {
+/// A host where so many calls may compute at once.
+fn host(long_calls: usize) -> Host {
+    let config = WasmConfig {
+        long_calls: u32::try_from(long_calls).unwrap(),
+        ..WasmConfig::default()
+    };
+    Host {
+        host: WasmHost::start(config, Services::default()).unwrap(),
+        heard: Heard::default(),
+    }
+}
+
+async fn lateness(endless: Loaded, tenant: usize) -> Duration {
+    let tenant = format!("tenant-{tenant}");
     let began = Instant::now();
-    endless.call().await.unwrap_err();
+    let ended = endless.call_for(&tenant, ScriptedGrants::open()).await;
+    ended.unwrap_err();
     began.elapsed().saturating_sub(LIMIT)
 }
