@@ -162,7 +162,7 @@ fn main() -> io::Result<()> {
     folder(&shared, "acme");
     let registry = Registry::new();
     let found = left_behind(TENANTS, || {
-        discover(&registry, std::slice::from_ref(&shared))
+        discover(&registry, std::slice::from_ref(&shared));
     });
     let used = left_behind(TENANTS, || use_all(&registry, &tenants, &names));
     let in_memory = registry.cache().statistics();
