@@ -2,7 +2,7 @@
 
 import { NodeError, plugin } from "jackfield-plugin";
 
-import { rows } from "./csv.js";
+import { objects } from "./table.js";
 
 const metadata = {
   nodeType: "examples/csv-to-items",
@@ -29,7 +29,14 @@ const metadata = {
       numbers: {
         type: "boolean",
         default: false,
-        description: "Whether fields that are written as JSON writes numbers become numbers.",
+        description:
+          "Whether fields that are written as JSON writes numbers, and have no more digits than are kept, become numbers.",
+      },
+      ragged: {
+        enum: ["fail", "fill"],
+        default: "fail",
+        description:
+          "What is done with rows that don't have as many fields as the header: an error that names the line, or `null` for what is missing and `column4`… for what is more.",
       },
     },
     required: ["text"],
@@ -51,37 +58,17 @@ const metadata = {
   ],
 };
 
-const NUMBER = /^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$/;
-
-function objects({ text, separator = ",", header = true, numbers = false }) {
-  if (separator === '"' || separator === "\n" || separator === "\r") {
-    throw NodeError.parameter("/separator", "must be no quote and no end of a line");
+function read({ text, separator = ",", header = true, numbers = false, ragged = "fail" }) {
+  // One unit of UTF-16, so that it is one place in the text.
+  if (separator.length !== 1 || ['"', "\n", "\r"].includes(separator)) {
+    throw NodeError.parameter("/separator", "must be one character, and no quote or end of a line");
   }
-  const table = read(text, separator);
-  const names = header ? named(table.shift() ?? []) : [];
-  const value = (field) => (numbers && NUMBER.test(field) ? Number(field) : field);
-  return table.map((row, place) => {
-    if (header && row.length > names.length) {
-      const text = `row ${place + 1} has ${row.length} fields, the header has ${names.length}`;
-      throw new NodeError("INVALID_INPUT", text);
-    }
-    return Object.fromEntries(row.map((field, at) => [names[at] ?? `column${at + 1}`, value(field)]));
-  });
-}
-
-function read(text, separator) {
   try {
-    return rows(text, separator);
+    return objects(text, { separator, header, numbers, ragged });
   } catch (error) {
     if (error instanceof SyntaxError) throw new NodeError("INVALID_INPUT", error.message);
     throw error;
   }
 }
 
-function named(names) {
-  const twice = names.find((name, place) => names.indexOf(name) !== place);
-  if (twice !== undefined) throw new NodeError("INVALID_INPUT", `the header names \`${twice}\` twice`);
-  return names;
-}
-
-export const node = plugin({ metadata, run: (call) => call.flatMapItems(objects) });
+export const node = plugin({ metadata, run: (call) => call.flatMapItems(read) });

@@ -37,12 +37,20 @@ from wit_world.imports import secrets as _secrets
 
 CONTRACT = "0.1"
 LONGEST_TEXT = 1024
+# The most characters of an answer that an error tells.
+LONGEST_EXCERPT = 200
 # What ends a call at once, whatever the workflow does after errors.
 WHOLE = ("CAPABILITY_REFUSED", "QUOTA_EXCEEDED", "TENANT_FORBIDDEN")
 
 
 class NodeError(Exception):
-    """Why a node failed."""
+    """Why a node failed.
+
+    ``code`` is a stable name: letters, digits and ``_``. ``retryable`` says whether the same call may
+    succeed later; it is tried again only then. ``status`` is that of a protocol such as HTTP,
+    ``retry_after_ms`` how long the other side asked to be left alone, ``details`` any JSON. Whatever
+    else is raised in a call is ``EXECUTION_ERROR``, which is not tried again.
+    """
 
     def __init__(
         self,
@@ -74,7 +82,12 @@ class NodeError(Exception):
 
 @dataclass
 class Output:
-    """What a call gave: lists of items, one a port, as :func:`item` makes them."""
+    """What a call gave: lists of items, one a port, as :func:`item` makes them.
+
+    ``variables`` are changes to the execution's variables, in order: ``{"write": "set", "name": …,
+    "value": …}``, ``{"write": "delete", "name": …}``, ``{"write": "clear"}``. ``wait_ms`` is for how
+    long the output is held back.
+    """
 
     ports: list[list[dict]]
     variables: list[dict] = field(default_factory=list)
@@ -87,7 +100,8 @@ def item(json: dict, source: Optional[int] = None) -> dict:
 
 
 class NodeType:
-    """A node type: metadata, and one method."""
+    """A node type: ``metadata`` with ``nodeType``, ``version``, ``category`` and what else
+    ``docs/writing-plugins.md`` lists, and one method."""
 
     metadata: dict = {}
 
@@ -97,7 +111,13 @@ class NodeType:
 
 
 class Call:
-    """One call of a node: where it stands, what came in, and its parameters."""
+    """One call of a node: where it stands, what came in, and its parameters.
+
+    ``context`` has ``execution``, ``workflow``, ``node``, ``attempt`` (from 1), ``run_index``,
+    ``idempotency_key`` (the same for each attempt) and ``on_error_continues``; ``inputs`` the items
+    of each input port; ``variables`` those of the execution, for node types whose metadata says
+    ``"variables": "reads"``.
+    """
 
     def __init__(self, call: wit.Call):
         self.context = call.context
@@ -171,7 +191,12 @@ class Call:
         )
         whole.partial = Output([made])
         whole.failed_items = [
-            wit.ItemFailure(place, error.code, error.message[:LONGEST_TEXT], error.status)
+            wit.ItemFailure(
+                place,
+                _well_formed(error.code),
+                _well_formed(error.message)[:LONGEST_TEXT],
+                _told(error.status, _U16),
+            )
             for place, error in failed
         ]
         return whole
@@ -209,10 +234,13 @@ def _complete(metadata: dict) -> dict:
 
 
 def _written(output: Output) -> wit.Output:
+    if not isinstance(output, Output):
+        raise TypeError(f"`run` has to give an `Output`, not {type(output).__name__}")
     # Not ASCII alone: what is not Latin would be three times as long.
     ports = [json.dumps(items, ensure_ascii=False, allow_nan=False) for items in output.ports]
-    variables = json.dumps(output.variables) if output.variables else None
-    return wit.Output(ports, variables, output.wait_ms)
+    variables = json.dumps(output.variables, allow_nan=False) if output.variables else None
+    wait = None if output.wait_ms is None else _whole(output.wait_ms, *_U64)
+    return wit.Output([_well_formed(port) for port in ports], variables, wait)
 
 
 def _as_node_error(raised: Exception) -> NodeError:
@@ -225,14 +253,14 @@ def _as_node_error(raised: Exception) -> NodeError:
 
 
 def _failure(error: NodeError) -> wit.Failure:
-    details = None if error.details is None else json.dumps(error.details)
+    details = None if error.details is None else json.dumps(error.details, default=str)
     partial = _written(error.partial) if error.partial else None
     return wit.Failure(
-        error.code,
-        error.message,
-        error.retryable,
-        error.status,
-        error.retry_after_ms,
+        _well_formed(error.code),
+        _well_formed(error.message),
+        bool(error.retryable),
+        _told(error.status, _U16),
+        _told(error.retry_after_ms, _U64),
         details,
         partial,
         error.failed_items,
@@ -248,11 +276,16 @@ def _asked(call: Callable, *arguments) -> Any:
         raise NodeError(fault.code, fault.message, retryable=fault.retryable) from None
 
 
+def _well_formed(text: Any) -> str:
+    """A text without halves of surrogate pairs, which the border to the host does not take."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
 def _text(value: Any) -> str:
-    """Refuses what is no text: the border to the host takes no other types."""
+    """Refuses what is no text. What the border to the host does not take breaks the call off."""
     if not isinstance(value, str):
         raise TypeError(f"a text is needed, not {type(value).__name__}")
-    return value
+    return _well_formed(value)
 
 
 def _whole(value: Any, least: int, most: int) -> int:
@@ -264,24 +297,89 @@ def _whole(value: Any, least: int, most: int) -> int:
     return value
 
 
+def _told(value: Any, bounds: tuple[int, int]) -> Optional[int]:
+    """What is no whole number within bounds is left out of what is only told."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and bounds[0] <= value <= bounds[1] else None
+
+
+_U16 = (0, 2**16 - 1)
 _U32 = (0, 2**32 - 1)
+_U64 = (0, 2**64 - 1)
 _S64 = (-(2**63), 2**63 - 1)
 
 
 class log:
-    """Writes to the host's log. Capability ``log``."""
+    """Writes to the host's log. Capability ``log``; without it, what is written is dropped."""
+
+    @staticmethod
+    def debug(message: str) -> None:
+        """Writes what helps to find mistakes."""
+        _log.log(_log.Level.DEBUG, _well_formed(message))
 
     @staticmethod
     def info(message: str) -> None:
-        _log.log(_log.Level.INFO, str(message))
+        """Writes what is worth knowing."""
+        _log.log(_log.Level.INFO, _well_formed(message))
 
     @staticmethod
     def warn(message: str) -> None:
-        _log.log(_log.Level.WARN, str(message))
+        """Writes what should be looked at."""
+        _log.log(_log.Level.WARN, _well_formed(message))
+
+    @staticmethod
+    def error(message: str) -> None:
+        """Writes what went wrong."""
+        _log.log(_log.Level.ERROR, _well_formed(message))
+
+
+@dataclass
+class Response:
+    """An answer to an HTTP request, whatever its status is."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: builtins.bytes
+
+    def header(self, name: str) -> Optional[str]:
+        """The first header with a name, without regard to case."""
+        found = (value for known, value in self.headers if known.lower() == name.lower())
+        return next(found, None)
+
+    def text(self) -> str:
+        """The body as text; what is no UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ``EXECUTION_ERROR`` when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            text = f"the answer is not the JSON that was expected: {error}"
+            raise NodeError("EXECUTION_ERROR", text) from None
+
+    def successful(self) -> "Response":
+        """Gives the answer itself, or raises ``HTTP_STATUS`` for a status that is none of success.
+
+        408, 425, 429 and those from 500 on may pass; ``retry-after`` in seconds is taken along.
+        """
+        if 200 <= self.status < 300:
+            return self
+        excerpt = self.text()[:LONGEST_EXCERPT]
+        wait = self.header("retry-after") or ""
+        is_number = wait.isascii() and wait.isdigit() and len(wait) < 10
+        raise NodeError(
+            "HTTP_STATUS",
+            f"the service answered {self.status}" + (f": {excerpt}" if excerpt else ""),
+            retryable=self.status >= 500 or self.status in (408, 425, 429),
+            status=self.status,
+            retry_after_ms=int(wait) * 1000 if is_number else None,
+        )
 
 
 class http:
-    """Sends HTTP requests. Capability ``http``."""
+    """Sends HTTP requests. Capability ``http``; only hosts that the manifest names and the tenant's
+    policy lets through."""
 
     @staticmethod
     def send(
@@ -290,12 +388,15 @@ class http:
         headers: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
         timeout_ms: Optional[int] = None,
-    ) -> _http.Response:
-        """Sends a request and waits for the whole answer. Any status is an answer."""
+    ) -> Response:
+        """Sends a request and waits for the whole answer. Any status is an answer; what is refused
+        and what does not answer is raised."""
         listed = [_http.Header(_text(name), _text(value)) for name, value in headers]
         timeout = None if timeout_ms is None else _whole(timeout_ms, *_U32)
         request = _http.Request(_text(method), _text(url), listed, builtins.bytes(body), timeout)
-        return _asked(_http.send, request)
+        answer = _asked(_http.send, request)
+        listed = [(header.name, header.value) for header in answer.headers]
+        return Response(answer.status, listed, answer.body)
 
 
 class kv:
@@ -303,23 +404,31 @@ class kv:
 
     @staticmethod
     def get(key: str) -> Optional[str]:
+        """The value of a key."""
         return _asked(_kv.get, _text(key))
 
     @staticmethod
     def set(key: str, value: str) -> None:
+        """Sets the value of a key."""
         _asked(_kv.set, _text(key), _text(value))
 
     @staticmethod
     def delete(key: str) -> bool:
+        """Removes a key, and says whether it was there."""
         return _asked(_kv.delete, _text(key))
 
     @staticmethod
     def list_keys(prefix: str, after: Optional[str] = None, limit: int = 100) -> list[str]:
+        """The keys that begin with a text, in order: at most ``limit``, those behind ``after``."""
         behind = None if after is None else _text(after)
         return _asked(_kv.list_keys, _text(prefix), behind, _whole(limit, *_U32))
 
     @staticmethod
     def increment(key: str, by: int = 1) -> int:
+        """Adds to a number and gives the sum, in one step that nobody can come between.
+
+        A key that is not there counts as 0; one that holds no whole number raises.
+        """
         return _asked(_kv.increment, _text(key), _whole(by, *_S64))
 
 
@@ -328,6 +437,7 @@ class secrets:
 
     @staticmethod
     def get(name: str) -> str:
+        """The secret with a name that the manifest asks for."""
         return _asked(_secrets.get, _text(name))
 
 
@@ -336,6 +446,7 @@ class config:
 
     @staticmethod
     def get(name: str) -> Optional[str]:
+        """The value of a setting, if there is one."""
         return _asked(_config.get, _text(name))
 
 
@@ -344,10 +455,12 @@ class clock:
 
     @staticmethod
     def now_ms() -> int:
+        """Milliseconds since the beginning of 1970, UTC."""
         return _asked(_clock.now_ms)
 
     @staticmethod
     def monotonic_ns() -> int:
+        """Nanoseconds since some moment; never less than before within one call."""
         return _asked(_clock.monotonic_ns)
 
 
@@ -355,13 +468,15 @@ class random:
     """Draws random numbers. Capability ``random``."""
 
     @staticmethod
-    def bytes(count: int) -> bytes:
+    def bytes(count: int) -> builtins.bytes:
+        """So many bytes, good enough for keys; at most 65,536 at a time."""
         return _asked(_random.bytes, _whole(count, *_U32))
 
 
 class progress:
-    """Says how far a call is. Capability ``progress``."""
+    """Says how far a call is. Capability ``progress``; without it, what is said is dropped."""
 
     @staticmethod
     def report(fraction: float, message: str = "") -> None:
-        _progress.report(float(fraction), str(message))
+        """Reports a fraction of 0 to 1, with a short text."""
+        _progress.report(float(fraction), _well_formed(message))

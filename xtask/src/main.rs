@@ -16,6 +16,7 @@ mod layers;
 mod licences;
 mod plugins;
 mod prerequisites;
+mod privileges;
 mod recovery_table;
 mod step;
 mod test;

@@ -2,14 +2,17 @@
 //!
 //! Each package is a folder below `target/plugins/packages`: the manifest as its author wrote it,
 //! the component, and what the component says of its node types. Nothing of that is kept in the
-//! repository. What authors write with is tested on the way, in its own language.
+//! repository. What authors write with is tested on the way, in its own language, and each plugin by
+//! its examples and fixtures, as `jackfield plugin test` does it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use jackfield_plugin_build::{Builder, COMPONENT, Language, NODE_TYPES, RustToolchain, scaffold};
+use jackfield_plugin_build::{
+    Builder, COMPONENT, Language, NODE_TYPES, RustToolchain, ToolchainError, scaffold,
+};
 
 use crate::prerequisites;
 use crate::step::{self, Steps};
@@ -24,19 +27,27 @@ const LOCK: &str = "Cargo.lock";
 const PACKAGES: &str = "packages";
 /// Where those go that all say they were the same plugin, just begun.
 const BEGUN: &str = "begun";
+/// Where authors keep calls, and what has to come of them.
+const FIXTURES: &str = "fixtures";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("prerequisites", prerequisites::ensure)?;
     add_steps(workspace, &mut steps)?;
     add_tests(workspace, &mut steps)?;
+    let build = workspace.cargo(&["build", "--package", "jackfield-cli"]);
+    steps.command("the command `jackfield`", build)?;
+    add_trials(workspace, &mut steps)?;
     steps.summarize();
     Ok(())
 }
 
-/// Whether Rust can be built for WebAssembly.
-pub(crate) fn has_rust_for_guests() -> bool {
-    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR"))).is_some()
+/// What Rust is built for WebAssembly with here.
+///
+/// # Errors
+/// [`ToolchainError`] says what is missing.
+pub(crate) fn rust_for_guests() -> Result<RustToolchain, ToolchainError> {
+    RustToolchain::find(Path::new(env!("CARGO_MANIFEST_DIR")))
 }
 
 /// Builds all plugins, and what authors begin with, as steps of a longer chore.
@@ -62,7 +73,8 @@ pub(crate) fn add_steps(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
 /// Tests the sources themselves, without a sandbox.
 pub(crate) fn add_tests(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     for manifest in MANIFESTS {
-        let mut command = workspace.cargo(&["test", "--quiet", "--manifest-path", manifest]);
+        let mut command = workspace.cargo(&["test", "--locked", "--quiet"]);
+        command.args(["--manifest-path", manifest]);
         command
             .arg("--target-dir")
             .arg(target(workspace).join("rust"));
@@ -75,13 +87,59 @@ pub(crate) fn add_tests(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
             .current_dir(workspace.root().join(folder));
         steps.command(&format!("tests of {folder}"), command)?;
     }
+    for folder in ["sdk/python/tests", "plugins/counter/tests"] {
+        let mut command = Command::new("python3");
+        command
+            .args([
+                "-B",
+                "-m",
+                "unittest",
+                "discover",
+                "--quiet",
+                "--start-directory",
+            ])
+            .arg(folder)
+            .current_dir(workspace.root());
+        steps.command(&format!("tests of {folder}"), command)?;
+    }
     Ok(())
+}
+
+/// Tries each plugin, and what authors begin with, by the command that was built last: their
+/// examples and fixtures.
+pub(crate) fn add_trials(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let examples = sources(workspace)?;
+    let begun = Language::ALL.map(|language| begun(workspace, language));
+    let packages = examples.iter().map(|folder| (PACKAGES, folder));
+    let packages = packages.chain(begun.iter().map(|folder| (BEGUN, folder)));
+    for (among, folder) in packages {
+        let name = folder.file_name().unwrap_or_default();
+        let package = target(workspace).join(among).join(name);
+        let step = format!("fixtures of plugin `{}`", name.display());
+        steps.command(&step, trial(workspace, &package, folder))?;
+    }
+    Ok(())
+}
+
+/// The command that tries a package by its examples and its author's fixtures.
+fn trial(workspace: &Workspace, package: &Path, folder: &Path) -> Command {
+    let program = format!("jackfield{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(workspace.target().join("debug").join(program));
+    command
+        .args(["plugin", "test"])
+        .arg(package)
+        .arg("--fixtures")
+        .arg(folder.join(FIXTURES))
+        // Compiled code is where the packages put theirs.
+        .env("JACKFIELD_HOME", target(workspace));
+    command
 }
 
 /// The command that looks for what is unusual in one of the workspaces for guests.
 pub(crate) fn clippy(workspace: &Workspace, manifest: &str) -> Command {
-    let mut command = workspace.cargo(&["clippy", "--all-targets", "--manifest-path", manifest]);
+    let mut command = workspace.cargo(&["clippy", "--locked", "--all-targets"]);
     command
+        .args(["--manifest-path", manifest])
         .arg("--target-dir")
         .arg(target(workspace).join("rust"))
         .args(["--", "-D", "warnings"]);
@@ -90,10 +148,7 @@ pub(crate) fn clippy(workspace: &Workspace, manifest: &str) -> Command {
 
 /// Begins a plugin as `jackfield plugin new` does, and builds it.
 fn begin(workspace: &Workspace, language: Language) -> Result<()> {
-    let target = target(workspace);
-    let folder = target
-        .join("new")
-        .join(format!("new-{language}").to_lowercase());
+    let folder = begun(workspace, language);
     // What it is locked to is kept, so that nothing has to be looked up again.
     let lock = fs::read(folder.join(LOCK)).ok();
     if folder.exists() {
@@ -103,8 +158,14 @@ fn begin(workspace: &Workspace, language: Language) -> Result<()> {
     if let Some(lock) = lock {
         fs::write(folder.join(LOCK), lock)?;
     }
-    let component = Builder::new(target).build(&folder)?;
+    let component = Builder::new(target(workspace)).build(&folder)?;
     package(workspace, &folder, &component, BEGUN)
+}
+
+/// The folder of a plugin that is just begun.
+fn begun(workspace: &Workspace, language: Language) -> PathBuf {
+    let name = format!("new-{language}").to_lowercase();
+    target(workspace).join("new").join(name)
 }
 
 fn target(workspace: &Workspace) -> PathBuf {

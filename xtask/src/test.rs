@@ -42,6 +42,9 @@ pub(crate) fn add_steps(
         }
         let (name, command) = unit_and_integration(workspace, &filters);
         steps.command(name, command)?;
+        if filters.is_empty() {
+            plugins::add_trials(workspace, steps)?;
+        }
     }
     if arguments.doc || filters.is_empty() {
         let mut command = workspace.cargo(&["test", "--doc", "--workspace", "--"]);

@@ -17,6 +17,12 @@ pub(crate) enum CliError {
     /// The workflow is wrong.
     #[error("the workflow is not valid")]
     Workflow(Diagnostics),
+    /// The manifest of a package is wrong.
+    #[error("the manifest of package `{}` is wrong", package.display())]
+    Manifest {
+        package: PathBuf,
+        findings: Diagnostics,
+    },
     /// Policies are wrong, or cannot be read.
     #[error(transparent)]
     Policies(PolicyFolderError),
@@ -71,6 +77,7 @@ impl CliError {
         match self {
             Self::Workflow(diagnostics) => exit_for(diagnostics),
             Self::Policies(_)
+            | Self::Manifest { .. }
             | Self::File { .. }
             | Self::Input(_)
             | Self::Usage { .. }
@@ -102,6 +109,7 @@ impl Diagnostic for CliError {
     fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new(match self {
             Self::Workflow(_) => "INVALID_WORKFLOW",
+            Self::Manifest { .. } => "INVALID_PACKAGE",
             Self::Policies(PolicyFolderError::Invalid { .. }) => "INVALID_POLICY",
             Self::Policies(_) => "INVALID_INPUT",
             Self::File { .. } | Self::Usage { .. } => "INVALID_INPUT",
@@ -125,6 +133,7 @@ impl Diagnostic for CliError {
             Self::Policies(PolicyFolderError::Unreadable { .. }) => Some(
                 "name a folder with a document for each tenant: `TENANT.json` or `TENANT.toml`",
             ),
+            Self::Manifest { .. } => Some("mend what is found wrong in it"),
             Self::Policies(_)
             | Self::Workflow(_)
             | Self::Refused { .. }

@@ -28,7 +28,8 @@ Exit codes:
   4  a fault of jackfield or of the machine, not of the input
 
 Data goes to standard output, everything else to standard error.
-Environment: JACKFIELD_LOG is the filter of --log; NO_COLOR turns colors off.";
+Environment: JACKFIELD_LOG is the filter of --log; NO_COLOR turns colors off; JACKFIELD_HOME is the
+folder for settings, keys and compiled plugins (~/.jackfield if not set).";
 
     /// The code that the process ends with.
     pub(crate) const fn code(self) -> u8 {

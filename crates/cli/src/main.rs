@@ -20,6 +20,8 @@ mod plugins;
 mod progress;
 mod render;
 mod session;
+mod settings;
+mod settle;
 mod signals;
 mod terminal;
 mod workflow_file;
@@ -34,6 +36,7 @@ use crate::commands::say;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::settings::Settings;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
@@ -60,8 +63,12 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn start(cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
+fn start(mut cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
     logging::start(cli.global.log.as_deref(), terminal.stderr)?;
+    if settle::takes_settings(&cli.command) {
+        let settings = Settings::read(cli.global.settings.as_deref())?;
+        settle::settle(&mut cli.command, &settings);
+    }
     let mut output = Output::new(terminal.stdout);
     let exit = match cli.command {
         Command::Run(args) => commands::run::run(args, terminal, &mut output),

@@ -10,12 +10,12 @@ use jackfield::registry::discovery::{
     DiscoveryOptions, LOCK_FILE, LockFile, PluginHost, PluginRefusal, RefusalReason,
 };
 use jackfield::registry::trust::{TrustRules, TrustRulesError};
-use jackfield::wasm::{CompilerProgram, Services, WasmConfig, WasmHost};
-use jackfield::{ByteSize, HttpSettings, Registry};
+use jackfield::wasm::{CompilerProgram, Services, StartError, StaticConfig, WasmConfig, WasmHost};
+use jackfield::{ByteSize, Diagnostic, HttpSettings, Registry};
 
 use crate::args::{LockArgs, PluginArgs, TrustArgs};
 use crate::commands::say;
-use crate::error::{CliError, whole_text};
+use crate::error::{CliError, describe_io, whole_text};
 use crate::file::read_file;
 use crate::home;
 use crate::render::text::harmless;
@@ -50,15 +50,36 @@ pub(crate) fn discover(
     if let Some(refusal) = report.refused.iter().find(|one| is_folder(&one.reason)) {
         return Err(CliError::File {
             path: refusal.path.clone(),
-            reason: whole_text(&refusal.reason),
+            reason: match &refusal.reason {
+                RefusalReason::Folder(error) => describe_io(error),
+                reason => whole_text(reason),
+            },
             hint: Some(refusal.reason.hint().to_owned()),
         });
     }
+    say_lock(&args.lock, &report.refused);
     Ok(report.refused)
 }
 
+/// Says which lock file it was that packages were refused for, if any was.
+pub(crate) fn say_lock(args: &LockArgs, refused: &[Arc<PluginRefusal>]) {
+    let is_meant = |reason: &RefusalReason| {
+        matches!(
+            reason,
+            RefusalReason::NotLocked { .. } | RefusalReason::LockedOtherwise { .. }
+        )
+    };
+    if refused.iter().any(|one| is_meant(&one.reason)) {
+        let file = lock_file(args);
+        say(&harmless(&format!(
+            "note: the lock file is `{}`",
+            file.display()
+        )));
+    }
+}
+
 fn is_folder(reason: &RefusalReason) -> bool {
-    matches!(reason, RefusalReason::Folder(_))
+    matches!(reason, RefusalReason::NoFolder | RefusalReason::Folder(_))
 }
 
 /// How plugins are looked for and run.
@@ -67,28 +88,68 @@ pub(crate) fn options(
     http: &HttpSettings,
 ) -> Result<DiscoveryOptions, CliError> {
     let rules = trust_rules(&args.trust)?;
-    let options = DiscoveryOptions::new(host(http)?, Arc::new(rules));
+    let sandbox = Sandbox {
+        http: http.clone(),
+        config: (*args.sandbox).clone(),
+        values: Some(&args.config),
+    };
+    let options = DiscoveryOptions::new(host(&sandbox)?, Arc::new(rules));
     Ok(match lock(&args.lock)? {
         Some(lock) => options.lock(Arc::new(lock)),
         None => options,
     })
 }
 
-/// The sandbox.
-pub(crate) fn host(http: &HttpSettings) -> Result<Arc<dyn PluginHost>, CliError> {
-    let cache = home::folder().map(|home| home.join("compiled"));
+/// How the sandbox of a command is set up.
+#[derive(Default)]
+pub(crate) struct Sandbox<'a> {
+    /// What requests may reach.
+    pub(crate) http: HttpSettings,
+    /// Limits, and where compiled code is kept.
+    pub(crate) config: WasmConfig,
+    /// What plugins are told by the capability `config`.
+    pub(crate) values: Option<&'a Arc<StaticConfig>>,
+}
+
+/// The sandbox. Where compiled code cannot be kept, plugins run all the same.
+pub(crate) fn host(sandbox: &Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliError> {
+    let services = || {
+        let services = Services::builder().http_settings(sandbox.http.clone());
+        match sandbox.values {
+            Some(values) => services.config(Arc::<StaticConfig>::clone(values)).build(),
+            None => services.build(),
+        }
+    };
+    let at_home = || home::folder().map(|home| home.join("compiled"));
+    let cache = sandbox.config.cache.clone().or_else(at_home);
     // Without its own program the host compiles everything itself.
     let compiler = env::current_exe().ok().map(|program| CompilerProgram {
         program,
         arguments: vec!["plugin".into(), "compile-component".into()],
     });
-    let config = WasmConfig {
+    let without = WasmConfig {
+        cache: None,
+        compiler: None,
+        ..sandbox.config.clone()
+    };
+    let with = WasmConfig {
         compiler: cache.as_ref().and(compiler),
         cache,
-        ..WasmConfig::default()
+        ..without.clone()
     };
-    let services = Services::builder().http_settings(http.clone()).build();
-    match WasmHost::start(config, services) {
+    let started = match WasmHost::start(with, services()) {
+        Err(StartError::Cache(error)) => {
+            let text = format!(
+                "warning[INVALID_INPUT] compiled plugins are not kept: {}; hint: see that the \
+                 folder is yours, or name another one in JACKFIELD_HOME",
+                whole_text(&error)
+            );
+            say(&harmless(&text));
+            WasmHost::start(without, services())
+        }
+        started => started,
+    };
+    match started {
         Ok(host) => Ok(Arc::new(host)),
         Err(error) => Err(CliError::internal(
             "the sandbox for plugins cannot be started",
@@ -111,8 +172,8 @@ pub(crate) fn trust_rules(args: &TrustArgs) -> Result<TrustRules, CliError> {
         }
         Some(_) | None => TrustRules::default(),
     };
-    if let Some(signatures) = args.signatures {
-        rules.set_signatures(signatures.into());
+    if let Some(signatures) = args.rule {
+        rules.set_signatures(signatures);
     }
     Ok(rules)
 }
@@ -135,6 +196,12 @@ pub(crate) fn lock(args: &LockArgs) -> Result<Option<LockFile>, CliError> {
     let file = lock_file(args);
     if args.lock.is_none() && !file.exists() {
         return Ok(None);
+    }
+    if !file.exists() {
+        return Err(CliError::usage(
+            format!("there is no lock file `{}`", file.display()),
+            "`jackfield plugin install` writes it; what it does not pin is not taken",
+        ));
     }
     let bytes = read_file(&file, LARGEST_LOCK)?;
     let source = SourceText::from_bytes(file.display().to_string(), bytes);
@@ -165,7 +232,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CliError> {
             format!(
                 "`{}` cannot be written: {}",
                 path.display(),
-                crate::error::describe_io(error)
+                describe_io(error)
             ),
             "see that its folder is there and is yours",
         )
@@ -216,11 +283,12 @@ pub(crate) fn reason_text(refusal: &PluginRefusal) -> String {
     match &refusal.reason {
         RefusalReason::Package(error) => match &error.kind {
             PackageErrorKind::Manifest(findings) => {
-                let code = format!("error[{}] ", error.code());
-                let all: Vec<String> = findings
-                    .iter()
-                    .map(|one| one.to_string().replace(&code, ""))
-                    .collect();
+                let without_code = |one: &Diagnostic| {
+                    let text = one.to_string();
+                    let code = format!("error[{}] ", one.code);
+                    text.strip_prefix(&*code).unwrap_or(&text).to_owned()
+                };
+                let all: Vec<String> = findings.iter().map(without_code).collect();
                 format!("the manifest is wrong: {}", all.join("; "))
             }
             kind => whole_text(kind),

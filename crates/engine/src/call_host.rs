@@ -9,7 +9,7 @@ use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_registry::Registration;
 use jackfield_store_api::limits;
 use jackfield_tenancy::{CallPermit, CredentialUse, Refusal, SecretError};
-use jackfield_types::{Capability, Credential, ErrorCode, ExecutionId, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, ExecutionId, PluginQuota, Secret};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -152,6 +152,13 @@ impl Running {
         }
     }
 
+    fn plugin_quota(&self) -> PluginQuota {
+        let policy = self.tenant().policy();
+        policy.map_or_else(PluginQuota::default, |policy| {
+            policy.document().plugin_quota
+        })
+    }
+
     fn grant_filter(&self, filter: &Value) -> Value {
         self.tenant().enforce_data_isolation(filter)
     }
@@ -173,6 +180,10 @@ impl Grants for CallHost<'_> {
     fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
         self.running
             .grant_credential(self.registration, name, (host, port))
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.running.plugin_quota()
     }
 
     fn isolate(&self, filter: &Value) -> Value {
@@ -204,6 +215,10 @@ impl Grants for RunningGrants {
 
     fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
         self.0.grant_credential(&self.1, name, (host, port))
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.0.plugin_quota()
     }
 
     fn isolate(&self, filter: &Value) -> Value {

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use jackfield_kernel::ApplyError;
 use jackfield_tenancy::QuotaExceeded;
-use jackfield_types::{ErrorCode, ExecutionId, NodeName, NodeTypeId, TenantId, UserId};
+use jackfield_types::{
+    ErrorCode, ExecutionId, NodeName, NodeTypeId, PluginOrigin, TenantId, UserId,
+};
 
 /// Why an execution did not start, or broke off.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -46,6 +48,15 @@ pub enum StartError {
         /// The triggers that there are.
         triggers: Vec<NodeName>,
     },
+    /// A plugin is not there any more with the digest that the plan pins, and nothing else is to run.
+    #[error(
+        "plugin {plugin} is not there any more with the digest that the plan pins, {}: plan the workflow anew",
+        plugin.digest
+    )]
+    PluginChanged {
+        /// The plugin, as the plan pins it.
+        plugin: Box<PluginOrigin>,
+    },
     /// There is no tokio runtime to run it on.
     #[error("an execution needs a tokio runtime: call this within one")]
     NoRuntime,
@@ -81,6 +92,7 @@ impl StartError {
             }
             Self::QuotaExceeded(_) => Some(ErrorCode::QUOTA_EXCEEDED),
             Self::UnknownPlan | Self::UnknownTrigger { .. } => Some(ErrorCode::INVALID_INPUT),
+            Self::PluginChanged { .. } => Some(ErrorCode::INVALID_PACKAGE),
             Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }
@@ -96,6 +108,7 @@ impl StartError {
             Self::UnknownPlan
             | Self::QuotaExceeded(_)
             | Self::UnknownTrigger { .. }
+            | Self::PluginChanged { .. }
             | Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }

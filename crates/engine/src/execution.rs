@@ -2,10 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use jackfield_kernel::NodeIndex;
+use jackfield_kernel::{NodeIndex, RunWith};
+use jackfield_registry::Registration;
 use jackfield_registry::discovery::Edition;
 use jackfield_tenancy::Tenant;
-use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, TenantId, UserId};
+use jackfield_types::{ExecutionId, Item, Items, NodeRole, Object, PluginOrigin, TenantId, UserId};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,18 @@ pub struct StartOptions {
     pub seed: Option<u64>,
     /// Whether nodes with pinned items give those in place of running.
     pub pinned_data: PinnedData,
+    /// Whether it runs plugins that are others than those that the plan was made with.
+    pub plugins: PlannedPlugins,
+}
+
+/// What an execution runs when a plugin was reloaded since its plan was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlannedPlugins {
+    /// What is there when it begins, checked and authorized again.
+    #[default]
+    Current,
+    /// Each plugin with just the digest that the plan pins, or nothing at all.
+    Pinned,
 }
 
 /// What becomes of pinned items.
@@ -53,6 +66,7 @@ impl Default for StartOptions {
             timeout: None,
             seed: None,
             pinned_data: PinnedData::default(),
+            plugins: PlannedPlugins::default(),
         }
     }
 }
@@ -78,6 +92,7 @@ pub(crate) struct Running {
     /// Is cancelled when its attempts are broken off, for whatever reason.
     pub(crate) attempts: CancellationToken,
     pub(crate) pinned_data: PinnedData,
+    pub(crate) plugins: PlannedPlugins,
     /// How many executions this one is nested in.
     pub(crate) depth: u32,
     /// What it shares with the executions that it calls, and that called it.
@@ -156,6 +171,7 @@ impl Running {
             attempts: cancellation.child_token(),
             cancellation,
             pinned_data,
+            plugins: options.plugins,
             depth,
             nested,
             user_allowed_under: AtomicU64::new(NEVER),
@@ -165,6 +181,43 @@ impl Running {
 
     pub(crate) fn engine(&self) -> &Arc<EngineParts> {
         &self.caller.engine
+    }
+
+    /// Whether what stands in the place of what was planned may run.
+    pub(crate) fn keeps_to(&self, planned: &Registration, found: Option<&Registration>) -> bool {
+        let Some(pinned) = planned.origin() else {
+            return true;
+        };
+        let found = found.and_then(|found| found.origin());
+        self.plugins == PlannedPlugins::Current
+            || found.is_some_and(|found| found.digest == pinned.digest)
+    }
+
+    /// Refuses to begin with plugins that are others than the plan pins.
+    pub(crate) fn check_plugins(&self) -> Result<(), StartError> {
+        if self.plugins == PlannedPlugins::Current {
+            return Ok(());
+        }
+        let registry = &self.engine().registry;
+        for index in self.plan.all_indices() {
+            if self.plan.node(index).disabled {
+                continue;
+            }
+            let prepared = self.plan.prepared(index);
+            for with in [RunWith::Own, RunWith::Fallback] {
+                let Some(planned) = prepared.registration(with) else {
+                    continue;
+                };
+                let current = registry.current_in(&self.edition, planned);
+                if let Some(origin) = planned.origin()
+                    && !self.keeps_to(planned, current.as_deref())
+                {
+                    let plugin = Box::new(PluginOrigin::clone(origin));
+                    return Err(StartError::PluginChanged { plugin });
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn state(&self) -> &Arc<TenantState> {

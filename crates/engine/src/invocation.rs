@@ -84,11 +84,20 @@ impl Invocation {
     ) -> BoxFuture<'static, Ended> {
         Box::pin(async move {
             let running = &self.scope.running;
-            let registry = &running.engine().registry;
-            let result = match registry
-                .load_executor(&registration, running.tenant_id())
-                .await
+            let (registry, tenant) = (&running.engine().registry, running.tenant_id());
+            let mut registration = registration;
+            let mut loaded = registry.load_executor(&registration, tenant).await;
+            if let Err(error) = &loaded
+                && registry.catch_up(&registration, error).await
             {
+                // Its plugin was replaced before anybody used it: nothing of it is left to run.
+                match self.resolve_again() {
+                    Ok(found) => registration = found,
+                    Err(failure) => return self.settled(&registration, Err(failure)),
+                }
+                loaded = registry.load_executor(&registration, tenant).await;
+            }
+            let result = match loaded {
                 Ok(executor) => self.call(&registration, &*executor).await,
                 Err(error) => Err(load_failure(error)),
             };

@@ -58,7 +58,7 @@ pub use durable::{
 pub use engine::{Engine, EngineBuilder};
 pub use error::StartError;
 pub use error_metrics::{ErrorCount, ErrorMetrics};
-pub use execution::{PinnedData, StartOptions};
+pub use execution::{PinnedData, PlannedPlugins, StartOptions};
 pub use handle::ExecutionHandle;
 pub use journal::{Events, Journal, JournalEntry};
 pub use node_request::NodeRequest;

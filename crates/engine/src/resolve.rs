@@ -112,6 +112,15 @@ impl Invocation {
         }
     }
 
+    /// Finds what stands now in the place of what cannot be loaded any more, and authorizes it: it
+    /// may come from somebody else. The call has its place already.
+    pub(crate) fn resolve_again(&self) -> Result<Arc<Registration>, Box<NodeFailure>> {
+        let (registration, _) = self.registration()?;
+        self.authorize(&registration, Wanted::No)?;
+        self.check_static(&registration)?;
+        Ok(registration)
+    }
+
     /// Asks whether the tenant may use what was found, and gives the rule that allows it if it is
     /// wanted. The answer is kept as long as the policy and the registration stand.
     fn authorize(
@@ -197,7 +206,28 @@ impl Invocation {
         }
     }
 
+    /// What is to be called: what was planned, or what stands in its place if that may be.
     fn registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
+        let (found, how) = self.find_registration()?;
+        if how == Found::Otherwise
+            && let Some(planned) = self
+                .scope
+                .plan()
+                .prepared(self.node)
+                .registration(self.with)
+            && !self.scope.running.keeps_to(planned, Some(&found))
+        {
+            let node_type = self.node_type();
+            let message = format!(
+                "the plugin that provides `{node_type}` is not the one any more that the plan pins"
+            );
+            let (class, code) = (FailureClass::Final, ErrorCode::INVALID_PACKAGE);
+            return Err(Box::new(NodeFailure::new(class, code, message)));
+        }
+        Ok((found, how))
+    }
+
+    fn find_registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
         let registry = &self.scope.running.engine().registry;
         let prepared = self.scope.plan().prepared(self.node);
         let planned = prepared.registration(self.with);

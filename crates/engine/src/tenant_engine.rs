@@ -90,7 +90,8 @@ impl TenantEngine {
     ///
     /// # Errors
     /// [`StartError::Forbidden`], [`StartError::UserForbidden`], [`StartError::UnknownPlan`],
-    /// [`StartError::UnknownTrigger`], [`StartError::QuotaExceeded`] or [`StartError::NoRuntime`];
+    /// [`StartError::UnknownTrigger`], [`StartError::QuotaExceeded`], [`StartError::PluginChanged`] or
+    /// [`StartError::NoRuntime`];
     /// nothing has run then.
     ///
     /// With a store the execution is kept: [`ExecutionHandle::kept`] tells from when on.
@@ -237,6 +238,7 @@ impl Caller {
         let trigger = find_trigger(plan, options.trigger.as_deref())?;
         let turn = Turn::take(&self.state)?;
         let running = Running::new(self, plan, &options, cancellation);
+        running.check_plugins()?;
         let mut driver = Driver::new(Arc::new(running), options, trigger).with_turn(turn);
         if let Some(keeper) = &self.engine.keeper {
             driver.creation = Some(Box::new(Creation::new(keeper)));

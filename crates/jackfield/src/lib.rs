@@ -34,6 +34,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! Both are off unless asked for: who needs no plugins compiles no compiler.
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
+//! | `oci` | `jackfield::oci`: packages in registries of container images |
+
+#[cfg(feature = "plugins")]
+pub mod plugins;
 
 pub use jackfield_definition as definition;
 pub use jackfield_kernel as kernel;
@@ -57,9 +68,10 @@ pub use jackfield_definition::{
 pub use jackfield_engine::{
     Circuit, CircuitState, Clock, CompensationReport, DurableOptions, Engine, EngineBuilder,
     ErrorCount, ErrorMetrics, Events, ExecutionHandle, History, Journal, JournalEntry, NoWorkflows,
-    NodeRequest, PinnedData, PreparedPlan, ReplayDifference, ReplayOutcome, Report, ReportFailure,
-    RunningExecution, StartError, StartOptions, StoredError, StoredExecution, SystemClock,
-    TenantCatalog, TenantEngine, Worker, WorkerOptions, WorkflowSource, WorkflowSourceError,
+    NodeRequest, PinnedData, PlannedPlugins, PreparedPlan, ReplayDifference, ReplayOutcome, Report,
+    ReportFailure, RunningExecution, StartError, StartOptions, StoredError, StoredExecution,
+    SystemClock, TenantCatalog, TenantEngine, Worker, WorkerOptions, WorkflowSource,
+    WorkflowSourceError,
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};

@@ -1,19 +1,25 @@
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use jackfield_plugin_api::NodeError;
 use jackfield_types::ErrorCode;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 
 use crate::address::is_public;
 use crate::settings::{Access, HttpSettings};
+
+/// How many names are looked up at once. The system does that on a thread that nobody can stop,
+/// though whoever asked may have given up: they must not take all threads that there are.
+const LOOKUPS: usize = 64;
 
 /// Decides which hosts and addresses a request may reach.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     settings: Arc<HttpSettings>,
+    lookups: Arc<Semaphore>,
 }
 
 /// A host that may not be reached.
@@ -30,6 +36,7 @@ impl Guard {
     pub(crate) fn new(settings: HttpSettings) -> Self {
         Self {
             settings: Arc::new(settings),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -123,6 +130,21 @@ impl Forbidden {
     }
 }
 
+/// Asks the system for the addresses of a name. The place among those who ask is given up when the
+/// system has answered, whoever is still there to hear it.
+async fn look_up(
+    lookups: &Arc<Semaphore>,
+    host: String,
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let place = Arc::clone(lookups).acquire_owned().await?;
+    let asked = tokio::task::spawn_blocking(move || {
+        let found = (host.as_str(), 0).to_socket_addrs();
+        drop(place);
+        found.map(Iterator::collect)
+    });
+    Ok(asked.await??)
+}
+
 /// Asks the system for addresses, and leaves only those that may be reached: what is checked is
 /// what is connected to.
 impl Resolve for Guard {
@@ -130,7 +152,7 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let found = look_up(&guard.lookups, host.to_owned()).await?;
             let permitted: Vec<SocketAddr> = found
                 .iter()
                 .copied()
@@ -201,6 +223,25 @@ mod tests {
         assert!(!allowed(&["*.localhost"], "http://localhost/"));
         assert!(!allowed(&["host"], "http://localhost/"));
         assert!(!allowed(&["*.1"], "http://10.0.0.2/"));
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_a_few_at_a_time() {
+        let guard = Guard::new(HttpSettings::default());
+        let taken = Arc::clone(&guard.lookups);
+        let taken = taken
+            .acquire_many_owned(u32::try_from(LOOKUPS).unwrap())
+            .await
+            .unwrap();
+        let mut waiting = guard.resolve("localhost".parse().unwrap());
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        drop(waiting);
+        drop(taken);
+        // Who gave up took no place, and who did not gives it back.
+        assert!(guard.resolve("localhost".parse().unwrap()).await.is_err());
+        assert_eq!(guard.lookups.available_permits(), LOOKUPS);
     }
 
     #[tokio::test]

@@ -6,13 +6,16 @@ use reqwest::{Method, Url};
 use crate::failure::origin;
 
 /// Headers that belong to the connection and not to the author.
-const NOT_TO_BE_SET: [&str; 9] = [
+const NOT_TO_BE_SET: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
     "host",
+    "http2-settings",
     "keep-alive",
     "proxy-authorization",
+    "proxy-connection",
+    "trailer",
     "transfer-encoding",
     "upgrade",
     "te",

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_types::{Capability, Credential, ErrorCode, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, PluginQuota, Secret};
 use serde_json::Value;
 
 use crate::NodeError;
@@ -48,6 +48,11 @@ pub trait Grants: Send + Sync {
         let _ = (host, port);
         let message = format!("no credential `{name}`: this host keeps none");
         Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
+    }
+
+    /// How much a sandboxed plugin may use in the call.
+    fn plugin_quota(&self) -> PluginQuota {
+        PluginQuota::default()
     }
 
     /// A new data filter that lets through what `filter` does, but no row of another tenant.

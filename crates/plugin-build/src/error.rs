@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Language;
+use crate::{Language, ToolchainError};
 
 /// Why a plugin was not built.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,26 @@ pub enum BuildError {
         what: &'static str,
         /// How to get it.
         way_out: &'static str,
+    },
+    /// The sources don't say what is to be built.
+    #[error("`{}`: {reason}", path.display())]
+    Sources {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No compiler makes WebAssembly of Rust.
+    #[error(transparent)]
+    NoToolchain(#[from] ToolchainError),
+    /// A program could not be started.
+    #[error("`{program}` cannot be started; is it installed, and on the `PATH`?")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// A tool ended with an error.
     #[error("`{program}` ended with {status}{}", output_of(.output))]

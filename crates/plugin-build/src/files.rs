@@ -5,9 +5,9 @@ use std::path::Path;
 
 use crate::{BuildError, COMPONENT, NODE_TYPES, SourceFile};
 
-/// What is no source, at the top of a plugin's folder: what was built, and what belongs to other
-/// tools.
-const LEFT_OUT: [&str; 5] = ["target", ".git", ".venv", COMPONENT, NODE_TYPES];
+/// What is no source, at the top of a plugin's folder: what was built, what it is tried with, and
+/// what belongs to other tools.
+const LEFT_OUT: [&str; 6] = ["target", ".git", ".venv", "fixtures", COMPONENT, NODE_TYPES];
 /// What is no source anywhere.
 const NOWHERE: &str = "__pycache__";
 
@@ -89,6 +89,7 @@ mod tests {
             "plugin.wasm",
             "node-types.json",
             "target/x",
+            "fixtures/a.json",
             "a/__pycache__/y",
             "node_modules/left/target/z.js",
         ] {

@@ -19,11 +19,15 @@ mod python;
 mod rust;
 mod scaffold;
 mod sources;
+mod step;
 mod tool;
+mod toolchain;
+mod tools;
 
 pub use builder::{Builder, COMPONENT, NODE_TYPES};
 pub use error::BuildError;
 pub use language::{Language, LanguageError};
-pub use rust::RustToolchain;
 pub use scaffold::scaffold;
 pub use sources::{SourceFile, WIT, sdk};
+pub use step::BuildStep;
+pub use toolchain::{DebianGap, RustToolchain, ToolchainError};

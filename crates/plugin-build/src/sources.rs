@@ -45,14 +45,26 @@ const PYTHON: &[SourceFile] = files! {
     "sdk/python": "jackfield_plugin.py";
 };
 
+/// What pins the tools for JavaScript: their names, versions and digests.
+pub(crate) const JAVASCRIPT_TOOLS: &[SourceFile] = files! {
+    "sdk/js/tools": "package.json", "package-lock.json";
+};
+/// What pins the tools for Python.
+pub(crate) const PYTHON_TOOLS: &[SourceFile] = files! {
+    "sdk/python/tools": "requirements.txt";
+};
+
 pub(crate) const RUST_TEMPLATE: &[SourceFile] = files! {
-    "sdk/rust/template": "Cargo.toml", "plugin.toml", "src/lib.rs";
+    "sdk/rust/template":
+        ".cargo/config.toml", ".gitignore", "Cargo.toml", "fixtures/greet.json", "plugin.toml",
+        "src/lib.rs";
 };
 pub(crate) const JAVASCRIPT_TEMPLATE: &[SourceFile] = files! {
-    "sdk/js/template": "package.json", "plugin.toml", "plugin.js";
+    "sdk/js/template":
+        ".gitignore", "fixtures/greet.json", "package.json", "plugin.js", "plugin.toml";
 };
 pub(crate) const PYTHON_TEMPLATE: &[SourceFile] = files! {
-    "sdk/python/template": "plugin.toml", "plugin.py";
+    "sdk/python/template": ".gitignore", "fixtures/greet.json", "plugin.py", "plugin.toml";
 };
 
 /// What plugins in a language are written with: a crate, a package, a module.

@@ -39,6 +39,7 @@ pub struct LoaderError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     refused: Option<ErrorCode>,
+    stale: bool,
 }
 
 impl LoaderError {
@@ -48,7 +49,14 @@ impl LoaderError {
             message: message.into(),
             source: None,
             refused: None,
+            stale: false,
         }
+    }
+
+    /// Says that what was to be loaded does not lie in its place any more.
+    pub(crate) fn stale(mut self) -> Self {
+        self.stale = true;
+        self
     }
 
     /// Says that trying again cannot help, and by which code the failure is known. Otherwise it is
@@ -79,6 +87,14 @@ pub struct LoadError {
     /// What the loader said.
     #[source]
     pub cause: Arc<LoaderError>,
+}
+
+impl LoadError {
+    /// Whether what was to be loaded does not lie in its place any more: the package of a plugin was
+    /// changed since it was found. See [`Registry::catch_up`](crate::Registry::catch_up).
+    pub fn is_stale(&self) -> bool {
+        self.cause.stale
+    }
 }
 
 impl From<LoadError> for NodeError {

@@ -79,12 +79,16 @@ impl Registry {
         let node_type = NodeTypeId::parse(node_type).map_err(|error| no_name(&error))?;
         // What is found stays until the call has ended, whatever is reloaded meanwhile.
         let edition = self.edition();
-        let registration = self
-            .resolve_in(&edition, &node_type, version)
-            .map_err(|error| not_found(&error))?;
-        let executor = self
-            .load_executor(&registration, call.context.tenant)
-            .await?;
+        let resolve = || self.resolve_in(&edition, &node_type, version);
+        let mut registration = resolve().map_err(|error| not_found(&error))?;
+        let mut loaded = self.load_executor(&registration, call.context.tenant).await;
+        if let Err(error) = &loaded
+            && self.catch_up(&registration, error).await
+        {
+            registration = resolve().map_err(|error| not_found(&error))?;
+            loaded = self.load_executor(&registration, call.context.tenant).await;
+        }
+        let executor = loaded?;
         if call.parameters.is_static() {
             let source = call.parameters.source();
             let issues = parameters::check(&registration, source, &[], Some(&*executor));

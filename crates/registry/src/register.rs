@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jackfield_plugin_api::{NodeExecutor, NodeType};
-use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, PluginId, PluginOrigin};
+use jackfield_types::{MetadataError, NodeTypeId, NodeTypeMetadata, PluginOrigin};
 
 use crate::discovery::Held;
 use crate::loader::LazyExecutor;
@@ -40,9 +40,9 @@ pub(crate) enum Occupied<'a> {
     Refuse,
     /// It goes.
     Replace,
-    /// It goes if this plugin provides it. Executions that began before end with it, and as long
-    /// as there are any, so long is there what it holds.
-    Supersede { of: &'a PluginId, held: &'a [Held] },
+    /// It stays, unless it is taken out in the same step. Executions that began before end with what
+    /// is taken out, and as long as there are any, so long is there what it holds.
+    Supersede { held: &'a [Held] },
 }
 
 impl Registry {
@@ -202,7 +202,7 @@ impl Registry {
             let version = &metadata.head().version;
             let mut versions = next.versions(node_type.as_str()).to_vec();
             let place = versions.iter().position(|one| one.version() == version);
-            if place.is_some_and(|place| !occupied.lets_replace(&versions[place])) {
+            if place.is_some() && !matches!(occupied, Occupied::Replace) {
                 let version = version.clone();
                 return Err(RegisterError::Duplicate { node_type, version });
             }
@@ -235,7 +235,7 @@ impl Registry {
                 publish();
                 editions.withdraw(&gone);
             }
-            Occupied::Supersede { held, .. } => {
+            Occupied::Supersede { held } => {
                 let put_in = done.iter().map(|done| done.registration.id()).collect();
                 editions.end(&gone, put_in, held, bound, publish);
             }
@@ -259,18 +259,6 @@ impl Registry {
             }
         }
         Ok(done)
-    }
-}
-
-impl Occupied<'_> {
-    fn lets_replace(self, standing: &Registration) -> bool {
-        match self {
-            Self::Refuse => false,
-            Self::Replace => true,
-            Self::Supersede { of, .. } => {
-                standing.origin().is_some_and(|origin| origin.plugin == *of)
-            }
-        }
     }
 }
 

@@ -91,6 +91,7 @@ pub struct Registration {
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
     origin: Option<Arc<PluginOrigin>>,
+    lost: AtomicBool,
 }
 
 const _: () = assert!(
@@ -120,6 +121,7 @@ impl Registration {
             validator: OnceLock::new(),
             digest: OnceLock::new(),
             origin,
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -247,6 +249,16 @@ impl Registration {
     /// any more. Whoever retires it invalidates it in the cache afterwards.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
+    }
+
+    /// Says that it was replaced before anybody used it, and that nothing is left to load it from:
+    /// it is not given to executions any more that began before.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// The compiled schema; `None` when there is no schema.

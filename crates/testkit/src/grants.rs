@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Capability, Credential, ErrorCode, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, PluginQuota, Secret};
 use serde_json::{Value, json};
 
 /// [`Grants`] that a test says, which remember what they were asked for.
@@ -16,6 +16,7 @@ pub struct ScriptedGrants {
     secrets: BTreeMap<String, Secret<String>>,
     credentials: BTreeMap<String, (Credential, Vec<String>)>,
     is_relaxed: bool,
+    plugin_quota: PluginQuota,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -60,6 +61,13 @@ impl ScriptedGrants {
     #[must_use]
     pub fn relaxed(mut self) -> Self {
         self.is_relaxed = true;
+        self
+    }
+
+    /// Gives plugins so much and no more.
+    #[must_use]
+    pub fn with_plugin_quota(mut self, quota: PluginQuota) -> Self {
+        self.plugin_quota = quota;
         self
     }
 
@@ -130,6 +138,10 @@ impl Grants for ScriptedGrants {
         }
         let message = format!("`{host}` is not in hosts of credential `{name}`");
         Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message))
+    }
+
+    fn plugin_quota(&self) -> PluginQuota {
+        self.plugin_quota
     }
 
     /// Adds the tenant of every [`StaticCall`](crate::StaticCall) that names none.

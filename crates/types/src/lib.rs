@@ -36,8 +36,8 @@ pub use name::{NameError, NodeId, NodeName, NodeTypeId, SignalName, TenantId, Us
 pub use outputs::{Outputs, VariableWrite};
 pub use plugin::{Digest, DigestError, PluginId, PluginIdError, PluginOrigin};
 pub use policy::{
-    Capability, CircuitBreaker, DataIsolation, FilterAction, OutputFilter, Policy, Quotas,
-    WhenExceeded,
+    Capability, CircuitBreaker, DataIsolation, FilterAction, OutputFilter, PluginQuota, Policy,
+    Quotas, WhenExceeded,
 };
 pub use recovery::{Backoff, Compensation, OnError, RecoveryStrategy, RetryPolicy, Strategy};
 pub use result::{NodeResult, NodeStatus, RecoveryApplied};

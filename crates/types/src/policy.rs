@@ -47,6 +47,8 @@ pub struct Policy {
     pub max_output_size: Option<ByteSize>,
     /// How much may be done at once, per second and in one execution.
     pub quotas: Quotas,
+    /// How much sandboxed plugins may use.
+    pub plugin_quota: PluginQuota,
     /// The hosts that nodes may reach: names, `*.example.org`, or addresses, with `:port` if need
     /// be. Nothing said: those that the instance lets everybody reach; an empty list: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +89,7 @@ impl Default for Policy {
             sensitive_field_patterns: Vec::new(),
             max_output_size: None,
             quotas: Quotas::default(),
+            plugin_quota: PluginQuota::default(),
             allowed_hosts: None,
             environment: None,
             secrets: None,
@@ -190,6 +193,29 @@ impl Default for Quotas {
             max_wait: Span::from_millis(30_000),
         }
     }
+}
+
+/// How much each sandboxed plugin may use on behalf of a tenant. It is what a plugin has that asks
+/// for nothing, and the most that one has that does; never more than the instance gives anybody.
+/// Nothing said: what the instance gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PluginQuota {
+    /// The memory of one instance, all its linear memories together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
+    /// How long one call may take, waiting included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Span>,
+    /// The most that one call may give, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<ByteSize>,
+    /// How often one call may ask the host for something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u32>,
+    /// How many calls of one plugin may run at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
 }
 
 /// What becomes of executions and calls that are too many.

@@ -1,7 +1,13 @@
-//! What guests that mean harm cost those who share the host with them: latency of one tenant's
-//! calls, alone and beside each kind of attack by another tenant, in turns in the same run.
+//! What guests that mean harm cost those who share the host with them.
 //!
-//! `cargo bench -p jackfield-wasm --bench neighbours`
+//! Tenant `quiet` calls a plugin at a steady rate, whatever became of the calls before: one that
+//! computes for a moment, or one that asks a service which takes 5 ms. Each call is measured from the
+//! moment when it was handed to the runtime. Tenant `loud` is silent, or attacks without a pause.
+//! Phases with and without the attack take turns, and the medians of the phases are compared: what
+//! the machine does meanwhile meets both alike. The same is done with an attack by nobody, which shows
+//! how much of a difference is chance.
+//!
+//! `cargo bench -p jackfield-wasm --bench neighbours`; `--quick` is good for a look.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,47 +21,141 @@ mod guest;
 #[expect(dead_code, reason = "a bench needs a part of what tests need")]
 #[path = "../tests/hostile/harness.rs"]
 mod harness;
+mod service;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use jackfield_testkit::ScriptedGrants;
 use jackfield_types::Capability;
-use tokio::task::JoinHandle;
+use jackfield_wasm::{Services, WasmConfig, WasmHost};
+use tokio::runtime::{Builder, Runtime};
 
-use guest::{Guest, signature};
-use harness::{Host, Loaded};
+use guest::{Guest, NOTHING, signature};
+use harness::{Heard, Host, Loaded};
+use service::Service;
 
-/// How long one turn takes, and how many there are of each kind.
-const TURN: Duration = Duration::from_millis(500);
-const TURNS: usize = 8;
+/// How many calls of the attacker are under way at once.
+const ATTACKERS: usize = 8;
+/// What of each phase does not count.
+const WARM_UP: Duration = Duration::from_millis(100);
 
-/// How many calls of the attacker run at once: fewer than the host of the tests has places for.
-const ATTACKERS: usize = 4;
+const QUIET: &str = "quiet";
+const LOUD: &str = "loud";
 
-/// How often the tenant that is measured calls.
-const PAUSE: Duration = Duration::from_micros(500);
-
-fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        println!("latency of a tenant's calls, in microseconds: alone, and beside an attack");
-        let host = Host::new();
-        let good = host.load_as("evil/good", &Guest::harmless()).await;
-        for (name, guest) in attacks() {
-            let evil = host.load_as(&format!("evil/{name}"), &guest).await;
-            compare(name, &good, &evil).await;
-        }
-    });
+/// What `quiet` does.
+struct Work {
+    name: &'static str,
+    guest: Guest,
+    /// How long it is from one call to the next.
+    pace: Duration,
 }
 
-fn attacks() -> [(&'static str, Guest); 6] {
+struct Scale {
+    phase: Duration,
+    rounds: usize,
+}
+
+/// What one phase showed.
+struct Phase {
+    median: f64,
+    p99: f64,
+    /// How many attacks there were in a second.
+    attacks: f64,
+}
+
+fn main() {
+    let scale = if std::env::args().any(|argument| argument == "--quick") {
+        Scale {
+            phase: Duration::from_millis(500),
+            rounds: 3,
+        }
+    } else {
+        Scale {
+            phase: Duration::from_secs(2),
+            rounds: 9,
+        }
+    };
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    let host = host();
+    println!(
+        "{:<14} {:<10} {:>12} {:>12} {:>12} {:>12} {:>10}",
+        "quiet", "loud", "p50 alone", "p50 beside", "p99 alone", "p99 beside", "attacks/s"
+    );
+    let mut ratios = Vec::new();
+    for work in works() {
+        let name = format!("evil/{}", work.name.replace(' ', "-"));
+        let quiet = runtime.block_on(host.load_as(&name, &work.guest));
+        let mut worst = (0.0, "");
+        for (attack, guest) in attacks() {
+            let name = format!("evil/{attack}");
+            let load = |guest| runtime.block_on(host.load_as(&name, &guest));
+            let loud = guest.map(load);
+            let (alone, beside) = compare(&runtime, &work, &quiet, loud.as_ref(), &scale);
+            let of = |phases: &[Phase], figure: fn(&Phase) -> f64| median(phases, figure);
+            println!(
+                "{:<14} {attack:<10} {:>9.0} µs {:>9.0} µs {:>9.0} µs {:>9.0} µs {:>10.0}",
+                work.name,
+                of(&alone, |phase| phase.median),
+                of(&beside, |phase| phase.median),
+                of(&alone, |phase| phase.p99),
+                of(&beside, |phase| phase.p99),
+                of(&beside, |phase| phase.attacks),
+            );
+            let ratio = of(&beside, |phase| phase.p99) / of(&alone, |phase| phase.p99);
+            if ratio > worst.0 && loud.is_some() {
+                worst = (ratio, attack);
+            }
+            ratios.push((format!("p99 beside {attack}, {}", work.name), ratio));
+        }
+        ratios.push((format!("p99 beside the worst, {}", work.name), worst.0));
+    }
+    println!();
+    for (name, ratio) in ratios {
+        println!("{name}: {ratio:.3}");
+    }
+}
+
+/// A host as it is when nobody says otherwise, but for a service that takes its time.
+fn host() -> Host {
+    let services = Services::builder().kv(Arc::new(Service::new(QUIET)));
+    let host = WasmHost::start(WasmConfig::default(), services.build()).unwrap();
+    Host {
+        host,
+        heard: Heard::default(),
+    }
+}
+
+fn works() -> [Work; 2] {
+    let computing = format!(
+        "(local $left i32)
+         (local.set $left (i32.const 100000))
+         (loop $on
+             (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+             (br_if $on (local.get $left)))
+         {NOTHING}"
+    );
+    let waiting = format!("(call $kv.get (i32.const 0) (i32.const 4) (i32.const 8192)) {NOTHING}");
+    [
+        Work {
+            name: "computing",
+            guest: Guest::doing(&computing),
+            pace: Duration::from_millis(1),
+        },
+        Work {
+            name: "waiting 5 ms",
+            guest: Guest::doing(&waiting)
+                .importing("kv", "get", signature::TEXT)
+                .asking(Capability::Kv, ""),
+            pace: Duration::from_millis(1),
+        },
+    ]
+}
+
+fn attacks() -> [(&'static str, Option<Guest>); 6] {
     let limits = "time = \"1s\"\nmemory = \"64MiB\"\nhostCalls = 1000000";
     let flood = Guest::doing(
         "(loop $on (call $kv.get (i32.const 0) (i32.const 4) (i32.const 8192)) (br $on)) unreachable",
@@ -66,78 +166,105 @@ fn attacks() -> [(&'static str, Guest); 6] {
         (i32.store8 (i32.sub (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)) (i32.const 1)) (i32.const 1))
         (br $on)) unreachable";
     [
-        ("nothing", Guest::harmless()),
-        ("loop", Guest::doing("(loop $on (br $on)) unreachable")),
-        ("trap", Guest::doing("unreachable")),
-        ("memory", Guest::doing(touch)),
+        ("nobody", None),
+        (
+            "loop",
+            Some(Guest::doing("(loop $on (br $on)) unreachable")),
+        ),
+        ("trap", Some(Guest::doing("unreachable"))),
+        ("memory", Some(Guest::doing(touch))),
         (
             "recursion",
-            Guest::doing("(call $execute (local.get $call))"),
+            Some(Guest::doing("(call $execute (local.get $call))")),
         ),
-        ("flood", flood),
+        ("flood", Some(flood)),
     ]
-    .map(|(name, guest)| (name, guest.with_limits(limits)))
+    .map(|(name, guest)| (name, guest.map(|guest| guest.with_limits(limits))))
 }
 
-/// Measures in turns, so that what else the machine does falls on both sides alike.
-async fn compare(name: &str, good: &Loaded, evil: &Loaded) {
-    let (mut alone, mut beside) = (histogram(), histogram());
-    for _ in 0..TURNS {
-        measure(good, &mut alone).await;
-        let stop = Arc::new(AtomicBool::new(false));
-        let attackers: Vec<_> = (0..ATTACKERS).map(|_| attack(evil, &stop)).collect();
-        measure(good, &mut beside).await;
-        stop.store(true, Ordering::Relaxed);
-        for attacker in attackers {
-            attacker.await.unwrap();
+fn compare(
+    runtime: &Runtime,
+    work: &Work,
+    quiet: &Loaded,
+    loud: Option<&Loaded>,
+    scale: &Scale,
+) -> (Vec<Phase>, Vec<Phase>) {
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for round in 0..scale.rounds {
+        // Each is as often first as the other.
+        for place in 0..2 {
+            if (place + round).is_multiple_of(2) {
+                alone.push(run_phase(runtime, work, quiet, None, scale.phase));
+            } else {
+                beside.push(run_phase(runtime, work, quiet, loud, scale.phase));
+            }
         }
     }
-    for (what, latencies) in [("alone", &alone), ("beside", &beside)] {
-        println!(
-            "{name:>10} {what:>7}: p50 {:8.1}  p90 {:8.1}  p99 {:8.1}  ({} calls)",
-            micros(latencies, 0.5),
-            micros(latencies, 0.9),
-            micros(latencies, 0.99),
-            latencies.len()
-        );
+    (alone, beside)
+}
+
+fn run_phase(
+    runtime: &Runtime,
+    work: &Work,
+    quiet: &Loaded,
+    loud: Option<&Loaded>,
+    length: Duration,
+) -> Phase {
+    let (stop, attacks) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let attackers: Vec<_> = loud
+        .into_iter()
+        .flat_map(|loud| std::iter::repeat_n(loud, ATTACKERS))
+        .map(|loud| {
+            let (loud, stop, attacks) = (loud.clone(), Arc::clone(&stop), Arc::clone(&attacks));
+            runtime.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    // That it fails is what it is for.
+                    let _ = loud.call_for(LOUD, ScriptedGrants::open()).await;
+                    attacks.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let latencies = Arc::new(Mutex::new(
+        Histogram::<u64>::new_with_max(60_000_000_000, 3).unwrap(),
+    ));
+    let begin = Instant::now();
+    let (counts, end) = (begin + WARM_UP, begin + WARM_UP + length);
+    let (mut due, mut calls) = (begin, Vec::new());
+    while due < end {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let (quiet, latencies) = (quiet.clone(), Arc::clone(&latencies));
+        let start = Instant::now();
+        calls.push(runtime.spawn(async move {
+            quiet.call_for(QUIET, ScriptedGrants::open()).await.unwrap();
+            let latency = u64::try_from(start.elapsed().as_nanos()).unwrap();
+            if start >= counts {
+                latencies.lock().unwrap().saturating_record(latency);
+            }
+        }));
+        due += work.pace;
     }
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(60_000_000_000, 3).unwrap()
-}
-
-fn micros(latencies: &Histogram<u64>, quantile: f64) -> f64 {
-    Duration::from_nanos(latencies.value_at_quantile(quantile)).as_secs_f64() * 1e6
-}
-
-/// Calls again and again, at a steady pace, from a task of its own.
-async fn measure(good: &Loaded, latencies: &mut Histogram<u64>) {
-    let good = good.clone();
-    let measured = tokio::spawn(async move {
-        let mut measured = Vec::new();
-        let mut pace = tokio::time::interval(PAUSE);
-        let end = Instant::now() + TURN;
-        while Instant::now() < end {
-            pace.tick().await;
-            let start = Instant::now();
-            let called = good.call_for("acme", ScriptedGrants::open()).await;
-            measured.push(start.elapsed());
-            called.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let took = begin.elapsed();
+    runtime.block_on(async {
+        for ended in calls.into_iter().chain(attackers) {
+            ended.await.unwrap();
         }
-        measured
     });
-    for latency in measured.await.unwrap() {
-        latencies.saturating_record(u64::try_from(latency.as_nanos()).unwrap());
+    let latencies = latencies.lock().unwrap();
+    let micros = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+    Phase {
+        median: micros(0.5),
+        p99: micros(0.99),
+        attacks: attacks.load(Ordering::Relaxed) as f64 / took.as_secs_f64(),
     }
 }
 
-fn attack(evil: &Loaded, stop: &Arc<AtomicBool>) -> JoinHandle<()> {
-    let (evil, stop) = (evil.clone(), Arc::clone(stop));
-    tokio::spawn(async move {
-        while !stop.load(Ordering::Relaxed) {
-            // That it fails is what it is for.
-            let _ = evil.call_for("globex", ScriptedGrants::open()).await;
-        }
-    })
+fn median(phases: &[Phase], figure: fn(&Phase) -> f64) -> f64 {
+    let mut figures: Vec<f64> = phases.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }

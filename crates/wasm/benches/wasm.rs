@@ -1,4 +1,5 @@
-//! What a call of a plugin costs, beside what the same call costs with wasmtime alone.
+//! What a call of a plugin costs, and the first one that it ever gets, beside what the same call costs
+//! with wasmtime alone. What it costs with Extism is measured in `extism`, a package of its own.
 //!
 //! The guests are the example plugins, as `cargo xtask plugins` leaves them under
 //! `target/plugins/components`; those that were not built are left out.
@@ -8,7 +9,6 @@ mod scene;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jackfield_definition::SourceText;
@@ -180,6 +180,20 @@ fn cold_starts(criterion: &mut Criterion) {
                 .to_async(&runtime)
                 .iter(async || host.load(source.clone()).await.expect("a plugin"));
         });
+        let (metadata, _, scene) = first(
+            &runtime
+                .block_on(host.load(source.clone()))
+                .expect("a plugin"),
+        );
+        let context = scene.context();
+        let call = scene.call(&context);
+        group.bench_function(BenchmarkId::new("first answer", language), |bencher| {
+            bencher.to_async(&runtime).iter(async || {
+                let loaded = host.load(source.clone()).await.expect("a plugin");
+                loaded.executors[&metadata.node_type].execute(call).await
+            });
+        });
+        let written = bare::written(&call, &metadata.version.to_string());
         let bare = Bare::new(&guest.component, Kind::Pooled).expect("a component");
         let code = bare.engine().precompile_component(&guest.component);
         let path = folder.path().join(language);
@@ -189,71 +203,14 @@ fn cold_starts(criterion: &mut Criterion) {
                 .to_async(&runtime)
                 .iter(async || bare.cold(&path).await.expect("a description"));
         });
+        group.bench_function(BenchmarkId::new("bare first answer", language), |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(async || bare.cold_call(&path, &written).await);
+        });
     }
     group.finish();
 }
 
-/// How long after its deadline a guest ends that never would.
-fn deadline(criterion: &mut Criterion) {
-    const LIMIT: Duration = Duration::from_millis(50);
-    let (runtime, folder) = (runtime(), tempfile::tempdir().expect("a folder"));
-    let host = host(folder.path());
-    let endless = Guest {
-        language: "endless",
-        component: endless().into(),
-        limits: "[limits]\ntime = \"50ms\"\n",
-    };
-    let loaded = runtime
-        .block_on(host.load(endless.source("")))
-        .expect("a plugin");
-    let (_, executor, scene) = first(&loaded);
-    let context = scene.context();
-    let call = scene.call(&context);
-    let mut group = criterion.benchmark_group("wasm");
-    group.sample_size(10);
-    group.bench_function("end after deadline", |bencher| {
-        bencher.iter_custom(|iterations| {
-            let mut late = Duration::ZERO;
-            for _ in 0..iterations {
-                let began = Instant::now();
-                let ended = runtime.block_on(executor.execute(call));
-                ended.expect_err("it never ends by itself");
-                late += began.elapsed().saturating_sub(LIMIT);
-            }
-            late
-        });
-    });
-    group.finish();
-}
-
-/// A guest whose `execute` never ends.
-fn endless() -> Vec<u8> {
-    let described = r#"{"contract":"0.1","nodeTypes":[{"nodeType":"examples/bench","version":"0.1.0","category":"test"}]}"#;
-    let text = format!(
-        r#"(module
-        (memory (export "memory") 2)
-        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
-        (func (export "jackfield:plugin/node@0.1.0#describe") (result i32)
-            (i32.store (i32.const 16) (i32.const 1024))
-            (i32.store (i32.const 20) (i32.const {}))
-            (i32.const 16))
-        (func (export "jackfield:plugin/node@0.1.0#execute") (param i32) (result i32)
-            (loop $l (br $l)) unreachable)
-        (data (i32.const 1024) {described:?}))"#,
-        described.len()
-    );
-    let mut module = wat::parse_str(text).expect("the text of a module");
-    let mut resolve = wit_parser::Resolve::default();
-    let (package, _) = resolve.push_path(root().join("wit")).expect("the contract");
-    let world = resolve.packages[package].worlds["plugin"];
-    let encoding = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding)
-        .expect("a module without metadata");
-    wit_component::ComponentEncoder::default()
-        .module(&module)
-        .and_then(|encoder| encoder.validate(true).encode())
-        .expect("a module that keeps to the contract")
-}
-
-criterion_group!(benches, calls, cold_starts, deadline);
+criterion_group!(benches, calls, cold_starts);
 criterion_main!(benches);

@@ -13,6 +13,9 @@ pub(crate) enum Breach {
     /// It wanted more memory.
     #[error("it wants more than {limit} of memory")]
     Memory { limit: ByteSize },
+    /// It wanted memory that there is not, or that its kind of memory cannot have.
+    #[error("its memory cannot grow any further")]
+    Growth,
     /// It wanted larger tables.
     #[error("it wants more than {limit} elements in its tables")]
     Tables { limit: usize },

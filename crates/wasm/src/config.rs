@@ -28,13 +28,16 @@ pub struct WasmConfig {
     /// How many instances wait for their next call, over all plugins that want theirs to be used
     /// again.
     pub warm_instances: u32,
+    /// How much memory they have together.
+    pub warm_memory: ByteSize,
     /// How many calls an instance serves before it is replaced by a fresh one.
     pub calls_per_instance: u32,
-    /// How long an instance waits for its next call.
+    /// How long an instance waits for its next call, at least; at most twice as long.
     pub warm_for: Span,
     /// How long a plugin may take to say what it provides.
     pub describe_time: Span,
-    /// How long a compilation may take in a process of its own.
+    /// How long a compilation may take. One in a process of its own is ended then. One in the host
+    /// cannot be: it is left to itself, and at most three such threads are.
     pub compile_time: Span,
     /// How much memory a compilation may take in a process of its own.
     pub compile_memory: ByteSize,
@@ -45,14 +48,18 @@ pub struct WasmConfig {
     /// What the folder may hold; what was not used for longest goes first.
     pub cache_size: ByteSize,
     /// The program that compiles large components in a process of its own, which gives all of its
-    /// memory back. It needs a `cache`. Nothing said: the host compiles everything itself.
+    /// memory back. It needs a `cache`. Nothing said: the host compiles everything itself. That
+    /// keeps tens to hundreds of MiB for each guest with an interpreter, and nothing but the size of
+    /// its package bounds how much memory a component takes to compile: let strangers' components
+    /// be compiled elsewhere. A program that cannot be started is done without.
     #[serde(skip)]
     pub compiler: Option<CompilerProgram>,
     /// How large a component has to be for that.
     pub compiler_from: ByteSize,
 }
 
-/// A program that does nothing but [`compile_from_stdin`](crate::compile_from_stdin).
+/// A program that does nothing but [`compile_from_stdin`](crate::compile_from_stdin). Of the host's
+/// environment it knows `PATH` and `LD_LIBRARY_PATH`, and it ends with the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompilerProgram {
     /// The program: as a rule the host's own.
@@ -70,6 +77,7 @@ impl Default for WasmConfig {
             tenant_instances: 64,
             long_calls: long_calls(),
             warm_instances: 64,
+            warm_memory: ByteSize::mib(1 << 10),
             calls_per_instance: 1_000,
             warm_for: Span::from_millis(60_000),
             describe_time: Span::from_millis(10_000),

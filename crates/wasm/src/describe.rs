@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jackfield_registry::discovery::PluginLoadError;
-use jackfield_types::{NodeRole, NodeTypeMetadata};
+use jackfield_types::{ByteSize, NodeRole, NodeTypeMetadata};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 
-/// The most bytes of a description.
-const LONGEST: usize = 4 << 20;
+/// The most bytes of a description, whatever the plugin may give when it is called.
+pub(crate) const LONGEST: ByteSize = ByteSize::mib(4);
 
 /// A description, as plugins write it.
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct Description {
     node_types: Vec<NodeTypeMetadata>,
 }
 
-/// Reads a description.
+/// Reads a description. That it is not longer than it may be is seen to where it crosses the border.
 ///
 /// # Errors
 /// [`PluginLoadError::Describe`] with what is wrong with it.
@@ -28,9 +28,6 @@ pub(crate) fn read(
     contract: &VersionReq,
 ) -> Result<Vec<NodeTypeMetadata>, PluginLoadError> {
     let wrong = |reason: String| PluginLoadError::describe(reason);
-    if text.len() > LONGEST {
-        return Err(wrong(format!("it takes more than {LONGEST} bytes")));
-    }
     let description: Description = serde_json::from_str(text)
         .map_err(|error| wrong("it is not JSON of the right form".to_owned()).caused_by(error))?;
     let version = Version::parse(&format!("{}.0", description.contract));

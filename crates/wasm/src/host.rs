@@ -14,7 +14,7 @@ use crate::config::WasmConfig;
 use crate::describe;
 use crate::instance::Kind;
 use crate::lane::Lane;
-use crate::plugin::{Plugin, PluginExecutor, after};
+use crate::plugin::{Plugin, PluginExecutor};
 use crate::turns::{HostTurns, Turns};
 use crate::warm::WarmInstances;
 
@@ -41,15 +41,16 @@ impl WasmHost {
     /// [`StartError`] when the machine lacks what the runtime needs, or the folder for compiled
     /// code cannot be used.
     pub fn start(config: WasmConfig, services: Services) -> Result<Self, StartError> {
-        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let warm = WarmInstances::new(count(config.warm_instances), config.warm_for.into());
+        let long_calls = usize::try_from(config.long_calls).unwrap_or(usize::MAX);
+        let lane = Lane::new(long_calls);
+        let turns = HostTurns::new(config.instances, config.tenant_instances, lane.clone());
         Ok(Self {
             shared: Arc::new(Shared {
                 contract: contract(),
                 services: Arc::new(services),
-                warm: Arc::new(warm),
-                turns: Arc::new(HostTurns::new(config.instances, config.tenant_instances)),
-                lane: Lane::new(count(config.long_calls)),
+                warm: Arc::new(WarmInstances::new(&config)),
+                turns: Arc::new(turns),
+                lane,
                 compiler: Compiler::new(config.clone())?,
                 config,
             }),
@@ -61,23 +62,19 @@ impl WasmHost {
         let config = &shared.config;
         let compiled = shared.compiler.compiled(&source).await?;
         let size = ByteSize::bytes(u64::try_from(compiled.size).unwrap_or(u64::MAX));
-        let limits = config
-            .limits
-            .asked(source.manifest().limits(), &config.most);
         let kind = Kind {
             origin: Arc::clone(source.origin()),
             manifest: Arc::clone(source.manifest()),
             compiled,
             services: Arc::clone(&shared.services),
-            limits,
+            usual: config.limits,
+            most: config.most,
             lane: shared.lane.clone(),
         };
-        let turns = Turns::new(Arc::clone(&shared.turns), limits.instances);
+        let turns = Turns::new(Arc::clone(&shared.turns));
         let warm = Arc::clone(&shared.warm);
         let plugin = Plugin::new(kind, turns, warm, config.calls_per_instance);
-        let deadline = after(config.describe_time.into());
-        let described = plugin.describe(deadline).await;
-        let described = described.map_err(PluginLoadError::describe)?;
+        let described = plugin.describe(config.describe_time.into()).await?;
         let node_types = describe::read(&described, &shared.contract)?;
         let plugin = Arc::new(plugin);
         let share = u64::try_from(node_types.len()).unwrap_or(1).max(1);

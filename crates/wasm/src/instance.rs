@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jackfield_plugin_api::NodeError;
 use jackfield_registry::discovery::PluginManifest;
-use jackfield_types::{ErrorCode, PluginOrigin};
+use jackfield_types::{ErrorCode, PluginOrigin, PluginQuota};
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::Plugin as Bindings;
@@ -13,7 +13,7 @@ use crate::bindings::exports::jackfield::plugin::node;
 use crate::breach::Breach;
 use crate::capabilities::Services;
 use crate::compile::Compiled;
-use crate::lane::Lane;
+use crate::lane::{Lane, Place};
 use crate::limits::Limits;
 use crate::state::{CallScope, PluginState};
 
@@ -27,7 +27,10 @@ pub(crate) struct Kind {
     pub(crate) manifest: Arc<PluginManifest>,
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) services: Arc<Services>,
-    pub(crate) limits: Limits,
+    /// What calls may use for whose tenant no policy says anything.
+    pub(crate) usual: Limits,
+    /// What no call gets past.
+    pub(crate) most: Limits,
     pub(crate) lane: Lane,
 }
 
@@ -41,35 +44,50 @@ pub(crate) struct Instance {
 }
 
 impl Kind {
-    /// A store for an instance that starts now and has until a moment.
-    pub(crate) fn store(&self, deadline: Instant) -> Store<PluginState> {
+    /// What a call may use.
+    pub(crate) fn limits(&self, quota: &PluginQuota) -> Limits {
+        self.usual.asked(self.manifest.limits(), quota, &self.most)
+    }
+
+    /// A store for an instance that starts now, has so much and until a moment.
+    pub(crate) fn store(
+        &self,
+        limits: &Limits,
+        deadline: Instant,
+        place: &Place,
+    ) -> Store<PluginState> {
         let state = PluginState::new(
             Arc::clone(&self.origin),
             Arc::clone(&self.manifest),
             Arc::clone(&self.services),
-            &self.limits,
+            limits,
+            place.clone(),
         );
         let mut store = Store::new(self.compiled.sandbox.engine(), state);
-        store.data_mut().begin(None, deadline);
+        store.data_mut().begin(None, limits, deadline);
         store.limiter(|state| &mut state.meter);
-        store.set_hostcall_fuel(self.limits.output_bytes());
+        store.set_hostcall_fuel(limits.output_bytes());
         store.set_epoch_deadline(1);
-        let (limit, lane) = (self.limits.time(), self.lane.clone());
         store.epoch_deadline_callback(move |mut context| {
             let state = context.data_mut();
             if Instant::now() >= state.deadline {
+                let limit = state.limits.time();
                 return Err(Breach::Time { limit }.into());
             }
             let call = state.call.as_ref();
             if call.is_some_and(|call| call.cancellation.is_cancelled()) {
                 return Err(Breach::Cancelled.into());
             }
-            // Others have their turn.
-            if state.computes_for_long() {
-                let turn = lane.turn(&state.place, state.deadline);
-                return Ok(UpdateDeadline::YieldCustom(1, turn));
+            if state.is_back() {
+                return Ok(UpdateDeadline::Continue(1));
             }
-            Ok(UpdateDeadline::Yield(1))
+            // Others have their turn. It is looked at once more before it goes on: its time may have
+            // passed meanwhile.
+            if state.computes_for_long() {
+                let turn = state.place.turn(state.deadline);
+                return Ok(UpdateDeadline::YieldCustom(0, turn));
+            }
+            Ok(UpdateDeadline::Yield(0))
         });
         store
     }
@@ -95,9 +113,17 @@ impl Instance {
         }
     }
 
-    /// Begins a call that has until a moment.
-    pub(crate) fn begin(&mut self, scope: Option<CallScope>, deadline: Instant) {
-        self.store.data_mut().begin(scope, deadline);
+    /// Begins a call that has so much and until a moment.
+    pub(crate) fn begin(
+        &mut self,
+        scope: CallScope,
+        limits: &Limits,
+        deadline: Instant,
+        place: &Place,
+    ) {
+        self.store.data_mut().place = place.clone();
+        self.store.data_mut().begin(Some(scope), limits, deadline);
+        self.store.set_hostcall_fuel(limits.output_bytes());
         self.store.set_epoch_deadline(1);
     }
 
@@ -114,7 +140,7 @@ impl Instance {
         self.store.data_mut().end();
         self.calls = self.calls.saturating_add(1);
         if self.calls == 1 {
-            self.settled = self.store.data().meter.memory();
+            self.settled = self.memory();
         }
         Ok(result)
     }
@@ -130,13 +156,18 @@ impl Instance {
 
     /// Whether it may serve another call.
     pub(crate) fn is_fit(&self, most_calls: u32) -> bool {
-        let grown = self
-            .store
-            .data()
-            .meter
-            .memory()
-            .saturating_sub(self.settled);
+        let grown = self.memory().saturating_sub(self.settled);
         self.calls < most_calls && grown <= GROWTH
+    }
+
+    /// Whether it waits for what it asked the host for.
+    pub(crate) fn waits(&self) -> bool {
+        self.store.data().waits()
+    }
+
+    /// How much memory it has.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().meter.memory()
     }
 
     /// What the host refused it in the call that ended, if it failed as a whole with just that.

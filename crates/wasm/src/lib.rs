@@ -12,6 +12,7 @@
 //!
 //! `wit/` has the contract, and `docs/plugin-contract.md` says what it means.
 
+mod account;
 mod bindings;
 mod breach;
 mod capabilities;

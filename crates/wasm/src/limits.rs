@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jackfield_registry::discovery::PluginLimits;
-use jackfield_types::{ByteSize, Span};
+use jackfield_types::{ByteSize, PluginQuota, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
@@ -58,23 +58,27 @@ impl Limits {
         }
     }
 
-    /// What a plugin asks for where it asks, these limits where it does not, and never more than
-    /// `most`.
+    /// What a plugin asks for where it asks, what the tenant's policy says where it does not, these
+    /// limits where neither says anything; never more than the policy or `most`.
     #[must_use]
-    pub fn asked(&self, asked: &PluginLimits, most: &Self) -> Self {
+    pub fn asked(&self, asked: &PluginLimits, quota: &PluginQuota, most: &Self) -> Self {
         Self {
-            memory: asked.memory.unwrap_or(self.memory).min(most.memory),
-            time: asked.time.unwrap_or(self.time).min(most.time),
-            output: asked.output.unwrap_or(self.output).min(most.output),
-            host_calls: asked
-                .host_calls
-                .unwrap_or(self.host_calls)
-                .min(most.host_calls),
-            instances: asked
-                .instances
-                .unwrap_or(self.instances)
-                .min(most.instances)
-                .max(1),
+            memory: settled(asked.memory, quota.memory, self.memory, most.memory),
+            time: settled(asked.time, quota.time, self.time, most.time),
+            output: settled(asked.output, quota.output, self.output, most.output),
+            host_calls: settled(
+                asked.host_calls,
+                quota.host_calls,
+                self.host_calls,
+                most.host_calls,
+            ),
+            instances: settled(
+                asked.instances,
+                quota.instances,
+                self.instances,
+                most.instances,
+            )
+            .max(1),
         }
     }
 
@@ -91,13 +95,16 @@ impl Limits {
     }
 }
 
+fn settled<T: Ord + Copy>(asked: Option<T>, quota: Option<T>, usual: T, most: T) -> T {
+    let wanted = asked.or(quota).unwrap_or(usual).min(most);
+    quota.map_or(wanted, |quota| wanted.min(quota))
+}
+
 /// Counts the memory of one instance: all of its linear memories together, and all of its tables.
 pub(crate) struct Meter {
     limit: usize,
     memory: usize,
     tables: usize,
-    /// What the last growth added, should it turn out that it was none.
-    last: usize,
 }
 
 impl Meter {
@@ -106,8 +113,12 @@ impl Meter {
             limit: limits.memory_bytes(),
             memory: 0,
             tables: 0,
-            last: 0,
         }
+    }
+
+    /// Sets what counts from now on. What there is already stays.
+    pub(crate) fn limit(&mut self, limits: &Limits) {
+        self.limit = limits.memory_bytes();
     }
 
     /// How many bytes of linear memory there are.
@@ -133,13 +144,14 @@ impl ResourceLimiter for Meter {
             let limit = ByteSize::bytes(u64::try_from(self.limit).unwrap_or(u64::MAX));
             return Err(Breach::Memory { limit }.into());
         }
-        (self.memory, self.last) = (memory, more);
+        self.memory = memory;
         Ok(true)
     }
 
+    /// Ends the call: a guest that is told -1 panics as a rule, and nobody learns why. Nothing is
+    /// taken off the count: the runtime reports growth here too that it never asked about.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.last));
-        Ok(())
+        Err(Breach::Growth.into())
     }
 
     fn table_growing(
@@ -185,7 +197,8 @@ mod tests {
             instances: Some(0),
             ..PluginLimits::default()
         };
-        let limits = Limits::default().asked(&asked, &Limits::generous());
+        let none = PluginQuota::default();
+        let limits = Limits::default().asked(&asked, &none, &Limits::generous());
         assert_eq!(limits.memory, Limits::generous().memory);
         assert_eq!(limits.time, Span::from_millis(20));
         assert_eq!(limits.output, Limits::default().output);
@@ -193,7 +206,26 @@ mod tests {
     }
 
     #[test]
-    fn memories_are_counted_together_and_what_did_not_grow_is_not() {
+    fn a_policy_says_what_a_plugin_has_that_asks_for_nothing_and_the_most_of_one_that_does() {
+        let quota = PluginQuota {
+            memory: Some(ByteSize::mib(128)),
+            output: Some(ByteSize::mib(4_096)),
+            ..PluginQuota::default()
+        };
+        for (asked, given) in [(None, 128), (Some(32), 32), (Some(256), 128)] {
+            let asked = PluginLimits {
+                memory: asked.map(ByteSize::mib),
+                ..PluginLimits::default()
+            };
+            let limits = Limits::default().asked(&asked, &quota, &Limits::generous());
+            assert_eq!(limits.memory, ByteSize::mib(given));
+            assert_eq!(limits.output, Limits::generous().output);
+            assert_eq!(limits.time, Limits::default().time);
+        }
+    }
+
+    #[test]
+    fn memories_are_counted_together_and_nothing_is_taken_off() {
         let limits = Limits {
             memory: ByteSize::bytes(100),
             ..Limits::default()
@@ -201,10 +233,10 @@ mod tests {
         let mut meter = Meter::new(&limits);
         assert!(meter.memory_growing(0, 60, None).unwrap());
         assert!(!meter.memory_growing(60, 90, Some(80)).unwrap());
-        assert!(meter.memory_growing(0, 40, None).unwrap());
-        meter
+        let error = meter
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
-            .unwrap();
+            .unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&Breach::Growth));
         assert_eq!(meter.memory(), 60);
         assert!(meter.memory_growing(0, 40, None).unwrap());
         let error = meter.memory_growing(0, 1, None).unwrap_err();

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 use jackfield_plugin_api::{
     BoxFuture, Failure, ItemResults, NodeCall, NodeError, NodeExecutor, NodeOutput,
 };
-use jackfield_registry::discovery::PluginReuse;
-use jackfield_types::{ByteSize, ErrorCode, NodeTypeMetadata, format_duration};
+use jackfield_registry::discovery::{PluginLoadError, PluginReuse};
+use jackfield_types::{ByteSize, ErrorCode, NodeTypeMetadata, PluginQuota, format_duration};
 use tokio::time::timeout_at;
 
 use crate::bindings::exports::jackfield::plugin::node;
+use crate::breach::Breach;
+use crate::describe;
 use crate::instance::{Instance, Kind};
+use crate::lane::Place;
+use crate::limits::Limits;
 use crate::payload::{Reader, Request};
 use crate::state::CallScope;
 use crate::trap::{BrokenOff, named};
@@ -52,36 +56,29 @@ impl Plugin {
     /// Has it say what it provides, in an instance of its own.
     ///
     /// # Errors
-    /// What broke it off, in words.
-    pub(crate) async fn describe(&self, deadline: Instant) -> Result<String, String> {
+    /// [`PluginLoadError::Describe`] with what broke it off, in words.
+    pub(crate) async fn describe(&self, time: Duration) -> Result<String, PluginLoadError> {
+        let turn = self.turns.describe().await;
+        let _turn = turn.map_err(|error| PluginLoadError::host(error.to_string()))?;
         let _running = self.kind.compiled.sandbox.ticker().run();
+        let limits = Limits {
+            output: describe::LONGEST,
+            ..self.kind.limits(&PluginQuota::default())
+        };
+        let deadline = after(time);
+        // It stands for itself, and for no tenant.
+        let place = self.kind.lane.place(&self.kind.lane.gate());
         let described = async {
-            let store = self.kind.store(deadline);
+            let store = self.kind.store(&limits, deadline, &place);
             let mut instance = Instance::start(&self.kind, store)
                 .await
-                .map_err(|broken| self.in_words(&broken.error, broken.stderr()))?;
+                .map_err(|broken| in_words(&broken.error, broken.stderr(), &limits))?;
             let described = instance.describe().await;
-            described.map_err(|error| self.in_words(&error, instance.stderr()))
+            described.map_err(|error| in_words(&error, instance.stderr(), &limits))
         };
-        let late = |_| "it takes too long".to_owned();
-        timeout_at((deadline + GRACE).into(), described)
-            .await
-            .map_err(late)?
-    }
-
-    fn in_words(&self, error: &wasmtime::Error, stderr: Option<String>) -> String {
-        let said = stderr.as_ref().map(|text| format!(": {text}"));
-        let error = self.broken_off(error, stderr);
-        format!("{error}{}", said.unwrap_or_default())
-    }
-
-    fn broken_off(&self, error: &wasmtime::Error, stderr: Option<String>) -> NodeError {
-        let broken = BrokenOff {
-            error,
-            stderr,
-            output: self.kind.limits.output_bytes(),
-        };
-        broken.to_error()
+        let described = timeout_at((deadline + GRACE).into(), described).await;
+        let described = described.unwrap_or_else(|_| Err("it takes too long".to_owned()));
+        described.map_err(PluginLoadError::describe)
     }
 
     /// Runs one call in an instance: one that waits, or a fresh one.
@@ -89,22 +86,22 @@ impl Plugin {
         &self,
         call: &NodeCall<'_>,
         request: &node::Call,
+        limits: &Limits,
+        place: &Place,
     ) -> Result<Result<node::Output, node::Failure>, NodeError> {
         let context = call.context;
-        let _turn = self.turns.take(context.tenant).await?;
         let _running = self.kind.compiled.sandbox.ticker().run();
-        let deadline = after(self.kind.limits.time());
+        let deadline = after(limits.time());
         let mut held = None;
         let ended = timeout_at((deadline + GRACE).into(), async {
-            let instance = held.insert(self.instance(call, deadline).await?);
-            instance.begin(Some(scope(call)), deadline);
+            let instance = held.insert(self.instance(call, limits, deadline, place).await?);
+            instance.begin(scope(call), limits, deadline, place);
             let result = instance.execute(request).await;
-            result.map_err(|error| self.broken_off(&error, instance.stderr()))
+            result.map_err(|error| broken_off(&error, instance.stderr(), limits))
         });
         let result = match ended.await {
             Ok(result) => result?,
-            // It was waiting for the host; whoever kept it waiting may be faster the next time.
-            Err(_) => return Err(self.late()),
+            Err(_) => return Err(late(limits, held.as_ref())),
         };
         // What was refused stays refused, whatever the guest says of it, and is told in full.
         let refusal = match (&result, &mut held) {
@@ -123,23 +120,49 @@ impl Plugin {
     async fn instance(
         &self,
         call: &NodeCall<'_>,
+        limits: &Limits,
         deadline: Instant,
+        place: &Place,
     ) -> Result<Instance, NodeError> {
         if self.calls_per_instance > 1
             && let Some(instance) = self.warm.take(self.number, call.context.tenant)
+            // The policy may give it less than before.
+            && instance.memory() <= limits.memory_bytes()
         {
             return Ok(instance);
         }
-        let store = self.kind.store(deadline);
+        let store = self.kind.store(limits, deadline, place);
         let started = Instance::start(&self.kind, store).await;
-        started.map_err(|broken| self.broken_off(&broken.error, broken.stderr()))
+        started.map_err(|broken| broken_off(&broken.error, broken.stderr(), limits))
     }
+}
 
-    fn late(&self) -> NodeError {
-        let limit = format_duration(self.kind.limits.time());
+fn in_words(error: &wasmtime::Error, stderr: Option<String>, limits: &Limits) -> String {
+    let said = stderr.as_ref().map(|text| format!(": {text}"));
+    let error = broken_off(error, stderr, limits);
+    format!("{error}{}", said.unwrap_or_default())
+}
+
+fn broken_off(error: &wasmtime::Error, stderr: Option<String>, limits: &Limits) -> NodeError {
+    let broken = BrokenOff {
+        error,
+        stderr,
+        output: limits.output_bytes(),
+    };
+    broken.to_error()
+}
+
+/// A call that was given up at its deadline.
+fn late(limits: &Limits, instance: Option<&Instance>) -> NodeError {
+    let limit = limits.time();
+    if instance.is_some_and(Instance::waits) {
+        // Whoever kept it waiting may be faster the next time.
+        let limit = format_duration(limit);
         let message = format!("the call took longer than {limit}, waiting for the host");
-        NodeError::retryable(ErrorCode::TIMEOUT, message)
+        return NodeError::retryable(ErrorCode::TIMEOUT, message);
     }
+    // It computed, or slept of its own accord.
+    NodeError::permanent(ErrorCode::TIMEOUT, Breach::Time { limit }.to_string())
 }
 
 impl Drop for Plugin {
@@ -151,7 +174,7 @@ impl Drop for Plugin {
 }
 
 /// The moment after a time, or one that nobody lives to see.
-pub(crate) fn after(time: Duration) -> Instant {
+fn after(time: Duration) -> Instant {
     let longest = Duration::from_hours(24 * 365);
     Instant::now() + time.min(longest)
 }
@@ -186,7 +209,26 @@ impl PluginExecutor {
     }
 
     async fn call(&self, call: NodeCall<'_>) -> Result<NodeOutput, NodeError> {
-        let limits = &self.plugin.kind.limits;
+        let context = call.context;
+        let limits = &self.plugin.kind.limits(&context.grants.plugin_quota());
+        // Whoever waits for a turn holds nothing meanwhile.
+        let turn = self.plugin.turns.take(context.tenant, limits.instances);
+        let turn = tokio::select! {
+            turn = turn => turn?,
+            () = context.cancellation.cancelled() => return Err(NodeError::Cancelled),
+        };
+        let answer = self.answer(call, limits, &turn.place);
+        turn.account.timed(answer).await
+    }
+
+    /// Makes a call whose turn it is.
+    async fn answer(
+        &self,
+        call: NodeCall<'_>,
+        limits: &Limits,
+        place: &Place,
+    ) -> Result<NodeOutput, NodeError> {
+        let context = call.context;
         let request = Request::write(&call, &self.metadata, limits.memory_bytes())?;
         if request.is_moot()
             && let Some(failed) = request.failed
@@ -196,8 +238,8 @@ impl PluginExecutor {
         let called = tokio::select! {
             // Cancelled or done: what is dropped is an attempt that nobody waits for.
             biased;
-            called = self.plugin.run(&call, &request.call) => called,
-            () = call.context.cancellation.cancelled() => Err(NodeError::Cancelled),
+            called = self.plugin.run(&call, &request.call, limits, place) => called,
+            () = context.cancellation.cancelled() => Err(NodeError::Cancelled),
         };
         let reader = Reader {
             call: &call,

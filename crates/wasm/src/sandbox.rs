@@ -12,6 +12,7 @@ use crate::capabilities;
 use crate::config::WasmConfig;
 use crate::state::PluginState;
 use crate::ticker::Ticker;
+use crate::turns::DESCRIBING;
 
 /// The stack of a guest. Deeper recursion is a trap.
 const GUEST_STACK: usize = 512 << 10;
@@ -22,11 +23,11 @@ const CALL_STACK: usize = 2 << 20;
 const KEPT_RESIDENT: usize = 2 << 20;
 /// Places whose memory stays mapped after use.
 const KEPT_WARM: u32 = 32;
-/// Core instances that the largest guest that the pool has room for is made of, and its memories
-/// and tables.
-const PARTS: u32 = 64;
-/// Core instances in the pool for each component instance: most guests have a few, some have many.
-const PARTS_EACH: u32 = 8;
+/// Core instances, memories and tables that the largest guest is made of that the pool has room for.
+/// There are so many for every place: no guest takes what others need, however it is made.
+const INSTANCES: u32 = 64;
+const MEMORIES: u32 = 4;
+const TABLES: u32 = 8;
 /// Elements of a table in the pool.
 const TABLE_ELEMENTS: usize = 32_768;
 /// The most functions of the guest that a trap names.
@@ -118,20 +119,20 @@ fn pool(config: &WasmConfig) -> PoolingAllocationConfig {
     let places = config
         .instances
         .saturating_add(config.warm_instances)
+        .saturating_add(DESCRIBING)
         .max(1);
-    let parts = places.saturating_mul(PARTS_EACH).max(PARTS);
     let most = usize::try_from(config.most.memory.as_u64()).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_stacks(places)
-        .total_core_instances(parts)
-        .total_memories(places.saturating_mul(2).max(PARTS))
-        .total_tables(places.saturating_mul(4).max(PARTS))
-        .max_core_instances_per_component(PARTS)
-        .max_memories_per_component(PARTS)
-        .max_tables_per_component(PARTS)
-        .max_tables_per_module(16)
-        .max_memories_per_module(16)
+        .total_core_instances(places.saturating_mul(INSTANCES))
+        .total_memories(places.saturating_mul(MEMORIES))
+        .total_tables(places.saturating_mul(TABLES))
+        .max_core_instances_per_component(INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
+        .max_memories_per_module(MEMORIES)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
         .table_elements(TABLE_ELEMENTS)

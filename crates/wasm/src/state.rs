@@ -26,6 +26,8 @@ pub(crate) struct PluginState {
     /// The call that is under way; `None` while the plugin starts or describes itself, when
     /// nothing is granted.
     pub(crate) call: Option<CallScope>,
+    /// What the call that is under way may use.
+    pub(crate) limits: Limits,
     /// When the call that is under way has to have ended.
     pub(crate) deadline: Instant,
     /// What the instance holds.
@@ -37,8 +39,11 @@ pub(crate) struct PluginState {
     pub(crate) place: Place,
     /// How often the call that is under way was looked at while it computed.
     ticks: u32,
-    host_calls: u32,
+    /// Whether others have their turn just now.
+    is_away: bool,
     host_calls_left: u32,
+    /// Whether it asked the host for something and was not seen to compute since.
+    waits: bool,
     stderr: Tail,
     wasi: Option<Box<Wasi>>,
 }
@@ -72,31 +77,38 @@ impl PluginState {
         manifest: Arc<PluginManifest>,
         services: Arc<Services>,
         limits: &Limits,
+        place: Place,
     ) -> Self {
         Self {
             origin,
             manifest,
             services,
             call: None,
+            limits: *limits,
             deadline: Instant::now(),
             meter: Meter::new(limits),
             record: CallRecord::new(),
             wasi_grant: WasiGrant::default(),
-            place: Place::default(),
+            place,
             ticks: 0,
-            host_calls: limits.host_calls,
+            is_away: false,
             host_calls_left: limits.host_calls,
+            waits: false,
             stderr: Tail::default(),
             wasi: None,
         }
     }
 
     /// Begins a call, or a description of itself.
-    pub(crate) fn begin(&mut self, call: Option<CallScope>, deadline: Instant) {
+    pub(crate) fn begin(&mut self, call: Option<CallScope>, limits: &Limits, deadline: Instant) {
         self.call = call;
+        self.limits = *limits;
+        self.meter.limit(limits);
         self.deadline = deadline;
-        self.host_calls_left = self.host_calls;
+        self.host_calls_left = limits.host_calls;
         self.ticks = 0;
+        self.is_away = false;
+        self.waits = false;
         self.record = CallRecord::new();
         self.grant_wasi();
     }
@@ -105,13 +117,20 @@ impl PluginState {
     pub(crate) fn end(&mut self) {
         self.call = None;
         self.stderr.clear();
-        self.place.leave();
     }
 
-    /// Takes note that the guest computes still, and says whether it has for long.
+    /// Whether the guest has just had its turn again.
+    pub(crate) fn is_back(&mut self) -> bool {
+        std::mem::take(&mut self.is_away)
+    }
+
+    /// Takes note that the guest computes still, and says whether it belongs among those who do so
+    /// for long.
     pub(crate) fn computes_for_long(&mut self) -> bool {
         self.ticks = self.ticks.saturating_add(1);
-        self.ticks > SHORT
+        self.is_away = true;
+        self.waits = false;
+        self.ticks > SHORT || self.place.is_taken()
     }
 
     /// Counts a request to the host. Every function of a capability begins with it.
@@ -120,13 +139,17 @@ impl PluginState {
     /// A trap that ends the call, when it asked too often.
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         let Some(left) = self.host_calls_left.checked_sub(1) else {
-            let limit = self.host_calls;
+            let limit = self.limits.host_calls;
             return Err(Breach::HostCalls { limit }.into());
         };
         self.host_calls_left = left;
-        // Whoever waits for the host does not compute.
-        self.place.leave();
+        self.waits = true;
         Ok(())
+    }
+
+    /// Whether it waits for what it asked the host for.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The end of what the plugin wrote to its standard error in this call.

@@ -29,9 +29,10 @@ impl BrokenOff<'_> {
             let code = match breach {
                 Breach::Cancelled => return NodeError::Cancelled,
                 Breach::Time { .. } => ErrorCode::TIMEOUT,
-                Breach::Memory { .. } | Breach::Tables { .. } | Breach::HostCalls { .. } => {
-                    ErrorCode::LIMIT_EXCEEDED
-                }
+                Breach::Memory { .. }
+                | Breach::Growth
+                | Breach::Tables { .. }
+                | Breach::HostCalls { .. } => ErrorCode::LIMIT_EXCEEDED,
             };
             return self.permanent(code, breach.to_string());
         }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use jackfield_net::{Access, HttpSettings};
 use jackfield_plugin_api::{NodeError, NodeExecutor, NodeOutput};
 use jackfield_registry::discovery::{LoadedPlugin, Package, PackageLimits, PluginHost};
@@ -174,6 +176,25 @@ async fn a_counter_in_python_counts_for_each_tenant_and_only_where_it_is_granted
     assert_eq!(StaticCall::ports(&again), json!([[{ "count": 5 }]]));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_count_at_once_never_give_the_same_count() {
+    let plugin = Loaded::of("packages/counter").await;
+    let name = "examples/counter";
+    let items = json!(vec![json!({}); 25]);
+    let calls = (0..8).map(|_| {
+        let call = plugin.call(name, json!({ "name": "orders" }));
+        plugin.run(name, call.with_input(items.clone()).with_tenant("one"))
+    });
+    let mut counts: Vec<u64> = Vec::new();
+    for output in join_all(calls).await {
+        let ports = StaticCall::ports(&output.expect("counts"));
+        let items = ports[0].as_array().expect("items");
+        counts.extend(items.iter().filter_map(|item| item["count"].as_u64()));
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=200).collect::<Vec<u64>>());
+}
+
 #[tokio::test]
 async fn an_enrichment_reaches_granted_hosts_once_an_address_and_no_others() {
     let server = MockServer::start().await;
@@ -188,12 +209,31 @@ async fn an_enrichment_reaches_granted_hosts_once_an_address_and_no_others() {
         .respond_with(busy)
         .mount(&server)
         .await;
+    for (at, answer) in [
+        ("/people/4", ResponseTemplate::new(403)),
+        (
+            "/people/5",
+            ResponseTemplate::new(200).set_body_string("<p>"),
+        ),
+        (
+            "/people/6",
+            ResponseTemplate::new(200).set_delay(Duration::from_secs(60)),
+        ),
+    ] {
+        Mock::given(path(at))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
     let plugin = Loaded::of("packages/enrich").await;
     let name = "examples/http-enrich";
     let url = format!("{}/people/{{{{ $json.id }}}}", server.uri());
     let host = server.address().to_string();
     let call = |items: Value| {
-        let call = plugin.call(name, json!({ "url": url, "field": "person" }));
+        let call = plugin.call(
+            name,
+            json!({ "url": url, "field": "person", "timeout": 2_000 }),
+        );
         call.with_input(items)
             .with_grants(ScriptedGrants::open().with_hosts(&[&host]))
     };
@@ -215,6 +255,16 @@ async fn an_enrichment_reaches_granted_hosts_once_an_address_and_no_others() {
         (ErrorCode::HTTP_STATUS, Some(503))
     );
     assert_eq!(failure.retry_after.map(|wait| wait.as_secs()), Some(7));
+
+    for (id, class, code) in [
+        (4, FailureClass::Permanent, ErrorCode::HTTP_STATUS),
+        (5, FailureClass::Permanent, ErrorCode::EXECUTION_ERROR),
+        (6, FailureClass::Retryable, ErrorCode::TIMEOUT),
+    ] {
+        let failure = plugin.run(name, call(json!([{ "id": id }]))).await;
+        let failure = failure.unwrap_err().into_failure();
+        assert_eq!((failure.class, failure.code), (class, code), "{id}");
+    }
 
     let elsewhere = call(json!([{ "id": 1 }])).with_grants(ScriptedGrants::open().with_hosts(&[]));
     let refused = plugin.run(name, elsewhere).await.unwrap_err();
@@ -240,6 +290,21 @@ async fn a_reader_of_file_headers_takes_binary_data() {
             kind,
             "{data}"
         );
+    }
+    for (data, said) in [
+        ("", "the file is empty"),
+        (
+            "iVBORw0KGgoAAAAN",
+            "the png file is cut short: its 12 bytes end",
+        ),
+        ("JVBERi0x", "the pdf file is cut short: its 6 bytes end"),
+        ("AAECAwQF", "neither PDF nor an image"),
+    ] {
+        let call = plugin.call(name, json!({ "data": data, "strict": true }));
+        let failure = plugin.run(name, call.with_input(json!([{}]))).await;
+        let failure = failure.unwrap_err().into_failure();
+        assert_eq!(failure.code, ErrorCode::INVALID_INPUT, "{data}");
+        assert!(failure.message.contains(said), "{}", failure.message);
     }
 }
 

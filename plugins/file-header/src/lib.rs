@@ -20,6 +20,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The most bytes by which images of the kinds that are known differ.
+const KIND: usize = 12;
+
 /// Reads what kind of file something is.
 struct FileHeader;
 
@@ -32,7 +35,8 @@ struct Params {
     /// The field of the item that is set.
     #[serde(default = "field")]
     field: String,
-    /// Whether a file of an unknown kind is an error.
+    /// Whether a file of an unknown kind, or one that ends before its header does, is an error.
+    /// Otherwise `null` stands for what is not known.
     #[serde(default)]
     strict: bool,
 }
@@ -70,88 +74,159 @@ impl NodeType for FileHeader {
     fn run(&self, call: TypedCall<'_, Params>) -> Result<NodeOutput, NodeError> {
         call.map_items(|params, item| {
             let bytes = decode(&params.data)?;
-            let known = read(&bytes);
-            if known.is_none() && params.strict {
-                let text = "the file is neither PDF nor an image of a known kind";
-                return Err(NodeError::permanent(code::INVALID_INPUT, text));
-            }
+            let known = match read(&bytes) {
+                Header::Whole(known) => Value::Object(known),
+                _ if params.strict => return Err(refuse(&bytes)),
+                Header::Cut(known) => Value::Object(known),
+                Header::Unknown => Value::Null,
+            };
             let mut made = item.clone();
-            made.insert(
-                params.field.clone(),
-                known.map_or(Value::Null, Value::Object),
-            );
+            made.insert(params.field.clone(), known);
             Ok(made)
         })
     }
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, NodeError> {
+    let invalid = |text| NodeError::permanent(code::INVALID_INPUT, text);
     let text = match text.strip_prefix("data:") {
-        Some(rest) => rest.split_once(";base64,").map_or("", |(_, data)| data),
+        Some(rest) => match rest.split_once(";base64,") {
+            Some((_, data)) => data,
+            None => return Err(invalid("the `data:` address is not in base64".to_owned())),
+        },
         None => text,
     };
-    BASE64.decode(text.trim()).map_err(|error| {
-        NodeError::permanent(code::INVALID_INPUT, format!("`data` is no base64: {error}"))
-    })
+    BASE64
+        .decode(text.trim())
+        .map_err(|error| invalid(format!("`data` is no base64: {error}")))
 }
 
-/// What the first bytes of a file say, if they are of a kind that is known.
-fn read(bytes: &[u8]) -> Option<Object> {
+/// What the first bytes of a file say.
+enum Header {
+    /// All there is to know.
+    Whole(Object),
+    /// The kind; the file ends before what else there is to know.
+    Cut(Object),
+    /// Nothing.
+    Unknown,
+}
+
+fn read(bytes: &[u8]) -> Header {
     let size = Value::from(bytes.len());
     if let Some(version) = pdf::version(bytes) {
-        return Some(object([
+        let known = object([
             ("kind", "pdf".into()),
             ("type", "application/pdf".into()),
             ("size", size),
-            ("version", version.into()),
-        ]));
+            ("version", version.clone().into()),
+        ]);
+        return match version {
+            Some(_) => Header::Whole(known),
+            None => Header::Cut(known),
+        };
     }
-    let (kind, media_type) = match image_type(bytes).ok()? {
-        ImageType::Bmp => ("bmp", "image/bmp"),
-        ImageType::Gif => ("gif", "image/gif"),
-        ImageType::Jpeg => ("jpeg", "image/jpeg"),
-        ImageType::Png => ("png", "image/png"),
-        ImageType::Tiff => ("tiff", "image/tiff"),
-        ImageType::Webp => ("webp", "image/webp"),
-        _ => return None,
+    // Kinds are told by so many bytes; zeros stand for those of a file that ends before.
+    let mut head = [0; KIND];
+    let length = bytes.len().min(KIND);
+    head[..length].copy_from_slice(&bytes[..length]);
+    let (kind, media_type) = match image_type(&head) {
+        Ok(ImageType::Bmp) => ("bmp", "image/bmp"),
+        Ok(ImageType::Gif) => ("gif", "image/gif"),
+        Ok(ImageType::Jpeg) => ("jpeg", "image/jpeg"),
+        Ok(ImageType::Png) => ("png", "image/png"),
+        Ok(ImageType::Tiff) => ("tiff", "image/tiff"),
+        Ok(ImageType::Webp) => ("webp", "image/webp"),
+        _ => return Header::Unknown,
     };
     let dimensions = blob_size(bytes).ok();
-    let side = |of: fn(&imagesize::ImageSize) -> usize| {
-        dimensions
-            .as_ref()
-            .map_or(Value::Null, |size| of(size).into())
-    };
-    Some(object([
+    let sides = dimensions.map(|size| (size.width, size.height)).unzip();
+    let known = object([
         ("kind", kind.into()),
         ("type", media_type.into()),
         ("size", size),
-        ("width", side(|size| size.width)),
-        ("height", side(|size| size.height)),
-    ]))
+        ("width", sides.0.into()),
+        ("height", sides.1.into()),
+    ]);
+    match dimensions {
+        Some(_) => Header::Whole(known),
+        None => Header::Cut(known),
+    }
+}
+
+/// Why a file is not one that is known as a whole.
+fn refuse(bytes: &[u8]) -> NodeError {
+    let text = match read(bytes) {
+        _ if bytes.is_empty() => "the file is empty".to_owned(),
+        Header::Cut(known) => {
+            let kind = known["kind"].as_str().unwrap_or_default();
+            let count = bytes.len();
+            format!("the {kind} file is cut short: its {count} bytes end before its header does")
+        }
+        Header::Whole(_) | Header::Unknown => {
+            "the file is neither PDF nor an image of a known kind".to_owned()
+        }
+    };
+    NodeError::permanent(code::INVALID_INPUT, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAC0lEQVQI12NgQAcAABIAAeRVjecAAAAASUVORK5CYII=";
+    const JPEG: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/wAARCAADAAIDASIAAhEBAxEB/9k=";
+    const GIF: &str = "R0lGODlhAgADAAAAACw=";
+    const PDF: &str = "JVBERi0xLjcKMSAwIG9iajw8L1R5cGUvUGFnZT4+ZW5kb2JqCg==";
+
     #[test]
-    fn files_that_are_cut_short_at_any_byte_are_survived() {
-        let png = decode(
-            "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAC0lEQVQI12NgQAcAABIAAeRVjecAAAAASUVORK5CYII=",
-        );
-        let png = png.unwrap();
-        let whole = read(&png).unwrap();
-        assert_eq!((&whole["width"], &whole["height"]), (&json!(2), &json!(3)));
-        for length in 0..png.len() {
-            let known = read(&png[..length]);
-            assert!(known.is_none_or(|known| known["kind"] == "png"), "{length}");
+    fn headers_say_what_a_file_is_and_how_large() {
+        for (kind, file) in [("png", PNG), ("jpeg", JPEG), ("gif", GIF)] {
+            let Header::Whole(known) = read(&decode(file).unwrap()) else {
+                panic!("{kind} is known");
+            };
+            let sides = (&known["width"], &known["height"]);
+            assert_eq!(
+                (&known["kind"], sides),
+                (&json!(kind), (&json!(2), &json!(3)))
+            );
         }
+    }
+
+    #[test]
+    fn files_that_are_cut_short_at_any_byte_are_known_for_it_or_not_at_all() {
+        for (kind, file) in [("png", PNG), ("jpeg", JPEG), ("gif", GIF), ("pdf", PDF)] {
+            let file = decode(file).unwrap();
+            let (mut cut, mut unknown) = (0, 0);
+            for length in 0..file.len() {
+                match read(&file[..length]) {
+                    Header::Unknown => unknown += 1,
+                    Header::Cut(known) => {
+                        cut += 1;
+                        assert_eq!(known["kind"], kind);
+                        let error = refuse(&file[..length]).to_string();
+                        assert!(
+                            error.contains(&format!("its {length} bytes end")),
+                            "{error}"
+                        );
+                    }
+                    Header::Whole(known) => assert_eq!(known["kind"], kind, "{length}"),
+                }
+            }
+            assert!(
+                cut > 0 && unknown > 0,
+                "{kind}: {cut} cut, {unknown} unknown"
+            );
+        }
+        assert_eq!(refuse(b"").to_string(), "the file is empty");
     }
 
     #[test]
     fn what_is_no_base64_is_said_so() {
         assert_eq!(decode("data:image/gif;base64,R0lG").unwrap(), b"GIF");
         assert_eq!(decode("R0lGOA").unwrap(), b"GIF8");
-        assert_eq!(decode("%%").unwrap_err().code(), code::INVALID_INPUT);
+        for broken in ["%%", "data:text/plain,GIF8", "R0lGO"] {
+            let error = decode(broken).unwrap_err();
+            assert_eq!(error.code(), code::INVALID_INPUT, "{broken}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 pub(super) enum Origin {
     /// A bench of criterion's, by its id; its time is that of one of its elements.
     Bench(&'static str),
+    /// How many times as long as the second bench the first one takes.
+    Ratio(&'static str, &'static str),
     /// A line that a bench printed.
     Printed(&'static str),
 }
@@ -34,7 +36,7 @@ pub(super) struct Operation {
     pub(super) budget: Option<f64>,
 }
 
-const fn time(
+pub(super) const fn time(
     name: &'static str,
     bench: &'static str,
     target: Option<f64>,
@@ -49,8 +51,24 @@ const fn time(
     }
 }
 
+/// A figure that a bench printed.
+pub(super) const fn printed(
+    name: &'static str,
+    line: &'static str,
+    unit: Unit,
+    target: Option<f64>,
+) -> Operation {
+    Operation {
+        name,
+        origin: Origin::Printed(line),
+        unit,
+        target,
+        budget: None,
+    }
+}
+
 /// How much of another tenant's p99 there is while one offers a hundred quotas.
-const fn fairness(name: &'static str, line: &'static str) -> Operation {
+pub(super) const fn fairness(name: &'static str, line: &'static str) -> Operation {
     Operation {
         name,
         origin: Origin::Printed(line),
@@ -71,8 +89,8 @@ const fn database(name: &'static str, line: &'static str) -> Operation {
     }
 }
 
-const MICROSECOND: f64 = 1e3;
-const MILLISECOND: f64 = 1e6;
+pub(super) const MICROSECOND: f64 = 1e3;
+pub(super) const MILLISECOND: f64 = 1e6;
 
 const HIT_TARGET: Option<f64> = Some(0.1 * MILLISECOND);
 const HIT_BUDGET: Option<f64> = Some(100.0);
@@ -80,8 +98,6 @@ const REGISTER_TARGET: Option<f64> = Some(MILLISECOND);
 const REGISTER_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
 const NODE_TARGET: Option<f64> = Some(10.0 * MILLISECOND);
 const NODE_BUDGET: Option<f64> = Some(MICROSECOND);
-const PLUGIN_BUDGET: Option<f64> = Some(20.0 * MICROSECOND);
-const DEADLINE_BUDGET: Option<f64> = Some(10.0 * MILLISECOND);
 
 const POLICY_TARGET: Option<f64> = Some(200.0);
 const AUDIT_TARGET: Option<f64> = Some(2.0 * MICROSECOND);
@@ -245,115 +261,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "tenancy/policy+audit",
         NODE_TARGET,
         POLICY_AND_AUDIT_BUDGET,
-    ),
-    time(
-        "a call of a Rust plugin",
-        "wasm/call/rust",
-        None,
-        PLUGIN_BUDGET,
-    ),
-    time(
-        "… through the registry",
-        "wasm/registry call/rust",
-        None,
-        PLUGIN_BUDGET,
-    ),
-    time(
-        "… in an instance used again",
-        "wasm/call reused/rust",
-        None,
-        PLUGIN_BUDGET,
-    ),
-    time(
-        "floor: wasmtime alone, pooled",
-        "wasm/bare pooled/rust",
-        None,
-        None,
-    ),
-    time(
-        "floor: wasmtime alone, on demand",
-        "wasm/bare ondemand/rust",
-        None,
-        None,
-    ),
-    time(
-        "a call of a JavaScript plugin",
-        "wasm/call/javascript",
-        None,
-        None,
-    ),
-    time(
-        "… in an instance used again",
-        "wasm/call reused/javascript",
-        None,
-        None,
-    ),
-    time(
-        "floor: wasmtime alone, pooled",
-        "wasm/bare pooled/javascript",
-        None,
-        None,
-    ),
-    time("a call of a Python plugin", "wasm/call/python", None, None),
-    time(
-        "… in an instance used again",
-        "wasm/call reused/python",
-        None,
-        None,
-    ),
-    time(
-        "cold start of a Rust plugin",
-        "wasm/cold start/rust",
-        None,
-        None,
-    ),
-    time(
-        "floor: wasmtime alone",
-        "wasm/bare cold start/rust",
-        None,
-        None,
-    ),
-    time(
-        "cold start of a JavaScript plugin",
-        "wasm/cold start/javascript",
-        None,
-        None,
-    ),
-    time(
-        "floor: wasmtime alone",
-        "wasm/bare cold start/javascript",
-        None,
-        None,
-    ),
-    time(
-        "cold start of a Python plugin",
-        "wasm/cold start/python",
-        None,
-        None,
-    ),
-    time(
-        "floor: wasmtime alone",
-        "wasm/bare cold start/python",
-        None,
-        None,
-    ),
-    time(
-        "an endless loop ends after its deadline",
-        "wasm/end after deadline",
-        None,
-        DEADLINE_BUDGET,
-    ),
-    time(
-        "finding 10,000 plugins, as folders",
-        "discovery/folders/10000",
-        Some(1_000.0 * MILLISECOND),
-        Some(1_000.0 * MILLISECOND),
-    ),
-    time(
-        "finding 10,000 plugins, as archives",
-        "discovery/archives/10000",
-        Some(1_000.0 * MILLISECOND),
-        Some(1_000.0 * MILLISECOND),
     ),
     Operation {
         name: "memory of a registered executor",

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::estimates::{Estimate, Estimates};
 use super::operations::{OPERATIONS, Operation, Origin, Unit};
+use super::plugins::PLUGINS;
 
 const HEADINGS: [&str; 6] = [
     "operation",
@@ -20,12 +21,15 @@ pub(super) fn render(measured: &Estimates, printed: &BTreeMap<String, f64>) -> S
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     let mut missing = Vec::new();
     let mut shown = BTreeSet::new();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().chain(PLUGINS) {
+        let mut of = |id| {
+            let (id, estimate) = find(measured, id)?;
+            shown.insert(id.clone());
+            Some(estimate.per_element())
+        };
         let figure = match operation.origin {
-            Origin::Bench(id) => find(measured, id).map(|(id, estimate)| {
-                shown.insert(id.clone());
-                estimate.per_element()
-            }),
+            Origin::Bench(id) => of(id),
+            Origin::Ratio(ours, other) => of(ours).zip(of(other)).map(|(ours, other)| ours / other),
             Origin::Printed(name) => printed.get(name).copied(),
         };
         match figure {
@@ -55,7 +59,7 @@ pub(super) fn render(measured: &Estimates, printed: &BTreeMap<String, f64>) -> S
         text.push_str("\nnot measured:\n");
         for operation in missing {
             let from = match operation.origin {
-                Origin::Bench(id) => id,
+                Origin::Bench(id) | Origin::Ratio(id, _) => id,
                 Origin::Printed(name) => name,
             };
             let _ = writeln!(text, "  {} ({from})", operation.name);
@@ -201,6 +205,21 @@ mod tests {
         );
         assert!(text.contains("execution/odd: 1.5 ns"));
         assert!(text.contains("  a node in a chain of 10,000 (execution/chain/10000)"));
+    }
+
+    #[test]
+    fn one_bench_is_shown_as_many_times_another() {
+        let measured = Estimates::from([
+            ("wasm/call/rust".to_owned(), estimate(26_000.0, 1.0)),
+            ("wasm/bare pooled/rust".to_owned(), estimate(20_000.0, 1.0)),
+        ]);
+        let text = render(&measured, &BTreeMap::new());
+        let shown: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("1.300×"))
+            .collect();
+        assert_eq!(shown.len(), 1, "{text}");
+        assert!(shown[0].starts_with("… beside wasmtime alone, pooled"));
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub(crate) struct GlobalArgs {
         hide_env_values = true
     )]
     pub(crate) log: Option<String>,
+    /// The settings file; `settings.toml` in JACKFIELD_HOME if not given
+    #[arg(long, global = true, value_name = "FILE", env = "JACKFIELD_SETTINGS")]
+    pub(crate) settings: Option<PathBuf>,
     /// When colors are used
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: ColorArg,

@@ -1,9 +1,11 @@
 //! The part of the command line that is about plugins.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jackfield::registry::trust::{PublicKey, PublisherName, Scope, Signatures};
+use jackfield::wasm::{StaticConfig, WasmConfig};
 use jackfield_plugin_build::Language;
 
 use super::PlainOutput;
@@ -12,13 +14,20 @@ use crate::plugin_reference::{PackageSource, PluginReference};
 /// Which plugins there are.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PluginArgs {
-    /// A folder of plugins, or one plugin; of those given the first that has a plugin counts
-    #[arg(long = "plugins", value_name = "DIR", env = "JACKFIELD_PLUGINS")]
+    /// A folder of plugins, or one plugin; of those given the first that has a plugin counts. Those
+    /// that JACKFIELD_PLUGINS names, separated as in PATH, if none is given
+    #[arg(long = "plugins", value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
+    /// How the sandbox is set up, by the settings file.
+    #[arg(skip)]
+    pub(crate) sandbox: Box<WasmConfig>,
+    /// What plugins are told by the capability `config`, by the settings file.
+    #[arg(skip)]
+    pub(crate) config: Arc<StaticConfig>,
 }
 
 /// Whose plugins are taken.
@@ -29,8 +38,11 @@ pub(crate) struct TrustArgs {
     #[arg(long, value_name = "FILE", env = "JACKFIELD_TRUST")]
     pub(crate) trust: Option<PathBuf>,
     /// Whether plugins have to be signed, whatever that file says
-    #[arg(long, value_enum, value_name = "WHETHER")]
+    #[arg(long, value_enum, value_name = "WHETHER", env = "JACKFIELD_SIGNATURES")]
     pub(crate) signatures: Option<SignaturesArg>,
+    /// The same, with the settings file regarded.
+    #[arg(skip)]
+    pub(crate) rule: Option<Signatures>,
 }
 
 /// Which plugins are pinned.
@@ -153,13 +165,11 @@ pub(crate) struct PluginDoctorArgs {
 /// Where plugins are installed.
 #[derive(Debug, Args)]
 pub(crate) struct InstalledArgs {
-    /// The folder of plugins
-    #[arg(
-        long = "plugins",
-        value_name = "DIR",
-        env = "JACKFIELD_PLUGINS",
-        default_value = "plugins"
-    )]
+    /// The folder of plugins; the first that JACKFIELD_PLUGINS names, or `plugins`, if not given
+    #[arg(long = "plugins", value_name = "DIR")]
+    pub(crate) named: Option<PathBuf>,
+    /// The same, with all regarded that says where it is.
+    #[arg(skip)]
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
@@ -170,6 +180,9 @@ pub(crate) struct PluginInstallArgs {
     /// Folders, `.jfp` files, or `oci://HOST/REPOSITORY[:TAG]`
     #[arg(required = true, value_name = "PACKAGE")]
     pub(crate) packages: Vec<PackageSource>,
+    /// Moves the pin if the same version is pinned with another digest
+    #[arg(long)]
+    pub(crate) move_pin: bool,
     #[command(flatten)]
     pub(crate) installed: InstalledArgs,
     #[command(flatten)]
@@ -192,7 +205,7 @@ pub(crate) struct PluginOutdatedArgs {
     /// Where newer versions are looked for: a folder of packages, or `oci://HOST[/PREFIX]`, which
     /// has a repository `PUBLISHER/NAME` for each plugin
     #[arg(long, value_name = "DIR|oci://HOST", env = "JACKFIELD_REGISTRY")]
-    pub(crate) from: String,
+    pub(crate) from: Option<String>,
     #[command(flatten)]
     pub(crate) installed: InstalledArgs,
     #[command(flatten)]
@@ -204,8 +217,11 @@ pub(crate) struct PluginOutdatedArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PluginPackArgs {
-    /// The folder of the plugin
+    /// A folder with sources, which is built first, or the folder of a package
     pub(crate) folder: PathBuf,
+    /// Where tools and what they make are kept; `target` in the plugin's folder if not given
+    #[arg(long, value_name = "DIR", env = "JACKFIELD_BUILD")]
+    pub(crate) target: Option<PathBuf>,
     /// The file to write; `PUBLISHER.NAME-VERSION.jfp` in the current folder if not given
     #[arg(long = "to", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -251,8 +267,10 @@ pub(crate) enum KeyCommand {
     Trust {
         /// The publisher
         name: PublisherName,
-        /// The public key: `ed25519:…`
-        key: PublicKey,
+        /// The public key: `ed25519:…`; that of your own key of this name if not given
+        key: Option<PublicKey>,
+        #[command(flatten)]
+        keys: KeysArgs,
         /// What it may sign: `acme/slugify`, `acme/*` or `*`. A publisher's own plugins if not given
         #[arg(long = "scope", value_name = "PLUGINS")]
         scopes: Vec<Scope>,

@@ -98,14 +98,15 @@ struct Call {
 }
 
 impl Call {
-    /// Parameters that are wrong are wrong input; all else that fails is a failure.
+    /// Parameters that are wrong are wrong input, and so is a plugin that cannot run at all; all else
+    /// that fails is a failure.
     fn exit(&self) -> Exit {
         let Err(failure) = &self.result else {
             return Exit::Success;
         };
         if failure.code == ErrorCode::TENANT_FORBIDDEN {
             Exit::Refused
-        } else if !failure.issues.is_empty() {
+        } else if !failure.issues.is_empty() || failure.code == ErrorCode::INVALID_PACKAGE {
             Exit::InvalidInput
         } else {
             Exit::ExecutionFailed

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jackfield::registry::discovery::{Package, PackageLimits, PluginRefusal, PluginState};
+use jackfield::registry::discovery::{
+    Package, PackageLimits, PluginRefusal, PluginState, PluginSummary,
+};
 use jackfield::types::PluginOrigin;
 use jackfield::{NodeSettings, NodeTypeMetadata, Query, Registration, Registry};
 use serde_json::{Value, json};
@@ -89,18 +91,30 @@ fn unknown_category(registry: &Registry, category: &str) -> CliError {
 /// Node types with how the plugins stand that they come from.
 fn listed(registry: &Registry, found: &[Arc<Registration>]) -> Vec<Listed> {
     let plugins = registry.plugins();
-    let state_of = |origin: &PluginOrigin| {
-        let plugin = plugins.iter().find(|plugin| *plugin.origin == *origin);
-        plugin.map_or(PluginState::Ready, |plugin| plugin.state.clone())
-    };
     let listed = found.iter().map(|one| Listed {
         metadata: Arc::new(one.summary().clone()),
         origin: one.origin().cloned(),
-        state: one
-            .origin()
-            .map_or(PluginState::Ready, |origin| state_of(origin)),
+        state: state_of(&plugins, one),
     });
     listed.collect()
+}
+
+/// A node type with everything that is known of it.
+fn one_listed(registry: &Registry, found: &Registration) -> Listed {
+    Listed {
+        metadata: Arc::clone(found.metadata()),
+        origin: found.origin().cloned(),
+        state: state_of(&registry.plugins(), found),
+    }
+}
+
+fn state_of(plugins: &[PluginSummary], found: &Registration) -> PluginState {
+    let of = |origin: &Arc<PluginOrigin>| {
+        let plugin = plugins.iter().find(|plugin| *plugin.origin == **origin);
+        plugin.map(|plugin| plugin.state.clone())
+    };
+    let state = found.origin().and_then(of);
+    state.unwrap_or(PluginState::Ready)
 }
 
 /// The node types of packages that were refused, where their manifests can be read; says so of the
@@ -179,9 +193,18 @@ fn show(
                 .iter()
                 .map(|one| one.version().to_string())
                 .collect();
-            output.text(&node_type::page(metadata, &versions, output.stream()))?;
+            let listed = one_listed(registry, &found);
+            output.text(&node_type::page(&listed, &versions, output.stream()))?;
         }
-        PlainOutput::Json => output.document(&**metadata)?,
+        PlainOutput::Json => {
+            let mut document = json!(**metadata);
+            let listed = one_listed(registry, &found);
+            if let Some(origin) = &listed.origin {
+                document["origin"] = json!(origin);
+                document["state"] = json!(listed.state.as_str());
+            }
+            output.document(&document)?;
+        }
     }
     Ok(Exit::Success)
 }

@@ -17,6 +17,15 @@ const LONGEST_LINE: usize = 2_000;
 pub(crate) fn error(error: CliError, stream: Stream) -> String {
     match error {
         CliError::Workflow(findings) => self::findings(findings, stream),
+        CliError::Manifest { .. } => {
+            let head = drawn(&error, stream).unwrap_or_else(|| error_on_a_line(&error));
+            match error {
+                CliError::Manifest { findings, .. } => {
+                    format!("{}\n{}", head.trim_end(), self::findings(findings, stream))
+                }
+                _ => head,
+            }
+        }
         CliError::Policies(PolicyFolderError::Invalid { documents, .. }) => {
             let shown = documents.into_iter().map(|one| findings(one, stream));
             shown.collect::<Vec<_>>().join("\n")

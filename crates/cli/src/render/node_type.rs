@@ -69,13 +69,17 @@ fn origin_cells(origin: Option<&PluginOrigin>) -> [Cell; 3] {
 }
 
 /// Everything that a node type says of itself.
-pub(crate) fn page(metadata: &NodeTypeMetadata, versions: &[String], stream: Stream) -> String {
+pub(crate) fn page(listed: &Listed, versions: &[String], stream: Stream) -> String {
+    let metadata = &*listed.metadata;
     let mut page = format!("{} {}\n", metadata.node_type, metadata.version);
     if !metadata.description.is_empty() {
         push(&mut page, &format!("{}\n", metadata.description));
     }
     page.push('\n');
     push(&mut page, &facts(metadata, versions));
+    if let Some(origin) = &listed.origin {
+        push(&mut page, &provenance(origin, &listed.state));
+    }
     if !metadata.documentation.trim().is_empty() {
         push(
             &mut page,
@@ -126,6 +130,16 @@ fn facts(metadata: &NodeTypeMetadata, versions: &[String]) -> String {
         fact("state", "experimental: it may change without notice");
     }
     facts
+}
+
+/// Which plugin it is from, byte for byte, and how that stands.
+fn provenance(origin: &PluginOrigin, state: &PluginState) -> String {
+    let signer = origin.signer.as_deref().unwrap_or("unknown");
+    format!(
+        "plugin     {origin}\ndigest     {}\npublisher  {signer}\nstate      {}\n",
+        origin.digest,
+        state.as_str()
+    )
 }
 
 fn inputs(ports: &Ports) -> String {

@@ -12,6 +12,16 @@ const OUTPUT: &str = r#"[{"json":{"a":1}}]"#;
 
 /// Writes a package as a folder: `acme/guest` in a version.
 pub(crate) fn write_package(folder: &Path, version: &str) {
+    write(folder, version, "");
+}
+
+/// The same, but its node type computes for ever.
+pub(crate) fn write_endless_package(folder: &Path) {
+    write(folder, "1.2.3", "(loop $for_ever (br $for_ever))");
+}
+
+/// `first` is what the guest does before it answers.
+fn write(folder: &Path, version: &str, first: &str) {
     fs::create_dir_all(folder).unwrap();
     let manifest = format!(
         "id = \"acme/guest\"\nversion = \"{version}\"\ncontract = \"0.1\"\nentry = \"guest.wasm\"\n\
@@ -21,10 +31,10 @@ pub(crate) fn write_package(folder: &Path, version: &str) {
          [[nodeTypes.examples]]\ntitle = \"one item\"\nparameters = {{}}\noutput = [[{{ a = 1 }}]]\n"
     );
     fs::write(folder.join("plugin.toml"), manifest).unwrap();
-    fs::write(folder.join("guest.wasm"), component(version)).unwrap();
+    fs::write(folder.join("guest.wasm"), component(version, first)).unwrap();
 }
 
-fn component(version: &str) -> Vec<u8> {
+fn component(version: &str, first: &str) -> Vec<u8> {
     let described = format!(
         r#"{{"contract":"0.1","nodeTypes":[{{"nodeType":"acme/guest","version":"{version}","category":"test","description":"Gives an item, whatever it is given.","capabilities":["log"],"examples":[{{"title":"one item","parameters":{{}},"output":[[{{"a":1}}]]}}]}}]}}"#
     );
@@ -50,6 +60,7 @@ fn component(version: &str) -> Vec<u8> {
             (i32.store (i32.const 20) (i32.const {described_length}))
             (i32.const 16))
         (func (export "jackfield:plugin/node@0.1.0#execute") (param $call i32) (result i32)
+            {first}
             (memory.fill (i32.const 64) (i32.const 0) (i32.const 256))
             (i32.store (i32.const 72) (i32.const 32))
             (i32.store (i32.const 76) (i32.const 1))

@@ -70,10 +70,15 @@ impl Folder {
     pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jackfield"));
         command.current_dir(self.guard.path()).args(arguments);
-        command.env("JACKFIELD_HOME", self.guard.path().join("home"));
-        for name in ["JACKFIELD_LOG", "NO_COLOR", "RUST_LOG"] {
+        // What is set where the tests are run is none of their business.
+        let set = std::env::vars_os().map(|(name, _)| name);
+        for name in set.filter(|name| name.as_encoded_bytes().starts_with(b"JACKFIELD_")) {
             command.env_remove(name);
         }
+        for name in ["NO_COLOR", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        command.env("JACKFIELD_HOME", self.guard.path().join("home"));
         command
     }
 
@@ -134,4 +139,26 @@ pub(crate) fn assert_shown(name: &str, shown: &str) {
         settings.add_filter(pattern, replacement);
     }
     settings.bind(|| insta::assert_snapshot!(name, shown));
+}
+
+/// Digests depend on the tools that make components, and paths on where the test runs.
+pub(crate) fn scrub(text: &str) -> String {
+    let text = text.split_inclusive('\n').map(|line| {
+        match (line.find("package "), line.find("plugins/")) {
+            (Some(0), Some(place)) => format!("package    {}", &line[place..]),
+            _ => line.to_owned(),
+        }
+    });
+    let text: String = text.collect();
+    let mut scrubbed = String::new();
+    for part in text.split_inclusive(|one: char| !one.is_ascii_hexdigit()) {
+        let digits = part.trim_end_matches(|one: char| !one.is_ascii_hexdigit());
+        if digits.len() == 64 || digits.len() == 12 && digits.contains(char::is_numeric) {
+            scrubbed.push_str("DIGEST");
+            scrubbed.push_str(&part[digits.len()..]);
+        } else {
+            scrubbed.push_str(part);
+        }
+    }
+    scrubbed
 }

@@ -5,8 +5,10 @@
     reason = "a test may end where it finds something else"
 )]
 
+mod authors;
 mod bad_input;
 mod databases;
+mod bad_plugins;
 mod exec;
 mod guest;
 mod harness;
@@ -17,6 +19,7 @@ mod plugins;
 mod recovery;
 mod registry;
 mod run;
+mod settings;
 mod signals;
 mod tenancy;
 mod usage;

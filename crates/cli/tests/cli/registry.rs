@@ -6,7 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A registry that lets everybody in.
+/// The password of `ada`.
+pub(crate) const PASSWORD: &str = "correct horse";
+/// The same as `htpasswd -B` writes it.
+const PASSWORDS: &str = "ada:$2b$04$YhzRCD4tFWdTg.LKuHiDdOh.F3fpH7qNPPVfeVY.oaLUETuuF1wa2\n";
+
+/// A registry that is stopped when it is dropped.
 pub(crate) struct Registry {
     /// Where it listens.
     pub(crate) host: String,
@@ -16,15 +21,31 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Starts one and waits until it says where it listens.
+    /// Starts one that lets everybody in.
     pub(crate) fn start() -> Self {
+        Self::serve("")
+    }
+
+    /// Starts one that lets in `ada`, whose password is [`PASSWORD`].
+    pub(crate) fn start_locked() -> Self {
+        Self::serve(PASSWORDS)
+    }
+
+    /// Waits until it says where it listens.
+    fn serve(passwords: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let config = format!(
+        let mut config = format!(
             "version: 0.1\nlog: {{ level: info, formatter: text }}\n\
              storage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: '127.0.0.1:0' }}\n",
             data.display()
         );
+        if !passwords.is_empty() {
+            let file = folder.path().join("passwords");
+            fs::write(&file, passwords).unwrap();
+            let auth = format!("{{ realm: test, path: {} }}", file.display());
+            config += &format!("auth: {{ htpasswd: {auth} }}\n");
+        }
         let file = folder.path().join("config.yml");
         fs::write(&file, config).unwrap();
         let mut child = Command::new("docker-registry")

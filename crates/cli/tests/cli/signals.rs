@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::guest::write_endless_package;
 use crate::harness::Folder;
 
 const WAITS: &str = r#"{
@@ -53,4 +54,44 @@ fn a_signal_cancels_the_execution_cleanly() {
         assert_eq!(last["event"], "execution-finished");
         assert_eq!(last["status"], "cancelled");
     }
+}
+
+#[test]
+fn a_signal_ends_a_plugin_that_computes() {
+    let folder = Folder::new().file(
+        "endless.json",
+        r#"{ "name": "endless", "connections": { "first": { "main": [["guest"]] } }, "nodes": [
+            { "id": "first", "nodeType": "no-op" }, { "id": "guest", "nodeType": "acme/guest" }] }"#,
+    );
+    write_endless_package(&folder.path("guest"));
+    let arguments = [
+        "run",
+        "endless.json",
+        "--output",
+        "events",
+        "--plugins",
+        "guest",
+        "--signatures=ignored",
+    ];
+    let mut child = folder
+        .process(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !(line.contains("attempt-started") && line.contains("\"guest\"")) {
+        line.clear();
+        assert!(
+            events.read_line(&mut line).unwrap() > 0,
+            "it ended by itself"
+        );
+    }
+    interrupt(&child, "-INT");
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let last: Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(last["status"], "cancelled", "{rest}");
 }

@@ -9,6 +9,7 @@ mod failures;
 mod flow;
 mod handles;
 mod quotas;
+mod reload;
 mod secrets;
 mod support;
 mod tenancy;

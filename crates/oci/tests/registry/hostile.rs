@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jackfield_oci::{
-    CONFIG_MEDIA_TYPE, OciClient, OciErrorKind, PACKAGE_MEDIA_TYPE, PackageReference, TakenTag,
+    CONFIG_MEDIA_TYPE, Credentials, OciClient, OciErrorKind, PACKAGE_MEDIA_TYPE, PackageReference,
+    TakenTag, Transport,
 };
 use jackfield_registry::discovery::{Package, sha256};
-use jackfield_types::ErrorCode;
+use jackfield_types::{ErrorCode, Secret};
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{basic_auth, bearer_token, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::scene::Scene;
@@ -22,7 +23,8 @@ struct Liar {
 impl Liar {
     async fn new() -> Self {
         Self {
-            server: MockServer::start().await,
+            // Not one that served another test: somebody may still talk to it.
+            server: MockServer::builder().start().await,
             scene: Scene::new(),
         }
     }
@@ -89,6 +91,98 @@ async fn an_honest_one_is_believed() {
     let pulled = client
         .pull(&liar.reference(), &liar.scene.target(), &liar.scene.rules)
         .await;
+    assert_eq!(pulled.unwrap().origin.digest, *package.digest());
+}
+
+#[tokio::test]
+async fn a_password_goes_to_who_gives_out_tokens_and_to_nobody_else() {
+    let liar = Liar::new().await;
+    let package = liar.scene.signed("1.0.0", "component");
+    let file = file(&package);
+    let challenge = format!(
+        "Bearer realm=\"{}/token\",service=\"test\"",
+        liar.server.uri()
+    );
+    Mock::given(path("/v2/"))
+        .respond_with(ResponseTemplate::new(401).insert_header("WWW-Authenticate", &*challenge))
+        .mount(&liar.server)
+        .await;
+    let token = ResponseTemplate::new(200).set_body_json(json!({ "token": "t0ken" }));
+    Mock::given(path("/token"))
+        .and(basic_auth("ada", "hunter2"))
+        .and(query_param("scope", "repository:acme/slugify:pull"))
+        .respond_with(token)
+        .mount(&liar.server)
+        .await;
+    let places = [
+        ("manifests/1.0.0".to_owned(), {
+            let manifest = manifest(&package, &file);
+            ResponseTemplate::new(200).set_body_json(manifest)
+        }),
+        (format!("blobs/{}", sha256(&file)), {
+            ResponseTemplate::new(200).set_body_bytes(file.as_slice())
+        }),
+    ];
+    for (place, answer) in places {
+        Mock::given(path(format!("/v2/acme/slugify/{place}")))
+            .and(bearer_token("t0ken"))
+            .respond_with(answer)
+            .mount(&liar.server)
+            .await;
+    }
+    let pull = async |credentials| {
+        let client = OciClient::builder()
+            .credentials(liar.server.address().to_string(), credentials)
+            .build();
+        let (reference, target) = (liar.reference(), liar.scene.target());
+        client.pull(&reference, &target, &liar.scene.rules).await
+    };
+    let ada = |password: &str| Credentials::Basic {
+        user: "ada".to_owned(),
+        password: Secret::new(password.to_owned()),
+    };
+    for credentials in [Credentials::Anonymous, ada("wrong")] {
+        assert!(pull(credentials).await.is_err());
+        assert_eq!(liar.scene.pulled(), [""; 0]);
+    }
+    for credentials in [
+        ada("hunter2"),
+        Credentials::Bearer(Secret::new("t0ken".to_owned())),
+    ] {
+        let pulled = pull(credentials).await.unwrap();
+        assert_eq!(pulled.origin.signer.as_deref(), Some("acme"));
+    }
+    for request in liar.server.received_requests().await.unwrap() {
+        let said = request.headers.get("authorization");
+        let is_password = said.is_some_and(|said| said.to_str().unwrap().starts_with("Basic"));
+        assert!(
+            !is_password || request.url.path() == "/token",
+            "{}",
+            request.url
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_whom_somebody_named_is_spoken_to_without_tls() {
+    let liar = Liar::new().await;
+    let package = liar.scene.signed("1.0.0", "component");
+    let file = file(&package);
+    let digest = sha256(&file).to_string();
+    liar.serve(&manifest(&package, &file), &digest, &file).await;
+    // It is this very machine, and does not look like it.
+    let host = format!("0.0.0.0:{}", liar.server.address().port());
+    let reference: PackageReference = format!("{host}/acme/slugify:1.0.0").parse().unwrap();
+    let unnamed = OciClient::builder().build();
+    let error = unnamed.inspect(&reference).await.unwrap_err();
+    assert!(matches!(error.kind, OciErrorKind::Network(_)), "{error}");
+    let asked = liar.server.received_requests().await.unwrap();
+    assert!(asked.iter().all(|one| !one.url.path().contains("slugify")));
+    let named = OciClient::builder()
+        .transport(&host, Transport::Plain)
+        .build();
+    let target = liar.scene.target();
+    let pulled = named.pull(&reference, &target, &liar.scene.rules).await;
     assert_eq!(pulled.unwrap().origin.digest, *package.digest());
 }
 
@@ -252,16 +346,19 @@ async fn bytes_that_are_no_archive_are_refused_though_their_digest_is_right() {
 
 #[tokio::test]
 async fn places_of_layers_elsewhere_are_not_gone_to() {
-    let (liar, elsewhere) = (Liar::new().await, MockServer::start().await);
+    let (liar, elsewhere) = (Liar::new().await, MockServer::builder().start().await);
     let package = liar.scene.signed("1.0.0", "component");
     let file = file(&package);
     let mut manifest = manifest(&package, &file);
-    manifest["layers"][0]["urls"] = json!([format!("{}/file", elsewhere.uri())]);
+    let place = format!("/{}", sha256(&file).to_hex());
+    manifest["layers"][0]["urls"] = json!([format!("{}{place}", elsewhere.uri())]);
     let answer = ResponseTemplate::new(200).set_body_json(&manifest);
     liar.answer("GET", "manifests/1.0.0", answer).await;
     let refusal = liar.refusal().await;
     assert!(matches!(refusal, OciErrorKind::NotFound), "{refusal}");
-    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    // The port may have been another's a moment ago, whom somebody still looks for.
+    let asked = elsewhere.received_requests().await.unwrap();
+    assert!(asked.iter().all(|one| one.url.path() != place));
 }
 
 #[tokio::test]

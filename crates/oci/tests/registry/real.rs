@@ -144,7 +144,7 @@ async fn what_nobody_trusted_signed_is_not_kept() {
     assert!(
         matches!(
             error.kind,
-            OciErrorKind::Untrusted(TrustError::Unsigned { .. })
+            OciErrorKind::Untrusted(TrustError::UnsignedClaim { .. })
         ),
         "{error}"
     );

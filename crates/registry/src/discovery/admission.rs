@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_types::{NodeTypeMetadata, PluginId};
 
@@ -28,6 +29,7 @@ impl PluginRefusal {
             plugin: None,
             version: None,
             reason: reason.into(),
+            took: Duration::ZERO,
         })
     }
 
@@ -37,56 +39,74 @@ impl PluginRefusal {
             plugin: Some(package.id().clone()),
             version: Some(package.version().clone()),
             reason: reason.into(),
+            took: Duration::ZERO,
         })
+    }
+
+    /// Says how long that took. Whoever made it says so, before anybody else has it.
+    pub(super) fn after(mut self: Arc<Self>, took: Duration) -> Arc<Self> {
+        if let Some(own) = Arc::get_mut(&mut self) {
+            own.took = took;
+        }
+        self
     }
 }
 
+/// Who signed a package that may be taken, or why it may not be.
+pub(super) type Verdict = Result<Option<String>, RefusalReason>;
+
+/// Asks whether a package may be taken, by its manifest and signature alone.
+pub(super) fn judge(package: &Package, options: &DiscoveryOptions) -> Verdict {
+    let made_for = package.manifest().contract();
+    let runs = options.host.contract();
+    if !runs.matches(made_for) {
+        return Err(RefusalReason::Contract {
+            made_for: made_for.clone(),
+            runs: runs.clone(),
+        });
+    }
+    let signed = SignedPackage {
+        plugin: package.id(),
+        version: package.version(),
+        digest: package.digest(),
+    };
+    let signer = options.trust.judge(&signed, package.signature())?;
+    if let Some(lock) = &options.lock {
+        match lock.digest(package.id(), package.version()) {
+            None => {
+                return Err(RefusalReason::NotLocked {
+                    plugin: package.id().clone(),
+                    version: package.version().clone(),
+                });
+            }
+            Some(pinned) if pinned != package.digest() => {
+                return Err(RefusalReason::LockedOtherwise {
+                    pinned: *pinned,
+                    found: *package.digest(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(signer.map(|publisher| publisher.to_string()))
+}
+
 impl Admitted {
-    /// Asks everything that can be asked of a package by itself. This may block.
-    pub(super) fn check(
+    /// Takes a package that may be taken, after a look at all its files if that is asked for. This
+    /// may block.
+    pub(super) fn new(
         package: &Package,
+        signer: Option<String>,
         options: &DiscoveryOptions,
     ) -> Result<Self, RefusalReason> {
-        let manifest = package.manifest();
-        let runs = options.host.contract();
-        if !runs.matches(manifest.contract()) {
-            return Err(RefusalReason::Contract {
-                made_for: manifest.contract().clone(),
-                runs: runs.clone(),
-            });
-        }
-        let signed = SignedPackage {
-            plugin: package.id(),
-            version: package.version(),
-            digest: package.digest(),
-        };
-        let signer = options.trust.judge(&signed, package.signature())?;
-        if let Some(lock) = &options.lock {
-            match lock.digest(package.id(), package.version()) {
-                None => {
-                    return Err(RefusalReason::NotLocked {
-                        plugin: package.id().clone(),
-                        version: package.version().clone(),
-                    });
-                }
-                Some(pinned) if pinned != package.digest() => {
-                    return Err(RefusalReason::LockedOtherwise {
-                        pinned: *pinned,
-                        found: *package.digest(),
-                    });
-                }
-                Some(_) => {}
-            }
-        }
         if options.depth == Depth::WholePackage {
             package.verify().map_err(RefusalReason::Package)?;
         }
-        let signer = signer.map(|publisher| publisher.to_string());
         let host = Arc::clone(&options.host);
         let plugin = Plugin::new(package, signer, host, options.max_load_time);
         Ok(Self {
             plugin: Arc::new(plugin),
-            node_types: manifest.node_types().to_vec(),
+            node_types: package.manifest().node_types().to_vec(),
         })
     }
 
@@ -113,6 +133,11 @@ impl Registry {
                 let standing = self.versions(node_type.as_str());
                 let standing = standing.iter().find(|one| *one.version() == version);
                 let origin = standing.and_then(|one| one.origin());
+                let place = origin.and_then(|by| {
+                    let plugins = self.inner().plugins.lock();
+                    let there = plugins.get(&by.plugin, &by.version)?;
+                    Some(there.plugin.package().path().to_path_buf())
+                });
                 RefusalReason::NodeTypeTaken {
                     node_type,
                     version,
@@ -120,6 +145,7 @@ impl Registry {
                         || "the host".to_owned(),
                         |by| format!("`{}` {}", by.plugin, by.version),
                     ),
+                    place,
                 }
             }
             RegisterError::InvalidMetadata(_) => RefusalReason::Register(error),

@@ -9,10 +9,11 @@ use jackfield_types::PluginId;
 use semver::Version;
 
 use super::admission::Admitted;
+use super::place::place;
 use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::{Discovered, DiscoveryReport, PluginSummary, Shadowed};
 use super::requirements::{self, Requirer};
-use super::scan::{self, MOST_PACKAGES, Opened};
+use super::scan::{self, Found, MOST_PACKAGES, Opened};
 use super::table::Installed;
 use super::{DiscoveryOptions, Package};
 use crate::Registry;
@@ -61,7 +62,7 @@ impl Registry {
                     took,
                 }),
                 Err(reason) => {
-                    let refusal = PluginRefusal::of(&package, reason);
+                    let refusal = PluginRefusal::of(&package, reason).after(took);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -81,12 +82,12 @@ impl Registry {
     /// The packages in all folders, in order.
     fn paths(&self, folders: &[PathBuf], report: &mut DiscoveryReport) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        for folder in folders {
-            match scan::packages_in(folder) {
+        for folder in folders.iter().map(|folder| place(folder)) {
+            match scan::packages_in(&folder) {
                 Ok(found) => paths.extend(found),
                 Err(error) => {
-                    let reason = RefusalReason::Folder(error);
-                    let refusal = PluginRefusal::of_path(folder, reason);
+                    let reason = RefusalReason::folder(error);
+                    let refusal = PluginRefusal::of_path(&folder, reason);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -95,7 +96,7 @@ impl Registry {
                 let reason = RefusalReason::TooMany {
                     limit: MOST_PACKAGES,
                 };
-                let refusal = PluginRefusal::of_path(folder, reason);
+                let refusal = PluginRefusal::of_path(&folder, reason);
                 report.refused.push(self.refuse(refusal));
                 break;
             }
@@ -112,36 +113,33 @@ impl Registry {
     ) -> Vec<Sound> {
         let mut sound: Vec<Sound> = Vec::new();
         let mut places: BTreeMap<(PluginId, Version), usize> = BTreeMap::new();
-        for Opened {
-            path,
-            outcome,
-            took,
-        } in opened
-        {
+        for Opened { path, found, took } in opened {
             let began = Instant::now();
-            let package = match outcome.map_err(RefusalReason::Package) {
-                Ok(package) => package,
-                Err(reason) if reason.is_no_plugin() => {
-                    report.ignored.push(path);
+            let (package, verdict) = match found {
+                Found::Package(package, verdict) => (*package, verdict),
+                Found::Unwanted => {
+                    report.left_out += 1;
                     continue;
                 }
-                Err(reason) => {
-                    let refusal = PluginRefusal::of_path(&path, reason);
-                    report.refused.push(self.refuse(refusal));
+                Found::Broken(error) => {
+                    let reason = RefusalReason::Package(error);
+                    if reason.is_no_plugin() {
+                        report.ignored.push(path);
+                    } else {
+                        let refusal = PluginRefusal::of_path(&path, reason).after(took);
+                        report.refused.push(self.refuse(refusal));
+                    }
                     continue;
                 }
             };
-            if !options.wants(package.id()) {
-                report.left_out += 1;
-                continue;
-            }
             let key = (package.id().clone(), package.version().clone());
             let first = places.get(&key).and_then(|place| sound.get(*place));
             let outcome = match first {
                 Some(first) => Err(stands_for(&package, &first.package)),
                 None => self
                     .is_new(&package, report, took)
-                    .and_then(|()| Admitted::check(&package, options).map_err(Err)),
+                    .and_then(|()| verdict.map_err(Err))
+                    .and_then(|signer| Admitted::new(&package, signer, options).map_err(Err)),
             };
             match outcome {
                 Ok(admitted) => {
@@ -156,7 +154,8 @@ impl Registry {
                 Err(Ok(Some(shadowed))) => report.shadowed.push(shadowed),
                 Err(Ok(None)) => {}
                 Err(Err(reason)) => {
-                    let refusal = PluginRefusal::of(&package, reason);
+                    let took = took + began.elapsed();
+                    let refusal = PluginRefusal::of(&package, reason).after(took);
                     report.refused.push(self.refuse(refusal));
                 }
             }
@@ -198,14 +197,7 @@ impl Registry {
         if sound.iter().all(needs_nothing) {
             return sound;
         }
-        let requirers: Vec<Requirer<'_>> = sound
-            .iter()
-            .map(|one| Requirer {
-                id: one.package.id(),
-                version: one.package.version(),
-                needs: one.package.manifest().dependencies(),
-            })
-            .collect();
+        let requirers: Vec<_> = sound.iter().map(|one| Requirer::of(&one.package)).collect();
         let unmet = {
             let plugins = self.inner().plugins.lock();
             requirements::unmet(&requirers, |plugin, wanted| plugins.has(plugin, wanted))
@@ -216,7 +208,7 @@ impl Registry {
             match reason {
                 None => met.push(one),
                 Some(reason) => {
-                    let refusal = PluginRefusal::of(&one.package, reason);
+                    let refusal = PluginRefusal::of(&one.package, reason).after(one.took);
                     report.refused.push(self.refuse(refusal));
                 }
             }

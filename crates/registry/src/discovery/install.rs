@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_types::{NodeTypeId, NodeTypeMetadata, PluginOrigin, TenantId};
 
-use super::admission::Admitted;
+use super::admission::{Admitted, judge};
+use super::place::place;
 use super::plugin::Loaded;
 use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::PluginSummary;
@@ -85,16 +87,30 @@ impl Registry {
         path: &Path,
         options: &DiscoveryOptions,
     ) -> Result<PreparedPlugin, Arc<PluginRefusal>> {
-        let (at, how) = (path.to_path_buf(), options.clone());
+        let (at, how) = (place(path), options.clone());
         let opened = off_thread(move || {
-            let package = how.open(&at);
-            let package = package
-                .map_err(|error| PluginRefusal::of_path(&at, RefusalReason::Package(error)))?;
-            let admitted = Admitted::check(&package, &how);
-            let admitted = admitted.map_err(|reason| PluginRefusal::of(&package, reason))?;
-            Ok((package, admitted))
+            let package = how.open(&at).map_err(RefusalReason::Package);
+            let package = package.map_err(|reason| PluginRefusal::of_path(&at, reason))?;
+            let signer = judge(&package, &how);
+            let signer = signer.map_err(|reason| PluginRefusal::of(&package, reason))?;
+            Ok((package, signer))
         });
-        let (package, admitted) = opened.await?;
+        let opened: Result<_, Arc<PluginRefusal>> = opened.await;
+        let (package, signer) = opened?;
+        self.prepare(package, signer, options).await
+    }
+
+    /// Does what [`prepare_plugin`](Self::prepare_plugin) does with a package that may be taken: just
+    /// this one, whatever lies in its place by now.
+    pub(super) async fn prepare(
+        &self,
+        package: Package,
+        signer: Option<String>,
+        options: &DiscoveryOptions,
+    ) -> Result<PreparedPlugin, Arc<PluginRefusal>> {
+        let (one, how) = (package.clone(), options.clone());
+        let admitted = off_thread(move || Admitted::new(&one, signer, &how)).await;
+        let admitted = admitted.map_err(|reason| PluginRefusal::of(&package, reason))?;
         self.check_needs(&package)
             .map_err(|reason| PluginRefusal::of(&package, reason))?;
         let loaded = admitted.plugin.load(None).await;
@@ -108,11 +124,7 @@ impl Registry {
     }
 
     fn check_needs(&self, package: &Package) -> Result<(), RefusalReason> {
-        let one = Requirer {
-            id: package.id(),
-            version: package.version(),
-            needs: package.manifest().dependencies(),
-        };
+        let one = Requirer::of(package);
         let plugins = self.inner().plugins.lock();
         let mut unmet = requirements::unmet(&[one], |plugin, wanted| plugins.has(plugin, wanted));
         unmet.pop().flatten().map_or(Ok(()), Err)
@@ -153,10 +165,7 @@ impl Registry {
         let held = Installed::held_by(&standing);
         let occupied = match replacing {
             Replacing::Nothing => Occupied::Refuse,
-            Replacing::SameVersion | Replacing::AllVersions => Occupied::Supersede {
-                of: &origin.plugin,
-                held: &held,
-            },
+            Replacing::SameVersion | Replacing::AllVersions => Occupied::Supersede { held: &held },
         };
         let installed = self
             .install(&prepared.admitted, &taken_out, occupied)
@@ -190,10 +199,11 @@ impl Registry {
         path: &Path,
         options: &DiscoveryOptions,
     ) -> Result<PluginSummary, Arc<PluginRefusal>> {
-        let prepared = self.prepare_plugin(path, options).await;
-        let prepared = prepared.map_err(|refusal| self.refuse(refusal))?;
+        let began = Instant::now();
+        let refuse = |refusal: Arc<PluginRefusal>| self.refuse(refusal.after(began.elapsed()));
+        let prepared = self.prepare_plugin(path, options).await.map_err(refuse)?;
         let installed = self.install_plugin(&prepared, Replacing::Nothing);
-        let installed = installed.map_err(|refusal| self.refuse(refusal))?;
+        let installed = installed.map_err(refuse)?;
         self.warm(&installed.registrations).await;
         Ok(PluginSummary {
             state: super::PluginState::Ready,
@@ -214,14 +224,16 @@ impl Registry {
 }
 
 /// Runs what blocks on a thread that may wait, if there is a runtime that has one.
-pub(super) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Arc<PluginRefusal>> + Send + 'static,
-) -> Result<T, Arc<PluginRefusal>> {
+pub(super) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return work();
     };
     match runtime.spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is at its end, and so is whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

@@ -19,6 +19,7 @@ mod lock;
 mod manifest;
 mod options;
 mod package;
+mod place;
 mod plugin;
 mod refusal;
 mod reload;

@@ -12,6 +12,8 @@ use crate::trust::TrustRules;
 
 /// How long loading a plugin may take when nothing is said.
 const USUAL_LOAD_TIME: Duration = Duration::from_secs(60);
+/// How much of a pattern is shown in an error.
+const LONGEST_SHOWN: usize = 200;
 
 /// How plugins are looked for, which of them are taken, and what runs them.
 #[derive(Clone)]
@@ -62,22 +64,32 @@ impl DiscoveryOptions {
     /// Takes only plugins whose id fits one of these globs, such as `acme/*`. `*` alone is any.
     ///
     /// # Errors
-    /// [`PatternError`] for the first that cannot be read.
+    /// [`PatternError`] for the first that cannot be read, or for all of them when together they
+    /// are too much.
     pub fn patterns<'a>(
         mut self,
         patterns: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, PatternError> {
         let mut set = GlobSetBuilder::new();
+        let mut joined = String::new();
         for pattern in patterns {
             let error = |source| PatternError {
-                pattern: pattern.to_owned(),
+                pattern: shown(pattern),
                 source,
             };
             let glob = if pattern == "*" { "**" } else { pattern };
             let built = GlobBuilder::new(glob).literal_separator(true).build();
             set.add(built.map_err(error)?);
+            if joined.len() < LONGEST_SHOWN {
+                joined = shown(&format!("{joined} {pattern}"));
+            }
         }
-        self.patterns = set.build().ok();
+        // Without a set nothing would be left out.
+        let built = set.build().map_err(|source| PatternError {
+            pattern: joined,
+            source,
+        })?;
+        self.patterns = Some(built);
         Ok(self)
     }
 
@@ -115,6 +127,10 @@ impl DiscoveryOptions {
     pub(super) fn open(&self, path: &std::path::Path) -> Result<Package, super::PackageError> {
         Package::open(path, &self.limits)
     }
+}
+
+fn shown(pattern: &str) -> String {
+    pattern.trim().chars().take(LONGEST_SHOWN).collect()
 }
 
 impl fmt::Debug for DiscoveryOptions {

@@ -5,6 +5,7 @@
 //! plugin is served by what is loaded already.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use serde_json::Value;
 use super::manifest::{PluginManifest, PluginReuse};
 use super::package::Package;
 use super::{ComponentSource, LoadedPlugin, PluginHost, PluginLoadError};
-use crate::loader::LazyExecutor;
+use crate::loader::{LazyExecutor, panic_text};
 use crate::registration::Source;
 use crate::tenants::TenantExecutors;
 use crate::{ExecutorLoader, LoaderError, TenantExecutorLoader};
@@ -192,7 +193,12 @@ impl Plugin {
 
     async fn begin(self: Arc<Self>, tenant: Option<TenantId>) -> Outcome {
         let began = Instant::now();
-        let outcome = self.load_checked(tenant.as_ref()).await.map_err(Arc::new);
+        let load = AssertUnwindSafe(self.load_checked(tenant.as_ref())).catch_unwind();
+        let outcome = load.await.unwrap_or_else(|panic| {
+            let reason = format!("it panicked: {}", panic_text(&*panic));
+            Err(PluginLoadError::host(reason))
+        });
+        let outcome = outcome.map_err(Arc::new);
         let took = began.elapsed();
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.loads.fetch_add(1, Ordering::Relaxed);
@@ -301,7 +307,9 @@ impl NodeTypeLoader {
             let place = self.plugin.package.path().display();
             let refused = LoaderError::new(format!("plugin {origin} of `{place}`: {error}"));
             let is_transient = error.is_transient();
+            let is_stale = matches!(*error, PluginLoadError::Package(_));
             let refused = refused.caused_by(error);
+            let refused = if is_stale { refused.stale() } else { refused };
             if is_transient {
                 refused
             } else {

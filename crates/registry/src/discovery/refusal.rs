@@ -1,8 +1,9 @@
 //! Why a package was found and not taken.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield_types::{Digest, ErrorCode, NodeTypeId, PluginId};
 use semver::{Version, VersionReq};
@@ -24,6 +25,8 @@ pub struct PluginRefusal {
     /// Why.
     #[source]
     pub reason: RefusalReason,
+    /// How long it was looked at until that was known; zero where that was not measured.
+    pub took: Duration,
 }
 
 /// Why a package was not taken.
@@ -33,6 +36,9 @@ pub enum RefusalReason {
     /// It is broken, or was altered.
     #[error("{}", .0.kind)]
     Package(#[source] PackageError),
+    /// A folder of plugins is not there.
+    #[error("the folder does not exist")]
+    NoFolder,
     /// A folder of plugins cannot be read.
     #[error("the folder cannot be read")]
     Folder(#[source] io::Error),
@@ -80,7 +86,7 @@ pub enum RefusalReason {
         by: PathBuf,
     },
     /// Somebody else provides one of its node types in the same version.
-    #[error("node type `{node_type}` {version} is provided by {by} already")]
+    #[error("node type `{node_type}` {version} is provided by {by} already{}", from(place.as_deref()))]
     NodeTypeTaken {
         /// The node type.
         node_type: NodeTypeId,
@@ -88,6 +94,8 @@ pub enum RefusalReason {
         version: Version,
         /// Who provides it.
         by: String,
+        /// Where that came from, if it is a plugin.
+        place: Option<PathBuf>,
     },
     /// A plugin that it needs is not there.
     #[error("it needs a plugin that is not there: {}", arrows(path))]
@@ -119,11 +127,24 @@ pub enum RefusalReason {
     Register(#[from] RegisterError),
 }
 
+fn from(place: Option<&Path>) -> String {
+    place.map_or_else(String::new, |place| format!(", from `{}`", place.display()))
+}
+
 fn arrows(path: &[String]) -> String {
     path.join(" → ")
 }
 
 impl RefusalReason {
+    /// A folder of plugins that is not there, or cannot be read.
+    pub(super) fn folder(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound {
+            Self::NoFolder
+        } else {
+            Self::Folder(error)
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -133,7 +154,8 @@ impl RefusalReason {
             Self::DependencyMissing { .. } => ErrorCode::DEPENDENCY_MISSING,
             Self::DependencyCycle { .. } => ErrorCode::DEPENDENCY_CYCLE,
             Self::Load(error) if error.is_transient() => ErrorCode::LOAD_FAILED,
-            Self::Folder(_)
+            Self::NoFolder
+            | Self::Folder(_)
             | Self::Contract { .. }
             | Self::NotLocked { .. }
             | Self::LockedOtherwise { .. }
@@ -149,7 +171,10 @@ impl RefusalReason {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Package(error) => error.hint(),
-            Self::Folder(_) => "see that the folder is there and may be read",
+            Self::NoFolder => {
+                "see that its name is right, or make it; `jackfield plugin install` makes the folder that it puts plugins into"
+            }
+            Self::Folder(_) => "see that it is a folder and may be read",
             Self::TooMany { .. } => "split the folder, and name those that are meant",
             Self::Contract { .. } => {
                 "build the plugin anew for the contract of this release, or use a release that runs it"
@@ -157,7 +182,7 @@ impl RefusalReason {
             Self::Untrusted(error) => error.hint(),
             Self::NotLocked { .. } => "pin it by `jackfield plugin install` if it is meant",
             Self::LockedOtherwise { .. } => {
-                "fetch the version that is pinned, or pin this one by `jackfield plugin install`"
+                "fetch the version that is pinned, or pin this one by `jackfield plugin install --move-pin`"
             }
             Self::Occupied { .. } => {
                 "give what was changed a version of its own, or remove one of the two"

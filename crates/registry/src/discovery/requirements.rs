@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jackfield_types::PluginId;
 use semver::{Version, VersionReq};
 
+use super::Package;
 use super::manifest::PluginDependency;
 use super::refusal::RefusalReason;
 
@@ -16,6 +17,16 @@ pub(super) struct Requirer<'a> {
     pub(super) id: &'a PluginId,
     pub(super) version: &'a Version,
     pub(super) needs: &'a [PluginDependency],
+}
+
+impl<'a> Requirer<'a> {
+    pub(super) fn of(package: &'a Package) -> Self {
+        Self {
+            id: package.id(),
+            version: package.version(),
+            needs: package.manifest().dependencies(),
+        }
+    }
 }
 
 /// What is decided about each plugin.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::admission::{Verdict, judge};
 use super::manifest::MANIFEST;
 use super::{DiscoveryOptions, Package, PackageError};
 
@@ -18,11 +19,20 @@ const ARCHIVE: &str = "jfp";
 const WORTH_THREADS: usize = 64;
 const MOST_THREADS: usize = 8;
 
-/// A package that was opened, or could not be.
+/// What was found at a place.
 pub(super) struct Opened {
     pub(super) path: PathBuf,
-    pub(super) outcome: Result<Package, PackageError>,
+    pub(super) found: Found,
     pub(super) took: Duration,
+}
+
+/// What can be found.
+pub(super) enum Found {
+    Broken(PackageError),
+    /// No pattern asks for it.
+    Unwanted,
+    /// A package, and whether it may be taken.
+    Package(Box<Package>, Verdict),
 }
 
 /// The packages in a folder of plugins, sorted by name; the folder itself if it is a package.
@@ -89,10 +99,17 @@ pub(super) fn open_all(paths: Vec<PathBuf>, options: &DiscoveryOptions) -> Vec<O
 
 fn open(path: PathBuf, options: &DiscoveryOptions) -> Opened {
     let began = Instant::now();
-    let outcome = options.open(&path);
+    let found = match options.open(&path) {
+        Err(error) => Found::Broken(error),
+        Ok(package) if !options.wants(package.id()) => Found::Unwanted,
+        Ok(package) => {
+            let verdict = judge(&package, options);
+            Found::Package(Box::new(package), verdict)
+        }
+    };
     Opened {
         path,
-        outcome,
+        found,
         took: began.elapsed(),
     }
 }

@@ -9,7 +9,7 @@ use semver::{Version, VersionReq};
 
 use super::Held;
 use super::plugin::Plugin;
-use super::refusal::PluginRefusal;
+use super::refusal::{PluginRefusal, RefusalReason};
 use super::report::{PluginState, PluginSummary};
 use crate::Registration;
 
@@ -143,11 +143,11 @@ impl PluginTable {
         taken
     }
 
-    /// Notes a refusal, unless the same package is what is registered.
+    /// Notes a refusal, unless it is that what is registered is registered already.
     pub(super) fn refuse(&mut self, refusal: Arc<PluginRefusal>) {
-        let named = refusal.plugin.as_ref().zip(refusal.version.as_ref());
-        let installed = named.and_then(|(plugin, version)| self.get(plugin, version));
-        if installed.is_some_and(|one| **one.plugin.package().path() == *refusal.path) {
+        if let RefusalReason::Occupied { by, .. } = &refusal.reason
+            && *by == refusal.path
+        {
             return;
         }
         self.refused.insert(refusal.path.clone(), refusal);

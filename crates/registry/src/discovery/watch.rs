@@ -6,16 +6,18 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_plugin_api::CancellationToken;
 use notify::event::{AccessKind, AccessMode};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::install::off_thread;
 use super::{DiscoveryOptions, ReloadReport};
 use crate::Registry;
 
@@ -57,6 +59,10 @@ pub struct PluginWatch {
     watcher: Option<RecommendedWatcher>,
     requests: mpsc::Receiver<oneshot::Sender<Arc<ReloadReport>>>,
     reports: watch::Sender<Arc<ReloadReport>>,
+    /// Its own handle, until it runs.
+    handle: Option<PluginWatchHandle>,
+    /// Whether it was said that the system gives no notice of all changes.
+    has_warned: bool,
 }
 
 /// A hold on a [`PluginWatch`] that runs. Cloning is cheap.
@@ -73,7 +79,10 @@ pub struct WatchEnded;
 
 impl Registry {
     /// Begins to watch folders of plugins. Changes from now on are seen; they are acted upon when
-    /// the watch runs, which begins with a reload.
+    /// the watch runs, which begins with a reload. What is there already is loaded at its first use
+    /// if [`discover_plugins`](Self::discover_plugins) found it before; what a reload finds is loaded
+    /// at once, to be tried. This blocks as long as it takes to go through the
+    /// folders once.
     pub fn watch_plugins(
         &self,
         folders: Vec<PathBuf>,
@@ -83,6 +92,10 @@ impl Registry {
         let notices = Arc::new(Notify::new());
         let (ask, requests) = mpsc::channel(REQUESTS);
         let (reports, read) = watch::channel(Arc::default());
+        let handle = PluginWatchHandle {
+            requests: ask,
+            reports: read,
+        };
         let mut watched = PluginWatch {
             registry: self.clone(),
             folders,
@@ -92,12 +105,10 @@ impl Registry {
             notices,
             requests,
             reports,
+            handle: Some(handle.clone()),
+            has_warned: false,
         };
         watched.watch();
-        let handle = PluginWatchHandle {
-            requests: ask,
-            reports: read,
-        };
         (watched, handle)
     }
 }
@@ -138,9 +149,16 @@ impl PluginWatch {
     /// time: no plugin is replaced in part.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut waiting = Vec::new();
+        if let Some(handle) = self.handle.take() {
+            self.registry.inner().reloads.begin_watch(handle);
+        }
         loop {
-            // Folders that were not there before may be now.
-            self.watch();
+            // Folders that were not there before may be now. Going through them takes its time.
+            self = off_thread(move || {
+                self.watch();
+                self
+            })
+            .await;
             let report = tokio::select! {
                 () = shutdown.cancelled() => return,
                 // Dropped only at the end of the watch, when nobody waits for it.
@@ -170,14 +188,24 @@ impl PluginWatch {
             return;
         };
         for folder in &self.folders {
-            if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
-                tracing::debug!(
-                    target: "registry",
-                    folder = %folder.display(),
-                    error = &error as &dyn Error,
-                    "folder of plugins not watched, only looked at from time to time"
-                );
+            let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) else {
+                continue;
+            };
+            let is_absent = match &error.kind {
+                ErrorKind::PathNotFound => true,
+                ErrorKind::Io(error) => error.kind() == io::ErrorKind::NotFound,
+                _ => false,
+            };
+            if is_absent || self.has_warned {
+                continue;
             }
+            self.has_warned = true;
+            tracing::warn!(
+                target: "registry",
+                folder = %folder.display(),
+                error = &error as &dyn Error,
+                "folder of plugins not watched as a whole, only looked at from time to time"
+            );
         }
     }
 }
@@ -206,6 +234,11 @@ impl PluginWatchHandle {
         let (asked, answer) = oneshot::channel();
         self.requests.send(asked).await.map_err(|_| WatchEnded)?;
         answer.await.map_err(|_| WatchEnded)
+    }
+
+    /// Whether the watch can still be asked.
+    pub(super) fn is_running(&self) -> bool {
+        !self.requests.is_closed()
     }
 
     /// The latest report, and the ones that come: one of several in quick succession may be missed.

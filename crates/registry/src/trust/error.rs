@@ -19,6 +19,15 @@ pub enum TrustError {
         /// The plugin.
         plugin: PluginId,
     },
+    /// Nobody signed it, though it bears a name that only a publisher who is trusted signs for:
+    /// that one has to sign it, even where others need not.
+    #[error("`{plugin}` is not signed, and is for `{publisher}` to sign")]
+    UnsignedClaim {
+        /// The plugin.
+        plugin: PluginId,
+        /// Who has to sign it.
+        publisher: PublisherName,
+    },
     /// The file with the signatures cannot be read.
     #[error("the signatures of `{plugin}` cannot be read: {source}")]
     Malformed {
@@ -65,6 +74,9 @@ impl TrustError {
         match self {
             Self::Unsigned { .. } => {
                 "sign it by `jackfield plugin sign`, or let the instance take unsigned packages (`signatures = \"optional\"`)"
+            }
+            Self::UnsignedClaim { .. } => {
+                "fetch the package that this publisher signed, or sign it with a key of theirs by `jackfield plugin sign`"
             }
             Self::Malformed { .. } => "fetch the package again, or sign it anew",
             Self::Altered { .. } => {

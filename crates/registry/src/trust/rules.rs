@@ -230,24 +230,29 @@ impl TrustRules {
         if signer.is_some() {
             return Ok(signer.cloned());
         }
-        if self.signatures == Signatures::Optional && !self.is_claimed(plugin) {
+        let claimant = self.claimant(plugin);
+        if self.signatures == Signatures::Optional && claimant.is_none() {
             return Ok(None);
         }
         let plugin = plugin.clone();
-        Err(match (outside, signatures.entries().next()) {
-            (Some(publisher), _) => TrustError::OutOfScope {
+        Err(match (outside, signatures.entries().next(), claimant) {
+            (Some(publisher), _, _) => TrustError::OutOfScope {
                 plugin,
                 publisher: publisher.clone(),
             },
-            (None, Some((key, _))) => TrustError::UnknownKey { plugin, key: *key },
-            (None, None) => TrustError::Unsigned { plugin },
+            (None, Some((key, _)), _) => TrustError::UnknownKey { plugin, key: *key },
+            (None, None, Some(publisher)) => TrustError::UnsignedClaim {
+                plugin,
+                publisher: publisher.clone(),
+            },
+            (None, None, None) => TrustError::Unsigned { plugin },
         })
     }
 
-    /// Whether somebody is trusted with this very plugin, or with those of its publisher.
-    fn is_claimed(&self, plugin: &PluginId) -> bool {
-        self.publishers
-            .values()
-            .any(|trusted| trusted.plugins.iter().any(|scope| scope.names(plugin)))
+    /// Who is trusted with this very plugin, or with those of its publisher.
+    fn claimant(&self, plugin: &PluginId) -> Option<&PublisherName> {
+        let mut all = self.publishers.iter();
+        let claims = |trusted: &Trusted| trusted.plugins.iter().any(|scope| scope.names(plugin));
+        all.find_map(|(name, trusted)| claims(trusted).then_some(name))
     }
 }

@@ -155,6 +155,46 @@ fn what_leads_out_or_is_no_plain_file_is_refused() {
 }
 
 #[test]
+fn what_is_read_first_stands_first() {
+    use tar::EntryType::Regular;
+    let archives = Archives::new();
+    let text = manifest("acme/a", "1.0.0").replace("category", "schemaFile = \"s.json\"\ncategory");
+    let path = archives.root.path().join("described");
+    fs::create_dir(&path).unwrap();
+    for (file, content) in [
+        ("plugin.toml", &*text),
+        ("plugin.wasm", "x"),
+        ("s.json", "{}"),
+    ] {
+        fs::write(path.join(file), content).unwrap();
+    }
+    let package = Package::open(&path, &PackageLimits::default()).unwrap();
+    let good = package.to_archive(Some(b"signed")).unwrap();
+    assert_eq!(archives.refused(&good), None);
+    let tar = zstd::decode_all(&good[..]).unwrap();
+    let size = usize::from_str_radix(std::str::from_utf8(&tar[124..135]).unwrap(), 8).unwrap();
+    let first = entry(Regular, b"plugin.toml", &tar[512..512 + size]);
+    let (component, schema) = (
+        entry(Regular, b"plugin.wasm", b"x"),
+        entry(Regular, b"s.json", b"{}"),
+    );
+    // To find the schema behind it, a component would have to be unpacked, however large.
+    let late = archive(&[first.clone(), component.clone(), schema.clone()]);
+    let opened = Package::open(&archives.file(&late), &PackageLimits::default());
+    assert_eq!(
+        opened.unwrap_err().kind.to_string(),
+        "`plugin.wasm`: it stands before the files that describe node types"
+    );
+    // Who looks for a signature looks behind the manifest, and nowhere else.
+    let signature = entry(Regular, b"plugin.sig", b"signed");
+    let late = archive(&[first, schema, component, signature]);
+    assert_eq!(
+        archives.refused(&late).as_deref(),
+        Some("`plugin.sig`: it stands right after the manifest, or nobody looks at it")
+    );
+}
+
+#[test]
 fn an_archive_without_digests_is_refused() {
     let archives = Archives::new();
     let text = manifest("acme/a", "1.0.0");

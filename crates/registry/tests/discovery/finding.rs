@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -75,7 +76,7 @@ fn one_wrong_package_is_reported_and_stops_no_other() {
     let gone = registry.discover_plugins(&[root.path().join("gone")], &options(&host));
     assert_eq!(
         refusals(&gone),
-        ["gone: INVALID_PACKAGE the folder cannot be read"]
+        ["gone: INVALID_PACKAGE the folder does not exist"]
     );
     // What was mended is taken, and not reported any more.
     folder(root.path(), "b", &manifest("acme/b", "1.0.0"));
@@ -105,6 +106,32 @@ fn folders_come_in_the_order_in_which_they_are_named() {
     let refused = refusals(&report);
     let reason = "c: INVALID_PACKAGE `acme/a` 1.0.0 is there already with another content, from";
     assert!(refused[0].starts_with(reason), "{refused:?}");
+}
+
+#[test]
+fn a_place_is_told_the_same_way_however_it_was_named() {
+    let root = TempDir::new().unwrap();
+    let (plugins, later) = (root.path().join("plugins"), root.path().join("later"));
+    let here = std::env::current_dir().unwrap();
+    let mut relative: PathBuf = here.ancestors().skip(1).map(|_| "..").collect();
+    relative.extend(plugins.components().skip(1));
+    for named in [root.path().join("later/../plugins/."), relative] {
+        folder(&plugins, "a", &manifest("acme/a", "1.0.0"));
+        folder(&plugins, "b", "id = 3");
+        folder(&later, "a", &manifest("acme/a", "1.0.0"));
+        let (registry, host) = (Registry::new(), host());
+        let folders = [named.clone(), later.clone(), named.join("../gone")];
+        let report = registry.discover_plugins(&folders, &options(&host));
+        assert_eq!(*report.registered[0].path, *plugins.join("a"));
+        assert_eq!(*report.shadowed[0].by, *plugins.join("a"));
+        let refused: Vec<_> = report.refused.iter().map(|one| &one.path).collect();
+        assert_eq!(refused, [&root.path().join("gone"), &plugins.join("b")]);
+        // So it is known to be the same place when it is looked at again.
+        folder(&plugins, "b", &manifest("acme/b", "1.0.0"));
+        let report = discover(&registry, &plugins, &options(&host));
+        assert_eq!((report.registered.len(), report.unchanged.len()), (1, 1));
+        assert_eq!(registry.refused_plugins().len(), 1);
+    }
 }
 
 #[test]
@@ -139,11 +166,17 @@ fn a_node_type_that_is_taken_stays_where_it_is() {
         .unwrap();
     let report = discover(&registry, root.path(), &options(&host));
     assert_eq!(registered(&report), ["acme/b 1.0.0"]);
+    let b = root.path().join("b");
     assert_eq!(
         refusals(&report),
         [
-            "a: INVALID_PACKAGE node type `acme/native` 1.0.0 is provided by the host already",
-            "c: INVALID_PACKAGE node type `acme/c` 1.0.0 is provided by `acme/b` 1.0.0 already",
+            "a: INVALID_PACKAGE node type `acme/native` 1.0.0 is provided by the host already"
+                .to_owned(),
+            format!(
+                "c: INVALID_PACKAGE node type `acme/c` 1.0.0 is provided by `acme/b` 1.0.0 \
+                 already, from `{}`",
+                b.display()
+            ),
         ]
     );
     // All or nothing: what the refused one provides besides is not there either.
@@ -202,6 +235,10 @@ fn only_what_a_pattern_asks_for_is_taken() {
         assert_eq!(registered(&report), expected, "{patterns:?}");
     }
     assert!(options(&host).patterns(["acme/[a"]).is_err());
+    // Patterns that are too much are no reason to take everything.
+    let endless = "[a-z]*".repeat(100_000);
+    let error = options(&host).patterns([endless.as_str()]).unwrap_err();
+    assert!(error.pattern.len() <= 200);
 }
 
 #[test]
@@ -232,14 +269,20 @@ fn packages_are_read_whole_where_that_is_asked() {
     let packed = zstd::encode_all(&altered[..], 1).unwrap();
     fs::write(root.path().join("a.jfp"), packed).unwrap();
     let host = host();
-    assert_eq!(
-        discover(&Registry::new(), root.path(), &options(&host))
-            .registered
-            .len(),
-        1
-    );
+    // As it is not read whole, it stands before the good one in a later folder, and is found out
+    // when it is used.
+    let later = TempDir::new().unwrap();
+    let good = folder(later.path(), "a", &manifest("acme/a", "1.0.0"));
+    let both = [root.path().to_path_buf(), later.path().to_path_buf()];
+    let report = Registry::new().discover_plugins(&both, &options(&host));
+    assert_eq!(*report.registered[0].path, *root.path().join("a.jfp"));
+    assert_eq!(*report.shadowed[0].path, *good);
     let whole = options(&host).validate_on_load();
-    let refused = refusals(&discover(&Registry::new(), root.path(), &whole));
+    let report = Registry::new().discover_plugins(&both, &whole);
+    assert_eq!(*report.registered[0].path, *good);
+    let report = discover(&Registry::new(), root.path(), &whole);
+    assert!(!report.refused[0].took.is_zero() && report.refused[0].took <= report.took);
+    let refused = refusals(&report);
     assert!(
         refused[0].starts_with("a.jfp: INVALID_PACKAGE `plugin.wasm` has the digest"),
         "{refused:?}"

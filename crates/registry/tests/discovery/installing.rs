@@ -112,7 +112,10 @@ async fn no_plugin_ever_replaces_what_another_one_provides() {
     let refused = registry
         .install_plugin(&prepared, Replacing::AllVersions)
         .unwrap_err();
-    let reason = "node type `acme/a` 1.0.0 is provided by `acme/a` 1.0.0 already";
+    let reason = format!(
+        "node type `acme/a` 1.0.0 is provided by `acme/a` 1.0.0 already, from `{}`",
+        first.display()
+    );
     assert_eq!(refused.reason.to_string(), reason);
 }
 

@@ -202,3 +202,80 @@ fn what_is_too_large_is_refused() {
     let error = Package::open(&path, &limits).unwrap_err();
     assert_eq!(error.kind.to_string(), "`plugin.wasm` has more than 200 B");
 }
+
+#[test]
+fn a_folder_is_bounded_like_an_archive() {
+    let root = TempDir::new().unwrap();
+    let names: Vec<String> = (0..20).map(|place| format!("\"f{place}\"")).collect();
+    let text = manifest("acme/a", "1.0.0");
+    let including = text.replacen(
+        "entry",
+        &format!("include = [{}]\nentry", names.join(", ")),
+        1,
+    );
+    let path = folder(root.path(), "a", &including);
+    for place in 0..20 {
+        // They take no room on the disk, and would take all of the memory.
+        let file = fs::File::create(path.join(format!("f{place}"))).unwrap();
+        file.set_len(1 << 20).unwrap();
+    }
+    let limits = |unpacked, files| PackageLimits {
+        unpacked: ByteSize::mib(unpacked),
+        files,
+        ..PackageLimits::default()
+    };
+    let refused = |limits: &PackageLimits| {
+        let opened = Package::open(&path, limits);
+        opened.err().map(|error| error.kind.to_string())
+    };
+    assert_eq!(refused(&limits(21, 100)), None);
+    let too_large = Some("the package has more than 8 MiB".to_owned());
+    assert_eq!(refused(&limits(8, 100)), too_large);
+    let too_many = Some("it holds more than 10 files".to_owned());
+    assert_eq!(refused(&limits(21, 10)), too_many);
+    // With digests it is found without a look at its files, and bounded when they are looked at.
+    let package = Package::open(&path, &PackageLimits::default()).unwrap();
+    let tar = zstd::decode_all(&package.to_archive(None).unwrap()[..]).unwrap();
+    let size = usize::from_str_radix(std::str::from_utf8(&tar[124..135]).unwrap(), 8).unwrap();
+    fs::write(path.join("plugin.toml"), &tar[512..512 + size]).unwrap();
+    let package = Package::open(&path, &limits(8, 100)).unwrap();
+    assert_eq!(
+        package.verify().err().map(|error| error.kind.to_string()),
+        too_large
+    );
+    let packed = package.to_archive(None).err();
+    assert_eq!(packed.map(|error| error.kind.to_string()), too_large);
+    let narrow = PackageLimits {
+        packed: ByteSize::bytes(100),
+        ..PackageLimits::default()
+    };
+    let packed = Package::open(&path, &narrow).unwrap().to_archive(None);
+    assert_eq!(
+        packed.unwrap_err().kind.to_string(),
+        "the archive has more than 100 B"
+    );
+}
+
+#[test]
+fn the_manifest_and_its_signature_are_no_files_like_others() {
+    for (field, place) in [
+        ("entry = \"plugin.toml\"", "plugin.toml:4"),
+        (
+            "include = [\"plugin.sig\"]\nentry = \"plugin.wasm\"",
+            "plugin.toml:4",
+        ),
+        (
+            "include = [\"Plugin.TOML\"]\nentry = \"plugin.wasm\"",
+            "plugin.toml:4",
+        ),
+    ] {
+        let text = manifest("acme/a", "1.0.0").replace("entry = \"plugin.wasm\"", field);
+        let (_root, path) = one(&text);
+        let error = Package::open(&path, &PackageLimits::default()).unwrap_err();
+        let found = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            found.contains("cannot be a file of the package") && found.contains(place),
+            "{found}"
+        );
+    }
+}

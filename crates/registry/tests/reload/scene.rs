@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jackfield_plugin_api::{
     BoxFuture, CancellationToken, Expr, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput,
@@ -44,6 +45,9 @@ impl NodeExecutor for Number {
             if self.behaviour == "panics" {
                 panic!("on purpose");
             }
+            if self.behaviour == "dawdles" {
+                tokio::time::sleep(Duration::from_secs(25)).await;
+            }
             if self.behaviour == "keeps" {
                 call.context.grants.check_capability(Capability::Kv)?;
             }
@@ -61,6 +65,7 @@ impl NumberHost {
         tokio::task::yield_now().await;
         let text = String::from_utf8(component.read()?.to_vec()).unwrap();
         let (number, behaviour) = text.split_once(' ').unwrap_or((&text, ""));
+        assert_ne!(behaviour, "breaks the host", "on purpose");
         let number = number
             .parse()
             .map_err(|_| PluginLoadError::component("it is no number"))?;
@@ -216,13 +221,33 @@ impl Scene {
             .load_executor(registration, &tenant)
             .await
             .unwrap();
+        let name = registration.node_type();
+        self.with_call(name, async |call| {
+            self.registry.invoke(registration, &*executor, call).await
+        })
+        .await
+    }
+
+    /// What a call gives that finds, loads and calls by itself.
+    pub(crate) async fn execute(&self, id: &str) -> Result<u64, NodeError> {
+        let name = NodeTypeId::parse(id).unwrap();
+        self.with_call(&name, async |call| self.registry.execute(id, call).await)
+            .await
+    }
+
+    async fn with_call(
+        &self,
+        node_type: &NodeTypeId,
+        make: impl AsyncFnOnce(NodeCall<'_>) -> Result<NodeOutput, NodeError>,
+    ) -> Result<u64, NodeError> {
+        let tenant = TenantId::default_tenant();
         let (node, variables) = (NodeName::parse("node").unwrap(), Arc::default());
         let context = NodeContext {
             tenant: &tenant,
             execution: ExecutionId::generate(),
             workflow: "test",
             node: &node,
-            node_type: registration.node_type(),
+            node_type,
             attempt: 1,
             run_index: 0,
             on_error: OnError::default(),
@@ -237,7 +262,7 @@ impl Scene {
             inputs: &[Items::default()],
             parameters: &NoParameters(Prepared::new()),
         };
-        let output = self.registry.invoke(registration, &*executor, call).await?;
+        let output = make(call).await?;
         Ok(output.outputs.main[0][0].json()["result"].as_u64().unwrap())
     }
 }

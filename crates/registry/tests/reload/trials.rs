@@ -48,6 +48,8 @@ async fn a_broken_package_replaces_nothing_and_what_it_was_to_replace_stays_in_m
     };
     scene.folder("guest", "acme/guest", &broken);
     assert_eq!(scene.reload().await.refused.len(), 1);
+    // Whoever asks why nothing changed is told, though the plugin is there.
+    assert_eq!(scene.registry.refused_plugins().len(), 1);
     // It could not be loaded again from what lies there now.
     scene.registry.cache().clear();
     assert_eq!(scene.call("acme/guest").await, 1);
@@ -89,4 +91,50 @@ async fn an_example_that_reaches_out_is_left_out() {
     let report = scene.reload().await;
     let reloaded = &report.reloaded[0];
     assert_eq!((reloaded.tried, reloaded.untried), (0, 1));
+}
+
+#[tokio::test]
+async fn a_host_that_panics_ends_no_reload() {
+    let scene = Scene::new();
+    scene.folder("guest", "acme/guest", &number(1));
+    scene.reload().await;
+    let breaks = Plugin {
+        component: "2 breaks the host".to_owned(),
+        ..number(2)
+    };
+    scene.folder("guest", "acme/guest", &breaks);
+    scene.folder("other", "acme/other", &number(3));
+    let report = scene.reload().await;
+    assert_eq!((report.refused.len(), report.reloaded.len()), (1, 1));
+    let reason = report.refused[0].reason.to_string();
+    assert!(
+        reason.contains("it panicked: ") && reason.contains("on purpose"),
+        "{reason}"
+    );
+    assert_eq!(scene.call("acme/guest").await, 1);
+    assert_eq!(scene.call("acme/other").await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_dawdles_over_its_examples_keeps_others_waiting_no_longer() {
+    let scene = Scene::new();
+    let dawdles = |examples: usize| {
+        let example = "[[nodeTypes.examples]]\ntitle = \"it takes its time\"\n";
+        Plugin {
+            component: "1 dawdles".to_owned(),
+            more: example.repeat(examples),
+            ..number(1)
+        }
+    };
+    scene.folder("guest", "acme/guest", &dawdles(4));
+    scene.folder("other", "acme/other", &dawdles(50));
+    let began = tokio::time::Instant::now();
+    let report = scene.reload().await;
+    assert_eq!(
+        (report.refused.len(), report.reloaded.len()),
+        (1, 1),
+        "{report:?}"
+    );
+    assert!(began.elapsed() < std::time::Duration::from_secs(250));
+    assert_eq!(report.reloaded[0].tried, 4);
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use jackfield_plugin_api::CancellationToken;
 use jackfield_registry::discovery::{PluginWatchHandle, ReloadReport, WatchEnded, WatchTiming};
+use jackfield_types::ErrorCode;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
@@ -110,4 +111,66 @@ async fn reloading_gives_no_notice_of_itself() {
     let again = tokio::time::timeout(Duration::from_millis(300), watched.reports.changed());
     assert!(again.await.is_err());
     watched.end().await;
+}
+
+/// Nothing leads to a reload but being asked for one.
+fn still() -> WatchTiming {
+    WatchTiming {
+        quiet: Duration::from_secs(3_600),
+        patience: Duration::from_secs(3_600),
+        ..timing()
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_changes_before_it_was_ever_used_serves_as_what_it_is_now() {
+    let scene = Scene::new();
+    scene.folder("guest", "acme/guest", &number(1));
+    scene
+        .registry
+        .discover_plugins(&scene.folders(), &scene.options());
+    let mut watched = Watched::start(&scene, still());
+    watched.reports.changed().await.unwrap();
+    let (before, planned) = (scene.registry.edition(), scene.find("acme/guest"));
+    scene.folder("guest", "acme/guest", &number(2));
+    // The notice is there, and nobody acted upon it: a call does not fail for it, it waits.
+    assert_eq!(scene.execute("acme/guest").await.unwrap(), 2);
+    // An execution that began before cannot have called what is gone, and gets what is there.
+    assert!(planned.is_retired());
+    assert!(scene.registry.current_in(&before, &planned).is_none());
+    let newest = jackfield_types::VersionSelector::Newest;
+    let name = planned.node_type();
+    let found = scene.registry.resolve_in(&before, name, &newest).unwrap();
+    assert!(!found.is_retired());
+    watched.end().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_gone_before_it_was_ever_used_is_unknown() {
+    let scene = Scene::new();
+    scene.folder("guest", "acme/guest", &number(1));
+    scene
+        .registry
+        .discover_plugins(&scene.folders(), &scene.options());
+    let mut watched = Watched::start(&scene, still());
+    watched.reports.changed().await.unwrap();
+    scene.remove("guest");
+    let error = scene.execute("acme/guest").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UNKNOWN_NODE_TYPE);
+    watched.end().await;
+}
+
+#[tokio::test]
+async fn where_nobody_watches_a_changed_package_is_an_error_that_says_what_to_do() {
+    let scene = Scene::new();
+    scene.folder("guest", "acme/guest", &number(1));
+    scene
+        .registry
+        .discover_plugins(&scene.folders(), &scene.options());
+    let watched = Watched::start(&scene, still());
+    watched.end().await;
+    scene.folder("guest", "acme/guest", &number(2));
+    let error = scene.execute("acme/guest").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::INVALID_PACKAGE);
+    assert!(error.to_string().contains("has the digest"), "{error}");
 }

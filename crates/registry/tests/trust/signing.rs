@@ -55,7 +55,7 @@ fn folders_and_archives_are_signed_and_stay_what_they_are() {
         let before = *open(path).digest();
         assert!(matches!(
             judge(path, &first),
-            Err(TrustError::Unsigned { .. })
+            Err(TrustError::UnsignedClaim { .. })
         ));
         let origin = sign(path, &first).unwrap();
         assert_eq!(origin.digest, before);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_types::{ByteSize, CircuitBreaker, Policy, Quotas, Span, WhenExceeded};
+use jackfield_types::{ByteSize, CircuitBreaker, PluginQuota, Policy, Quotas, Span, WhenExceeded};
 
 use super::finding::Finding;
 
@@ -17,7 +17,7 @@ const LONGEST_CPU_TIME: Duration = Duration::from_hours(30 * 24);
 const LONGEST_WAIT: Duration = Duration::from_hours(7 * 24);
 
 /// The least and the most of each count: the place in the schema, and what is accepted.
-pub(super) fn counts() -> [(&'static str, u64, u64); 8] {
+pub(super) fn counts() -> [(&'static str, u64, u64); 10] {
     [
         (
             "/$defs/Quotas/properties/concurrentExecutions",
@@ -29,6 +29,12 @@ pub(super) fn counts() -> [(&'static str, u64, u64); 8] {
         ("/$defs/Quotas/properties/itemsPerExecution", 1, MOST_ITEMS),
         ("/$defs/Quotas/properties/weight", 1, HEAVIEST),
         ("/$defs/Quotas/properties/maxQueued", 0, MOST_AT_ONCE),
+        (
+            "/$defs/PluginQuota/properties/hostCalls",
+            1,
+            u64::from(u32::MAX),
+        ),
+        ("/$defs/PluginQuota/properties/instances", 1, MOST_AT_ONCE),
         (
             "/$defs/CircuitBreaker/properties/minimumCalls",
             1,
@@ -43,6 +49,7 @@ pub(super) fn check(policy: &Policy, findings: &mut Vec<Finding>) {
     let mut limits = Limits { findings };
     limits.size("/maxOutputSize", policy.max_output_size);
     limits.quotas(&policy.quotas);
+    limits.plugin_quota(&policy.plugin_quota);
     if let Some(breaker) = &policy.circuit_breaker {
         limits.circuit_breaker(breaker);
     }
@@ -124,6 +131,25 @@ impl Limits<'_> {
                 self.findings
                     .push(Finding::warning("/quotas/maxWait", message).with_hint(hint));
             }
+        }
+    }
+
+    fn plugin_quota(&mut self, quota: &PluginQuota) {
+        self.size("/pluginQuota/memory", quota.memory);
+        if let Some(time) = quota.time {
+            self.span("/pluginQuota/time", time, LONGEST_WAIT);
+        }
+        self.size("/pluginQuota/output", quota.output);
+        let counts = [
+            (
+                "/pluginQuota/hostCalls",
+                quota.host_calls,
+                u64::from(u32::MAX),
+            ),
+            ("/pluginQuota/instances", quota.instances, MOST_AT_ONCE),
+        ];
+        for (pointer, count, most) in counts {
+            self.count(pointer, count.map(u64::from), most);
         }
     }
 

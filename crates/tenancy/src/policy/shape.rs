@@ -4,7 +4,7 @@
 use jackfield_definition::{Diagnostic, nearest};
 use jackfield_types::{
     ByteSize, Capability, CircuitBreaker, DataIsolation, ErrorCode, FilterAction, Object,
-    OutputFilter, Policy, Quotas, Span, TenantId, WhenExceeded,
+    OutputFilter, PluginQuota, Policy, Quotas, Span, TenantId, WhenExceeded,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,6 +25,7 @@ pub(super) const POLICY_FIELDS: &[&str] = &[
     "sensitiveFieldPatterns",
     "maxOutputSize",
     "quotas",
+    "pluginQuota",
     "allowedHosts",
     "environment",
     "secrets",
@@ -46,6 +47,7 @@ pub(super) const QUOTA_FIELDS: &[&str] = &[
     "maxQueued",
     "maxWait",
 ];
+const PLUGIN_QUOTA_FIELDS: &[&str] = &["memory", "time", "output", "hostCalls", "instances"];
 const FILTER_FIELDS: &[&str] = &["path", "action", "nodeTypes"];
 const BREAKER_FIELDS: &[&str] = &["failureRate", "minimumCalls", "window", "openFor"];
 const CAPABILITIES: &[&str] = &[
@@ -102,6 +104,9 @@ pub(super) fn policy(value: &Value, findings: &mut Vec<Finding>) -> Policy {
     if let Some(quotas) = fields.within("quotas", quotas) {
         policy.quotas = quotas;
     }
+    if let Some(quota) = fields.within("pluginQuota", plugin_quota) {
+        policy.plugin_quota = quota;
+    }
     policy.allowed_hosts = fields.texts("allowedHosts");
     policy.environment = fields.texts("environment");
     policy.secrets = fields.texts("secrets");
@@ -132,6 +137,17 @@ fn quotas(fields: &mut Fields<'_>) -> Quotas {
         max_wait: fields
             .typed::<Span>("maxWait", SPAN)
             .unwrap_or(usual.max_wait),
+    }
+}
+
+fn plugin_quota(fields: &mut Fields<'_>) -> PluginQuota {
+    fields.refuse_unknown("`pluginQuota`", PLUGIN_QUOTA_FIELDS);
+    PluginQuota {
+        memory: fields.typed::<ByteSize>("memory", SIZE),
+        time: fields.typed::<Span>("time", SPAN),
+        output: fields.typed::<ByteSize>("output", SIZE),
+        host_calls: fields.typed("hostCalls", COUNT),
+        instances: fields.typed("instances", COUNT),
     }
 }
 

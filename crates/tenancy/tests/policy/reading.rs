@@ -62,6 +62,7 @@ const WHOLE: &str = r#"{
   "secrets": ["CRM_*"],
   "capabilities": ["http", "random"],
   "trustedPublishers": ["acme", "globex-*", "unsigned"],
+  "pluginQuota": { "memory": "128MiB", "time": "2s", "output": "1MiB", "hostCalls": 500, "instances": 4 },
   "circuitBreaker": { "failureRate": 0.25, "minimumCalls": 8, "window": "1m", "openFor": 500 }
 }"#;
 
@@ -82,6 +83,8 @@ fn every_field_is_read_and_written_alike() {
         policy.capabilities,
         Some(vec![Capability::Http, Capability::Random])
     );
+    assert_eq!(policy.plugin_quota.memory, Some(ByteSize::mib(128)));
+    assert_eq!(policy.plugin_quota.instances, Some(4));
     let breaker = policy.circuit_breaker.unwrap();
     assert_eq!(breaker.open_for, Span::from_millis(500));
     // The types' own reader agrees, and what is written is read as the same.

@@ -124,6 +124,14 @@ impl Probes {
         own.into_iter().map(|(_, value)| value).collect()
     }
 
+    /// An executor that remembers the last `text` that it was given.
+    pub(super) fn memory(&self) -> Arc<dyn NodeExecutor> {
+        Arc::new(Memory {
+            probes: self.clone(),
+            text: Mutex::new(Value::Null),
+        })
+    }
+
     /// How many calls have begun that end only when they are cancelled.
     pub(super) fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
@@ -216,11 +224,8 @@ impl TenantExecutorLoader for Memories {
         &'a self,
         _: &'a TenantId,
     ) -> BoxFuture<'a, Result<Arc<dyn NodeExecutor>, LoaderError>> {
-        let memory = Memory {
-            probes: self.0.clone(),
-            text: Mutex::new(Value::Null),
-        };
-        Box::pin(async move { Ok(Arc::new(memory) as Arc<dyn NodeExecutor>) })
+        let memory = self.0.memory();
+        Box::pin(async move { Ok(memory) })
     }
 }
 

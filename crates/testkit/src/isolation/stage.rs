@@ -250,6 +250,7 @@ pub(super) fn owner_policy() -> Value {
         "restrictedNodeTypes": ["leaks.kept*"],
         "allowedUsers": ["leaks-owner-*"],
         "allowedHosts": ["leaks-owner.example"],
+        "trustedPublishers": ["leaks-owner", "unsigned"],
         "environment": ["LEAKS_OWNER_*"],
         "sensitiveFieldPatterns": ["leaks-sensitive"],
         "circuitBreaker": { "minimumCalls": 2, "window": "1h", "openFor": "1h" },
@@ -261,6 +262,8 @@ pub(super) fn intruder_policy() -> Value {
     json!({
         "allowedUsers": ["leaks-intruder-*"],
         "allowedHosts": ["leaks-intruder.example"],
+        "capabilities": ["http", "kv", "secrets", "config", "clock", "random", "log"],
+        "trustedPublishers": ["leaks-intruder", "unsigned"],
         "environment": ["LEAKS_INTRUDER_*"],
         "circuitBreaker": { "minimumCalls": 3, "window": "1h", "openFor": "1h" }
     })

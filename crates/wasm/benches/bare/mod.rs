@@ -87,16 +87,27 @@ impl Bare {
         execute(&self.engine, &self.pre, call).await
     }
 
-    /// Maps code that was compiled earlier, links it, and describes itself: a cold start.
-    #[expect(unsafe_code, reason = "a bench that wrote the file a moment ago")]
+    /// Maps code that was compiled earlier, links it, and has it describe itself: a cold start.
     pub(crate) async fn cold(&self, code: &Path) -> Result<String> {
-        // SAFETY: the file was written by this process, from what this engine compiled.
-        let component = unsafe { Component::deserialize_file(&self.engine, code) }?;
-        let pre = PluginPre::new(self.linker.instantiate_pre(&component)?)?;
+        let pre = self.map(code)?;
         let mut store = store(&self.engine);
         let bindings = pre.instantiate_async(&mut store).await?;
         let node = bindings.jackfield_plugin_node();
         node.call_describe(&mut store).await
+    }
+
+    /// Maps code that was compiled earlier, links it, and calls it. What the guest answers is its
+    /// own: some of them want what is granted nowhere here, and fail.
+    pub(crate) async fn cold_call(&self, code: &Path, call: &node::Call) -> Result<node::Output> {
+        let pre = self.map(code)?;
+        execute(&self.engine, &pre, call).await
+    }
+
+    #[expect(unsafe_code, reason = "a bench that wrote the file a moment ago")]
+    fn map(&self, code: &Path) -> Result<PluginPre<State>> {
+        // SAFETY: the file was written by this process, from what this engine compiled.
+        let component = unsafe { Component::deserialize_file(&self.engine, code) }?;
+        PluginPre::new(self.linker.instantiate_pre(&component)?)
     }
 }
 

@@ -21,6 +21,9 @@ use crate::state::PluginState;
 /// The most bytes of a URL.
 const LONGEST_URL: usize = 16_384;
 
+/// The most bytes of a method.
+const LONGEST_METHOD: usize = 32;
+
 /// The most headers of a request.
 const MOST_HEADERS: usize = 128;
 
@@ -55,7 +58,8 @@ impl Default for HttpLimits {
 impl Host for PluginState {
     async fn send(&mut self, request: wit::Request) -> wasmtime::Result<Result<Response, Fault>> {
         self.count_host_call()?;
-        Ok(self.exchange(request).await)
+        let place = self.place.clone();
+        Ok(place.while_waiting(self.exchange(request)).await)
     }
 }
 
@@ -141,6 +145,7 @@ fn timeout(request: &wit::Request, limits: &HttpLimits, deadline: Instant) -> Du
 fn prepared(request: wit::Request, limits: &HttpLimits) -> Result<Request, Fault> {
     let method = Method::from_bytes(request.method.as_bytes())
         .ok()
+        .filter(|method| method.as_str().len() <= LONGEST_METHOD)
         .filter(|method| !matches!(*method, Method::CONNECT | Method::TRACE))
         .ok_or_else(|| invalid("this is no method that can be sent"))?;
     if request.url.len() > LONGEST_URL {

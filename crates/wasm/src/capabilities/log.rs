@@ -1,8 +1,12 @@
 //! Capability `log`.
 
+use std::borrow::Cow;
+use std::time::Instant;
+
 use jackfield_types::Capability;
 
 use super::LogLevel;
+use super::line_budget::{LineBudget, Verdict};
 use super::text::{cut, plain};
 use crate::bindings::jackfield::plugin::log::{Host, Level};
 use crate::state::PluginState;
@@ -31,21 +35,31 @@ impl Host for PluginState {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        // Secrets are looked for before the text is cut: half of one would not be found.
-        let message = granted.call.grants.redact(&message);
-        let message = cut(&message, LONGEST_LINE);
-        let message = plain(&message);
+        let tenant = granted.call.tenant.clone();
         self.record.lines += 1;
-        let Some(site) = self.call_site() else {
-            return Ok(());
-        };
-        let listener = &self.services.listener;
-        if self.record.lines > MOST_LINES {
-            let text = format!("{MOST_LINES} lines in one call: what follows is dropped");
-            listener.logged(&site, LogLevel::Warn, &text);
+        let (level, text) = if self.record.lines > MOST_LINES {
+            let notice = format!("{MOST_LINES} lines in one call: what follows is dropped");
+            (LogLevel::Warn, notice)
         } else {
-            listener.logged(&site, level, &message);
+            match self.services.lines.count(&tenant, Instant::now()) {
+                Verdict::Written => (level, self.line(&message)),
+                Verdict::Replaced => (LogLevel::Warn, LineBudget::notice()),
+                Verdict::Dropped => return Ok(()),
+            }
+        };
+        if let Some(site) = self.call_site() {
+            self.services.listener.logged(&site, level, &text);
         }
         Ok(())
+    }
+}
+
+impl PluginState {
+    /// A line as it may be shown.
+    fn line(&self, message: &str) -> String {
+        // Secrets are looked for before the text is cut: half of one would not be found.
+        let call = self.call.as_ref();
+        let message = call.map_or(Cow::Borrowed(message), |call| call.grants.redact(message));
+        plain(&cut(&message, LONGEST_LINE)).into_owned()
     }
 }

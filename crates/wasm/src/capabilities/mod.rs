@@ -15,6 +15,7 @@ mod fault;
 mod granted;
 mod http;
 mod kv;
+mod line_budget;
 mod listener;
 mod log;
 mod progress;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use jackfield_net::{Client, HttpSettings};
 
+use super::line_budget::LineBudget;
 use super::{
     ConfigSource, HttpLimits, KvLimits, KvStore, MemoryKv, PluginListener, StaticConfig,
     TracingListener,
@@ -16,6 +17,7 @@ pub struct Services {
     pub(super) kv_limits: KvLimits,
     pub(super) config: Arc<dyn ConfigSource>,
     pub(super) listener: Arc<dyn PluginListener>,
+    pub(super) lines: LineBudget,
 }
 
 /// Puts [`Services`] together.
@@ -101,6 +103,7 @@ impl ServicesBuilder {
             kv_limits: self.kv_limits,
             config: self.config,
             listener: self.listener,
+            lines: LineBudget::default(),
         }
     }
 }

@@ -1,20 +1,25 @@
 //! From a component to code that can be called: compiled once, linked once, kept on disk.
 
 mod process;
+mod slot;
 mod store;
+mod unfolded;
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use jackfield_registry::discovery::{ComponentSource, PluginLoadError};
 use jackfield_types::Digest;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use wasmtime::component::Component;
 
 pub use process::{CompileError, compile_from_stdin};
+use slot::{Slot, Slots};
 pub(crate) use store::CodeStore;
 use store::Standing;
 pub use store::{CacheError, CacheErrorKind};
@@ -24,8 +29,11 @@ use crate::config::WasmConfig;
 use crate::sandbox::{Places, Sandbox};
 use crate::state::PluginState;
 
-/// How many compilations run at once in the process.
-const AT_ONCE: usize = 1;
+/// The stack of a thread that compiles: what is nested in a component is nested on it.
+const STACK: usize = 8 << 20;
+/// How much longer than a compilation in a process of its own is waited for it: it is to end by
+/// itself, with the right reason.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A component that is compiled and linked.
 pub(crate) struct Compiled {
@@ -40,9 +48,12 @@ pub(crate) struct Compiler {
     shared: Arc<Shared>,
     /// What is in use, by digest of the component.
     compiled: Mutex<HashMap<Digest, Weak<Compiled>>>,
-    /// Whoever compiles holds it, and looks again before.
-    turn: Semaphore,
+    /// Whoever compiles has one, and looks again before.
+    slots: Arc<Slots>,
 }
+
+/// What a thread that compiles is going to give.
+type Making = oneshot::Receiver<Result<Compiled, PluginLoadError>>;
 
 /// What threads that compile share.
 struct Shared {
@@ -82,6 +93,7 @@ impl Compiler {
         let store = folder
             .map(|folder| CodeStore::open(folder, config.cache_size, sandbox.engine()))
             .transpose()?;
+        let slots = Slots::new(config.compile_time.into());
         Ok(Self {
             shared: Arc::new(Shared {
                 config,
@@ -90,7 +102,7 @@ impl Compiler {
                 store,
             }),
             compiled: Mutex::default(),
-            turn: Semaphore::new(AT_ONCE),
+            slots,
         })
     }
 
@@ -105,18 +117,37 @@ impl Compiler {
         if let Some(found) = self.at_hand(source.digest())? {
             return Ok(found);
         }
-        let closed = |_| PluginLoadError::host("the host is shutting down");
-        let _turn = self.turn.acquire().await.map_err(closed)?;
+        let slot = self.slots.take(source.digest()).await?;
         if let Some(found) = self.at_hand(source.digest())? {
             return Ok(found);
         }
-        let (shared, source) = (Arc::clone(&self.shared), source.clone());
         let digest = *source.digest();
-        let made = tokio::task::spawn_blocking(move || shared.make(&source));
-        let made = made
-            .await
-            .map_err(|error| PluginLoadError::host("the compiler broke off").caused_by(error))??;
+        let made = self.make(source.clone(), slot)?;
+        // Whoever waits no longer leaves the thread to itself: it keeps its place until it ends.
+        let limit = self.slots.longest();
+        let grace = self.shared.config.compiler.as_ref().map(|_| GRACE);
+        let made = timeout(limit + grace.unwrap_or_default(), made).await;
+        let made = made.map_err(|_| PluginLoadError::TooSlow { limit })?;
+        let broke_off = |error| PluginLoadError::host("the compiler broke off").caused_by(error);
+        let made = made.map_err(broke_off)??;
         Ok(self.remember(digest, made))
+    }
+
+    /// Makes it on a thread of its own, for as long as that takes.
+    fn make(&self, source: ComponentSource, slot: Slot) -> Result<Making, PluginLoadError> {
+        let shared = Arc::clone(&self.shared);
+        let (sender, receiver) = oneshot::channel();
+        thread::Builder::new()
+            .name("jackfield-compiler".to_owned())
+            .stack_size(STACK)
+            .spawn(move || {
+                let made = shared.make(&source);
+                drop(slot);
+                // Nobody may be there any more who wants it.
+                let _ = sender.send(made);
+            })
+            .map_err(|error| PluginLoadError::host("there is no thread").caused_by(error))?;
+        Ok(receiver)
     }
 
     /// What is in use, or on disk and known to be what it was.
@@ -159,6 +190,7 @@ impl Shared {
             return Ok(mapped);
         }
         let bytes = source.read()?;
+        unfolded::check(&bytes).map_err(|error| PluginLoadError::component(error.to_string()))?;
         if let Some(store) = &self.store {
             match self.compile_to(store, digest, &bytes) {
                 Ok(()) => {
@@ -173,6 +205,10 @@ impl Shared {
                 }
                 Err(CompileError::TooSlow { limit }) => {
                     return Err(PluginLoadError::TooSlow { limit });
+                }
+                // The host would fare no better with it than the program did.
+                Err(error @ CompileError::BrokeOff { .. }) => {
+                    return Err(PluginLoadError::host("the compiler broke off").caused_by(error));
                 }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;

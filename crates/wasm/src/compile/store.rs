@@ -3,17 +3,22 @@
 //!
 //! Compiled code is machine code, so whoever can write to it can do whatever the host can. The
 //! folder and what is in it therefore have to belong to the host's user, and nobody else may be
-//! able to write there. Besides its code each file has a record: the digest of the code, and what
-//! the file system said of the file (which file, its size, when it was changed) when that digest
-//! was last checked. A file of which the system says the same still is what was checked; any other
-//! is read and compared anew.
+//! able to write there, nor to put another folder in its place. Besides its code each file has a
+//! record: which component and engine it is for, the digest of the code, and what the file system
+//! said of the file (which file, its size, when it was changed) when that digest was last checked.
+//! A file of which the system says the same still is what was checked; any other is read and
+//! compared anew.
+//!
+//! Several processes may use one folder, in containers of their own too: what is written has a name
+//! that nobody else comes up with until it is complete, and then takes its place in one step.
+
+mod folder;
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jackfield_types::{ByteSize, Digest};
@@ -22,10 +27,15 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Who but the owner may write.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+pub use folder::{CacheError, CacheErrorKind};
+use folder::{private_file, private_folder};
+
 /// How old the last use of a file has to be to be noted again.
 const USE_NOTED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How old a file has to be that was begun and never kept: older than any compilation.
+const FORSAKEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// What the names of files begin with that are being written.
+const DRAFT: &str = ".draft-";
 /// The largest record.
 const LARGEST_RECORD: u64 = 4_096;
 
@@ -48,37 +58,14 @@ pub(crate) enum Standing {
     Doubtful,
 }
 
-/// Why a folder cannot hold compiled code.
-#[derive(Debug, thiserror::Error)]
-#[error("folder `{}` for compiled code: {kind}", .path.display())]
-pub struct CacheError {
-    /// The folder.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub kind: CacheErrorKind,
-}
-
-/// What can be wrong with a folder for compiled code.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CacheErrorKind {
-    /// It cannot be made or looked at.
-    #[error("cannot be used")]
-    Io(#[source] io::Error),
-    /// It is no folder.
-    #[error("is no folder")]
-    NoFolder,
-    /// Somebody else could put code into it.
-    #[error(
-        "others could put code into it; make it your own with `chown` and `chmod go-w`, or name another"
-    )]
-    NotPrivate,
-}
-
 /// What is known about a file that was checked.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Record {
+    /// The component.
+    component: Digest,
+    /// The engine.
+    engine: String,
     /// The digest of the code.
     code: Digest,
     mark: Mark,
@@ -116,26 +103,17 @@ impl CodeStore {
             path: folder.to_owned(),
             kind,
         };
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder
-            .create(folder)
-            .and_then(|()| fs::metadata(folder))
-            .map_err(CacheErrorKind::Io)
-            .and_then(|metadata| match metadata {
-                metadata if !metadata.is_dir() => Err(CacheErrorKind::NoFolder),
-                metadata if !is_private(&metadata) => Err(CacheErrorKind::NotPrivate),
-                _ => Ok(()),
-            })
-            .map_err(error)?;
+        let folder = private_folder(folder).map_err(error)?;
         let mut hasher = Fingerprint(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = Digest::from_bytes(hasher.0.finalize().into()).to_hex();
-        Ok(Self {
-            folder: folder.to_owned(),
+        let store = Self {
+            folder,
             engine: engine[..16].to_owned(),
             size: size.as_u64(),
-        })
+        };
+        store.remove_forsaken();
+        Ok(store)
     }
 
     /// How the code of a component stands.
@@ -185,19 +163,32 @@ impl CodeStore {
         unsafe { Component::deserialize_file(engine, self.code(component)) }
     }
 
-    /// A new file for code, under a name that nobody looks for.
+    /// A new file for code, under a name that nobody looks for and nobody else comes up with: the
+    /// numbers of processes are no such names, containers that share a folder have the same ones.
     ///
     /// # Errors
     /// Those of the file system.
     pub(crate) fn draft(&self) -> io::Result<Draft> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".draft-{}-{number}", std::process::id());
+        let name = format!("{DRAFT}{:032x}", rand::random::<u128>());
         let path = self.folder.join(name);
-        // Of a process that had the same number and did not come to an end.
-        let _ = fs::remove_file(&path);
         let file = new_file(&path)?;
         Ok(Draft { path, file })
+    }
+
+    /// Removes what processes left behind that did not come to an end.
+    fn remove_forsaken(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let is_draft = entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(DRAFT.as_bytes());
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            let is_old =
+                changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > FORSAKEN));
+            if is_draft && is_old {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Keeps what is in a draft as the code of a component.
@@ -209,7 +200,13 @@ impl CodeStore {
         let path = self.code(component);
         fs::rename(&draft.path, &path)?;
         let (code, mark) = digest_of(&path)?;
-        self.put_record(component, &Record { code, mark })?;
+        let record = Record {
+            component: *component,
+            engine: self.engine.clone(),
+            code,
+            mark,
+        };
+        self.put_record(component, &record)?;
         self.make_room(component);
         Ok(())
     }
@@ -226,7 +223,10 @@ impl CodeStore {
         let mut text = Vec::new();
         let file = File::open(path).ok()?;
         file.take(LARGEST_RECORD).read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        let record: Record = serde_json::from_slice(&text).ok()?;
+        // Code under the name of another is not that one's code.
+        let is_its_own = record.component == *component && record.engine == self.engine;
+        is_its_own.then_some(record)
     }
 
     /// Removes code that is of no use.
@@ -325,17 +325,6 @@ impl Hasher for Fingerprint {
 fn new_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn is_private(metadata: &fs::Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.mode() & WRITABLE_BY_OTHERS == 0
-}
-
-/// What there is to know about a file, if it is one, and nobody else's.
-fn private_file(path: &Path) -> Option<fs::Metadata> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    (metadata.is_file() && is_private(&metadata)).then_some(metadata)
 }
 
 /// The digest of a file, and what the file system says of just what was read.

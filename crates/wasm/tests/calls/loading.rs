@@ -1,7 +1,9 @@
 //! Components on their way into the host: what is compiled, what is kept, and what is refused.
 
+use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::iter;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -176,8 +178,13 @@ async fn code_that_others_could_have_written_is_not_trusted() {
 
     fs::set_permissions(kept.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let error = WasmHost::start(kept.config.clone(), Services::default());
-    let error = error.err().unwrap().to_string();
-    assert!(error.contains("others could put code into it"), "{error}");
+    let error = error.err().unwrap();
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let said = causes
+        .iter()
+        .any(|it| it.contains("others could put code into it"));
+    assert!(said, "{error}: {causes:?}");
     let file = kept.folder.path().join("file");
     fs::File::create(&file).unwrap().write_all(b"x").unwrap();
     let config = WasmConfig {
@@ -231,28 +238,102 @@ async fn large_components_are_compiled_by_another_process() {
     let reason = refusal(&kept.host(), b"not a component".to_vec()).await;
     assert!(reason.contains("magic"), "{reason}");
 
-    // A program that does not end is ended.
-    kept.config.compiler = Some(CompilerProgram {
-        program: "/bin/sh".into(),
-        arguments: vec!["-c".into(), "exec sleep 1000".into()],
-    });
-    kept.config.compile_time = Span::from_millis(50);
+    // One that is not there is no reason not to run the plugin.
     let other = Guest {
         execute: ok("[]"),
         ..Guest::default()
     };
-    let error = kept.host().load(other.source()).await.unwrap_err();
-    assert!(
-        matches!(error, PluginLoadError::TooSlow { .. }),
-        "{error:?}"
-    );
-
-    // One that is not there is no reason not to run the plugin.
     kept.config.compiler = Some(CompilerProgram {
         program: "/nowhere/compiler".into(),
         arguments: Vec::new(),
     });
     executor(&kept.host(), &other).await;
+}
+
+/// What a shell that is taken for a compiler makes of a component.
+async fn compiled_by_shell(script: &str) -> PluginLoadError {
+    let mut kept = Kept::new();
+    kept.config.compiler_from = ByteSize::bytes(0);
+    kept.config.compile_time = Span::from_millis(500);
+    kept.config.compiler = Some(CompilerProgram {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+    });
+    let error = kept.host().load(Guest::default().source()).await;
+    // Nothing that was begun is left.
+    let left = fs::read_dir(kept.folder.path()).expect("a folder");
+    assert_eq!(left.count(), 0);
+    error.expect_err("a refusal")
+}
+
+#[tokio::test]
+async fn a_compiler_that_does_not_end_is_ended_with_all_that_it_started() {
+    for script in [
+        "exec sleep 1000",
+        "sleep 1000",
+        "exec 0<&- 2>&-; sleep 1000",
+        "cat > /dev/null; sleep 1000",
+    ] {
+        let error = compiled_by_shell(script).await;
+        assert!(
+            matches!(error, PluginLoadError::TooSlow { .. }),
+            "{script}: {error:?}"
+        );
+    }
+    // It ends, and leaves somebody behind who holds on to its pipes.
+    let error = compiled_by_shell("sleep 1000 & exit 3").await;
+    assert!(matches!(error, PluginLoadError::Host { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_compiler_that_breaks_off_says_nothing_about_the_component() {
+    for script in ["echo no room >&2; exit 1", "kill -9 $$"] {
+        let error = compiled_by_shell(script).await;
+        assert!(error.is_transient(), "{script}: {error:?}");
+    }
+    // What it breaks off with by itself would happen again.
+    let error = compiled_by_shell("kill -ABRT $$").await;
+    assert!(!error.is_transient(), "{error:?}");
+    // It knows nothing of the environment that the host was started in.
+    let error = compiled_by_shell("test -z \"$CARGO_MANIFEST_DIR\" && kill -ABRT $$").await;
+    assert!(!error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_component_that_takes_more_memory_to_compile_than_there_may_be_is_refused() {
+    let mut kept = Kept::new();
+    kept.config.compiler_from = ByteSize::bytes(0);
+    kept.config.compile_memory = ByteSize::mib(24);
+    kept.config.compiler = Some(CompilerProgram {
+        program: compiler(),
+        arguments: Vec::new(),
+    });
+    // Many functions, so that there is something to do.
+    let functions: String = (0..20_000)
+        .map(|number| {
+            format!("(func (param i32) (result i32) (i32.mul (local.get 0) (i32.const {number})))")
+        })
+        .collect();
+    let large = Guest {
+        more: functions,
+        ..Guest::default()
+    };
+    let error = kept.host().load(large.source()).await.unwrap_err();
+    assert!(!error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_component_that_takes_too_long_to_compile_in_this_process_is_given_up() {
+    let config = WasmConfig {
+        compile_time: Span::from_millis(0),
+        ..config()
+    };
+    let host = WasmHost::start(config, Services::default()).unwrap();
+    let error = host.load(Guest::default().source()).await.unwrap_err();
+    assert!(
+        matches!(error, PluginLoadError::TooSlow { .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -283,4 +364,36 @@ async fn a_component_that_does_not_fit_into_the_pool_runs_all_the_same() {
         assert_eq!(StaticCall::ports(&output.unwrap()), json!([[{"a": 1}]]));
     }
     assert!(kept.code().exists());
+}
+
+#[tokio::test]
+async fn a_plugin_of_another_point_release_runs_and_one_of_another_contract_does_not() {
+    let guest = Guest {
+        imports: r#"(import "jackfield:plugin/clock@0.1.0" "now-ms" (func (param i32)))"#
+            .to_owned(),
+        ..Guest::default()
+    };
+    let of_version = |version: &str| {
+        let mut component = guest.component();
+        for at in 0..component.len().saturating_sub(6) {
+            if component[at..].starts_with(b"@0.1.0") {
+                component[at + 1..at + 6].copy_from_slice(version.as_bytes());
+            }
+        }
+        source_of("", component)
+    };
+    let host = host();
+    for version in ["0.1.0", "0.1.7"] {
+        let loaded = host.load(of_version(version)).await.unwrap();
+        let call = StaticCall::new(&metadata(), json!({}));
+        let output = call.execute(&*loaded.executors["acme/guest"]).await;
+        assert_eq!(StaticCall::ports(&output.unwrap()), json!([[{"a": 1}]]));
+    }
+    for version in ["0.2.0", "1.1.0"] {
+        let error = host.load(of_version(version)).await.unwrap_err();
+        assert!(
+            matches!(error, PluginLoadError::Component { .. }),
+            "{error:?}"
+        );
+    }
 }

@@ -2,10 +2,12 @@
 
 use jackfield_plugin_api::NodeExecutor;
 use jackfield_testkit::StaticCall;
+use jackfield_types::{ByteSize, Span};
+use jackfield_wasm::{Services, WasmConfig, WasmHost};
 use serde_json::{Value, json};
 
 use crate::guest::{Guest, metadata};
-use crate::{executor, host};
+use crate::{config, executor, host};
 
 /// A guest that counts its calls, and breaks off when its items take seven bytes.
 fn counting(reuse: &str) -> Guest {
@@ -67,5 +69,41 @@ async fn an_instance_that_broke_off_is_never_used_again() {
         .with_input(json!([{}, {}]));
     // `[{},{}]` has seven bytes.
     call.execute(&*guest).await.unwrap_err();
+    assert_eq!(count(&*guest, "a").await, 1);
+}
+
+#[tokio::test]
+async fn instances_that_wait_have_so_much_memory_together() {
+    let config = WasmConfig {
+        // Each has 128 KiB.
+        warm_memory: ByteSize::kib(300),
+        ..config()
+    };
+    let host = WasmHost::start(config, Services::default()).unwrap();
+    let guest = executor(&host, &counting("tenant")).await;
+    for tenant in ["a", "b", "c"] {
+        assert_eq!(count(&*guest, tenant).await, 1);
+    }
+    // The one that waited longest had to go.
+    assert_eq!(count(&*guest, "b").await, 2);
+    assert_eq!(count(&*guest, "c").await, 2);
+    assert_eq!(count(&*guest, "a").await, 1);
+}
+
+#[tokio::test]
+async fn an_instance_that_waits_too_long_goes_though_nobody_calls() {
+    let config = WasmConfig {
+        warm_for: Span::from_millis(10),
+        ..config()
+    };
+    let host = WasmHost::start(config, Services::default()).unwrap();
+    let guest = executor(&host, &counting("tenant")).await;
+    count(&*guest, "a").await;
+    // Whoever sees to it is the only other task, and ends when nothing waits any more.
+    let tasks = tokio::runtime::Handle::current().metrics();
+    assert_eq!(tasks.num_alive_tasks(), 1);
+    while tasks.num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(count(&*guest, "a").await, 1);
 }

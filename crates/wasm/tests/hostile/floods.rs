@@ -136,10 +136,13 @@ async fn a_plugin_keeps_so_much_for_a_tenant_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_full_says_so_and_stays_within_its_bounds() {
+async fn a_tenant_that_hoards_leaves_room_for_the_others() {
     let store = Arc::new(MemoryKv::with_capacity(ByteSize::kib(64)));
     let host = Host::with(Services::builder().kv(store));
     let plugin = host.load(&hoarder(&"x".repeat(1_000))).await;
-    let failure = plugin.failure_for("acme", ScriptedGrants::open()).await;
-    assert!(failure.ends_with("the store is full"), "{failure}");
+    let full = "plugins keep at most 8 KiB for one tenant";
+    for tenant in ["acme", "globex"] {
+        let failure = plugin.failure_for(tenant, ScriptedGrants::open()).await;
+        assert!(failure.ends_with(full), "{failure}");
+    }
 }

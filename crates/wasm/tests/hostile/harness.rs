@@ -82,11 +82,7 @@ impl Host {
     pub(crate) async fn load_as(&self, plugin: &str, guest: &Guest) -> Loaded {
         let loaded = self.try_load_as(plugin, guest).await;
         let loaded = loaded.unwrap_or_else(|error| panic!("{error}: {error:?}"));
-        let node_type = NodeTypeId::parse(NODE_TYPE).unwrap();
-        Loaded {
-            executor: Arc::clone(&loaded.executors[&node_type]),
-            metadata: guest.metadata(),
-        }
+        named(guest, &loaded)
     }
 
     pub(crate) async fn try_load(&self, guest: &Guest) -> Result<LoadedPlugin, PluginLoadError> {
@@ -109,6 +105,15 @@ impl Host {
     ) -> Result<LoadedPlugin, PluginLoadError> {
         let source = ComponentSource::from_bytes(manifest, bytes);
         self.host.load(source).await
+    }
+}
+
+/// What a guest became.
+pub(crate) fn named(guest: &Guest, loaded: &LoadedPlugin) -> Loaded {
+    let node_type = NodeTypeId::parse(NODE_TYPE).unwrap();
+    Loaded {
+        executor: Arc::clone(&loaded.executors[&node_type]),
+        metadata: guest.metadata(),
     }
 }
 

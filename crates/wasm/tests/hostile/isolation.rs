@@ -172,3 +172,24 @@ async fn a_fresh_instance_remembers_nothing_of_another_tenant() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_secret_is_not_kept_where_nobody_masks_it() {
+    let mut guest = Guest::harmless()
+        .importing("kv", "set", signature::SET)
+        .asking(Capability::Kv, "");
+    let (key, value) = (guest.text("key"), guest.text("Bearer s3cr3t"));
+    let guest = guest.then(&format!(
+        "(call $kv.set {key} {value} (i32.const 8192))
+         (if (i32.load8_u (i32.const 8192)) (then (return (call $fault (i32.const 8196)))))
+         (i32.const 4096)"
+    ));
+    let plugin = Host::new().load(&guest).await;
+    let grants = ScriptedGrants::open;
+    assert!(plugin.call_for("acme", grants()).await.is_ok());
+    let knowing = grants().with_secret("token", "s3cr3t");
+    assert_eq!(
+        plugin.failure_for("acme", knowing).await,
+        "permanent INVALID_INPUT: secrets are not kept: read them when they are needed"
+    );
+}

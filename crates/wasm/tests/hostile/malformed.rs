@@ -67,6 +67,26 @@ fn what_is_no_component_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_component_that_unfolds_into_more_than_there_is_room_for_is_refused_at_once() {
+    // Each instantiates the one inside of it twice: 2^60 instances in four thousand bytes.
+    let mut text = "(component $c0)".to_owned();
+    for level in 1..=60 {
+        let below = level - 1;
+        text = format!(
+            "(component $c{level} {text}
+               (instance (instantiate $c{below})) (instance (instantiate $c{below})))"
+        );
+    }
+    let bytes = wat::parse_str(format!("(component {text} (instance (instantiate $c60)))"));
+    let error = load(&bytes.unwrap()).unwrap_err();
+    assert!(!error.is_transient());
+    assert!(
+        error.to_string().contains("it unfolds into more than"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_component_that_was_cut_off_is_refused() {
     let whole = &HARMLESS.1;
     for end in (0..whole.len()).step_by(whole.len() / 40) {

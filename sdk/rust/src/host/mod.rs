@@ -63,6 +63,11 @@ pub mod log {
         log::log(level, message);
     }
 
+    /// Writes what helps to find mistakes.
+    pub fn debug(message: &str) {
+        write(Level::Debug, message);
+    }
+
     /// Writes what is worth knowing.
     pub fn info(message: &str) {
         write(Level::Info, message);
@@ -71,6 +76,11 @@ pub mod log {
     /// Writes what should be looked at.
     pub fn warn(message: &str) {
         write(Level::Warn, message);
+    }
+
+    /// Writes what went wrong.
+    pub fn error(message: &str) {
+        write(Level::Error, message);
     }
 }
 

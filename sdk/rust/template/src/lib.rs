@@ -43,3 +43,18 @@ impl NodeType for Greet {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jackfield_plugin::{AnyNodeType, Call, object};
+
+    use super::*;
+
+    #[test]
+    fn a_greeting_names_who_is_greeted() {
+        let call = Call::sample(&json!({ "name": "Ada" }), [object([("id", 7.into())])]);
+        let output = Greet.call(&call).unwrap();
+        let expected = object([("id", 7.into()), ("greeting", "hello Ada".into())]);
+        assert_eq!(output.ports[0][0].json(), &expected);
+    }
+}

@@ -1,24 +1,27 @@
 //! `jackfield plugin new` and `build`: from nothing to a package.
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jackfield::ByteSize;
 use jackfield::definition::SourceText;
 use jackfield::registry::discovery::{
     ComponentSource, MANIFEST, MAX_MANIFEST_SIZE, PluginManifest,
 };
-use jackfield::{ByteSize, HttpSettings};
-use jackfield_plugin_build::{BuildError, Builder, COMPONENT, NODE_TYPES, scaffold};
+use jackfield_plugin_build::{BuildError, Builder, COMPONENT, Language, NODE_TYPES, scaffold};
 use serde_json::json;
 
 use super::open;
 use crate::args::{PluginBuildArgs, PluginNewArgs};
+use crate::commands::say;
 use crate::error::{CliError, whole_text};
 use crate::exit::Exit;
 use crate::file::read_file;
 use crate::output::Output;
-use crate::plugins::{self, write_whole};
+use crate::plugins::{self, Sandbox, write_whole};
+use crate::render::text::harmless;
 use crate::session;
 
 /// What stands for the node types until the component is asked.
@@ -35,7 +38,8 @@ pub(super) fn begin(args: &PluginNewArgs, output: &mut Output) -> Result<Exit, C
         .unwrap_or_else(|| PathBuf::from(args.id.name()));
     scaffold(args.lang, &args.id, &folder).map_err(|error| build_error(&error))?;
     output.text(&format!(
-        "`{}` begun in {}, in {}\nbuild it with `jackfield plugin build {}`",
+        "`{}` begun in the folder `{}`, in {}\n\
+         try it with `jackfield plugin test {}`, which builds it first",
         args.id,
         folder.display(),
         args.lang,
@@ -64,12 +68,25 @@ pub(super) fn package(
     to: Option<&Path>,
     target: Option<&Path>,
 ) -> Result<PathBuf, CliError> {
-    let target = target.map_or_else(|| folder.join("target"), Path::to_path_buf);
-    let to = to.map_or_else(|| target.join("package"), Path::to_path_buf);
+    // Tools may be shared by many plugins; what is made of one of them is its own.
+    let own = folder.join("target");
+    let to = to.map_or_else(|| own.join("package"), Path::to_path_buf);
+    let target = target.map_or(own, Path::to_path_buf);
     let manifest = read_file(&folder.join(MANIFEST), MAX_MANIFEST_SIZE)?;
-    let component = Builder::new(&target)
-        .build(folder)
-        .map_err(|error| build_error(&error))?;
+    // The first build fetches and makes tools, and takes its time.
+    let is_told = std::io::stderr().is_terminal() || !target.exists();
+    if is_told {
+        say(&harmless(&format!(
+            "building `{}` ({}); the first time takes minutes",
+            folder.display(),
+            Language::of(folder).map_err(|error| build_error(&error))?
+        )));
+    }
+    let mut builder = Builder::new(&target);
+    if is_told {
+        builder = builder.on_step(|step| say(&harmless(&format!("  {step}"))));
+    }
+    let component = builder.build(folder).map_err(|error| build_error(&error))?;
     let component = read_file(&component, LARGEST_COMPONENT)?;
     let described = describe(&manifest, component.clone())?;
     fs::create_dir_all(&to).map_err(|error| {
@@ -87,7 +104,7 @@ pub(super) fn package(
 /// Asks a component what it provides, in the sandbox.
 fn describe(manifest: &[u8], component: Vec<u8>) -> Result<String, CliError> {
     let manifest = without_node_types(manifest)?;
-    let host = plugins::host(&HttpSettings::default())?;
+    let host = plugins::host(&Sandbox::default())?;
     let source = ComponentSource::from_bytes(Arc::new(manifest), component);
     let loaded = session::runtime()?.block_on(host.load(source));
     let loaded = loaded.map_err(|error| CliError::Plugin {

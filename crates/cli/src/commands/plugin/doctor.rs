@@ -27,6 +27,7 @@ pub(super) fn doctor(args: &PluginDoctorArgs, output: &mut Output) -> Result<Exi
     let options = plugins::options(&named, &settings.http)?.validate_on_load();
     let report = registry.discover_plugins(&named.folders, &options);
     let mut refused = report.refused.clone();
+    plugins::say_lock(&named.lock, &refused);
     let runtime = session::runtime()?;
     let trial: Registry = session::registry(&settings)?;
     for found in &report.registered {

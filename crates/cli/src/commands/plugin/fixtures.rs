@@ -1,10 +1,11 @@
 //! What a plugin is tried with: the examples of its node types, and its author's fixtures.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jackfield::types::NodeTypeMetadata;
-use jackfield::{ByteSize, ErrorCode, NodeTypeId, Object};
+use jackfield::{ByteSize, ErrorCode, NodeTypeId, Object, Secret};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,23 +32,36 @@ pub(super) struct Case {
     /// The execution's variables before.
     #[serde(default)]
     pub(super) variables: Object,
+    /// What the plugin is told by the capability `config`.
+    #[serde(default)]
+    pub(super) config: BTreeMap<String, String>,
+    /// What it is given by the capability `secrets`.
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, Secret<String>>,
     /// The items of each `main` output; any when nothing is said.
     #[serde(default)]
     pub(super) output: Option<Vec<Vec<Object>>>,
     /// The code that it fails with; none when it does not fail.
     #[serde(default)]
     pub(super) error: Option<ErrorCode>,
+    /// Where it is from.
+    #[serde(skip)]
+    pub(super) origin: Origin,
+}
+
+/// Where a case is from. The cases of one file are tried on behalf of one tenant, in their order:
+/// what a plugin keeps in one of them, it finds in the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The plugin carries it as an example.
+    #[default]
+    Example,
+    /// A file of fixtures, by its place among them.
+    File(usize),
 }
 
 fn no_parameters() -> Value {
     Value::Object(serde_json::Map::new())
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<Case>),
-    One(Box<Case>),
 }
 
 /// The examples that a plugin carries itself.
@@ -65,7 +79,10 @@ pub(super) fn examples(node_types: &[NodeTypeMetadata]) -> Vec<Case> {
             input: example.input.clone(),
             variables: example.variables.clone(),
             output: example.output.clone(),
+            config: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             error: None,
+            origin: Origin::Example,
         });
         cases.collect::<Vec<_>>()
     };
@@ -91,9 +108,15 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Case>, CliError> {
     }
     files.sort();
     let mut cases = Vec::new();
-    for file in files {
+    for (place, file) in files.into_iter().enumerate() {
         let bytes = read_file(&file, LARGEST_FILE)?;
-        let read = serde_json::from_slice(&bytes).map_err(|error| CliError::File {
+        let is_list = bytes.trim_ascii_start().starts_with(b"[");
+        let read: Result<Vec<Case>, _> = if is_list {
+            serde_json::from_slice(&bytes)
+        } else {
+            serde_json::from_slice(&bytes).map(|case| vec![case])
+        };
+        let read = read.map_err(|error| CliError::File {
             path: file.clone(),
             reason: error.to_string(),
             hint: Some(
@@ -102,10 +125,10 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Case>, CliError> {
                     .to_owned(),
             ),
         })?;
-        match read {
-            OneOrMany::Many(many) => cases.extend(many),
-            OneOrMany::One(one) => cases.push(*one),
-        }
+        cases.extend(read.into_iter().map(|case| Case {
+            origin: Origin::File(place),
+            ..case
+        }));
     }
     Ok(cases)
 }

@@ -106,7 +106,11 @@ fn page(package: &Package, keys: &[(String, bool)], trust: &str) -> String {
     }
     page.push_str("\nNode types\n");
     for one in manifest.node_types() {
-        let _ = writeln!(page, "  {} {}", one.node_type, one.version);
+        let _ = writeln!(
+            page,
+            "  {} {}  {}",
+            one.node_type, one.version, one.description
+        );
     }
     page.push_str(&capabilities(manifest));
     page

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use jackfield::registry::discovery::{Package, PackageForm};
+use jackfield::ErrorCode;
+use jackfield::registry::discovery::{LockFile, Package, PackageForm};
 
 use super::pack::{file_name, write_archive};
 use super::{judge, open, package_error, remote, trust_error};
@@ -12,7 +13,7 @@ use crate::error::{CliError, describe_io};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::plugin_reference::PackageSource;
-use crate::plugins::{lock_or_new, trust_rules, write_lock};
+use crate::plugins::{lock_file, lock_or_new, trust_rules, write_lock};
 
 /// Checks packages, puts them into the folder as `.jfp` files, and pins them.
 pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<Exit, CliError> {
@@ -24,15 +25,26 @@ pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<E
             PackageSource::Path(path) => {
                 let package = open(path)?;
                 package.verify().map_err(package_error)?;
-                judge(&rules, &package).map_err(|error| trust_error(&error))?;
+                judge(&rules, &package).map_err(|error| trust_error(package.path(), &error))?;
+                let named = package.path().display().to_string();
+                check_pin(args, &lock, &package, &named)?;
                 write_archive(&package, &folder.join(file_name(&package)))?;
                 package
             }
             // What is pulled is checked before it is there.
             PackageSource::Remote(reference) => {
                 fs::create_dir_all(folder).map_err(|error| unusable(&args.installed, &error))?;
-                let pulled = remote::fetch(reference, folder, &rules, &args.remote)?;
-                open(&pulled.path)?
+                // It takes the place of what is there when it may.
+                let draft = tempfile::Builder::new()
+                    .prefix(".pulling-")
+                    .tempdir_in(folder)
+                    .map_err(|error| unusable(&args.installed, &error))?;
+                let pulled = remote::fetch(reference, draft.path(), &rules, &args.remote)?;
+                let package = open(&pulled.path)?;
+                check_pin(args, &lock, &package, reference)?;
+                fs::rename(&pulled.path, folder.join(file_name(&package)))
+                    .map_err(|error| unusable(&args.installed, &error))?;
+                package
             }
         };
         let origin = package.origin();
@@ -41,6 +53,34 @@ pub(super) fn install(args: &PluginInstallArgs, output: &mut Output) -> Result<E
         output.text(&format!("{origin} installed\n{}", origin.digest))?;
     }
     Ok(Exit::Success)
+}
+
+/// Refuses a package in the place of another content of the same version: whoever pinned that one
+/// has to say that it is no longer meant.
+fn check_pin(
+    args: &PluginInstallArgs,
+    lock: &LockFile,
+    package: &Package,
+    named: &str,
+) -> Result<(), CliError> {
+    let found = package.digest();
+    match lock.digest(package.id(), package.version()) {
+        Some(pinned) if pinned != found && !args.move_pin => Err(CliError::Plugin {
+            code: ErrorCode::INVALID_PACKAGE,
+            message: format!(
+                "`{}` {} is pinned with the digest {pinned} in `{}`, and `{named}` has {found}",
+                package.id(),
+                package.version(),
+                lock_file(&args.installed.lock).display()
+            ),
+            hint: Some(
+                "give what was changed a version of its own; if it is meant to replace what is \
+                 pinned, say so by `--move-pin`"
+                    .to_owned(),
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Takes a plugin out of the folder, and pins it no more.
@@ -78,9 +118,12 @@ pub(super) fn remove(args: &PluginRemoveArgs, output: &mut Output) -> Result<Exi
             "`jackfield plugin list` names those that there are",
         ));
     }
-    let mut lock = lock_or_new(&args.installed.lock)?;
-    lock.release(&wanted.plugin, wanted.version.as_ref());
-    write_lock(&args.installed.lock, &lock)?;
+    // An empty lock file would be one by which nothing may be taken.
+    if lock_file(&args.installed.lock).exists() {
+        let mut lock = lock_or_new(&args.installed.lock)?;
+        lock.release(&wanted.plugin, wanted.version.as_ref());
+        write_lock(&args.installed.lock, &lock)?;
+    }
     Ok(Exit::Success)
 }
 

@@ -27,9 +27,16 @@ pub(super) fn key(command: KeyCommand, output: &mut Output) -> Result<Exit, CliE
         KeyCommand::Trust {
             name,
             key,
+            keys,
             scopes,
             trust,
-        } => self::trust(&name, key, &scopes, trust.as_deref(), output)?,
+        } => {
+            let key = match key {
+                Some(key) => key,
+                None => own_key(&name, &keys)?,
+            };
+            self::trust(&name, key, &scopes, trust.as_deref(), output)?;
+        }
         KeyCommand::Distrust { key, trust } => distrust(&key, trust.as_deref(), output)?,
         KeyCommand::Trusted {
             trust,
@@ -94,6 +101,19 @@ fn list(keys: &KeysArgs, format: PlainOutput, output: &mut Output) -> Result<(),
             output.document(&pairs)
         }
     }
+}
+
+/// The public part of a key in the folder of keys.
+fn own_key(name: &PublisherName, keys: &KeysArgs) -> Result<PublicKey, CliError> {
+    let folder = folder_of(keys)?;
+    let pairs = folder.list().map_err(|error| key_error(&error))?;
+    let pair = pairs.into_iter().find(|pair| pair.name == *name);
+    pair.map(|pair| pair.public_key).ok_or_else(|| {
+        CliError::usage(
+            format!("there is no key `{name}` in `{}`", folder.path().display()),
+            "give the public key of the publisher as well: `ed25519:…`",
+        )
+    })
 }
 
 /// The file with the rules, and what stands in it.

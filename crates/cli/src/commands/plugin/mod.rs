@@ -18,6 +18,7 @@ use std::path::Path;
 
 use jackfield::registry::discovery::{Package, PackageError, PackageErrorKind, PackageLimits};
 use jackfield::registry::trust::{PublisherName, SignedPackage, TrustError, TrustRules};
+use jackfield_plugin_build::Language;
 
 use crate::args::PluginCommand;
 use crate::error::{CliError, whole_text};
@@ -47,13 +48,31 @@ pub(crate) fn plugin(command: PluginCommand, output: &mut Output) -> Result<Exit
 }
 
 fn open(path: &Path) -> Result<Package, CliError> {
-    Package::open(path, &PackageLimits::default()).map_err(package_error)
+    Package::open(path, &PackageLimits::default()).map_err(|error| {
+        // Whoever names the sources means what is built of them.
+        let is_source = matches!(error.kind, PackageErrorKind::MissingFile { .. })
+            && Language::of(path).is_ok();
+        if !is_source {
+            return package_error(error);
+        }
+        CliError::Plugin {
+            code: error.code(),
+            message: format!("`{}` is sources, and not a package", path.display()),
+            hint: Some(format!(
+                "build them by `jackfield plugin build {}`, and name the package that it makes",
+                path.display()
+            )),
+        }
+    })
 }
 
 /// What is wrong with a package; with a manifest, all of it and where.
 fn package_error(error: PackageError) -> CliError {
     match error.kind {
-        PackageErrorKind::Manifest(findings) => CliError::Workflow(findings),
+        PackageErrorKind::Manifest(findings) => CliError::Manifest {
+            package: error.path.to_path_buf(),
+            findings,
+        },
         _ => CliError::Plugin {
             code: error.code(),
             hint: Some(error.hint().to_owned()),
@@ -72,10 +91,10 @@ fn judge(rules: &TrustRules, package: &Package) -> Result<Option<PublisherName>,
     rules.judge(&statement, package.signature())
 }
 
-fn trust_error(error: &TrustError) -> CliError {
+fn trust_error(path: &Path, error: &TrustError) -> CliError {
     CliError::Plugin {
         code: error.code(),
-        message: whole_text(error),
+        message: format!("package `{}`: {}", path.display(), whole_text(error)),
         hint: Some(error.hint().to_owned()),
     }
 }

@@ -22,7 +22,13 @@ pub(super) fn outdated(args: &PluginOutdatedArgs, output: &mut Output) -> Result
     for package in installed(&args.installed)? {
         keep_newest(&mut newest, package.id(), package.version());
     }
-    let available = available(args, &newest)?;
+    let from = args.from.as_deref().ok_or_else(|| {
+        CliError::usage(
+            "it is not said where newer versions are looked for",
+            "name a folder of packages or `oci://HOST` with `--from`, or with JACKFIELD_REGISTRY",
+        )
+    })?;
+    let available = available(from, args, &newest)?;
     let outdated: Vec<(&PluginId, &Version, &Version)> = newest
         .iter()
         .filter_map(|(plugin, version)| {
@@ -68,6 +74,7 @@ fn keep_newest(newest: &mut BTreeMap<PluginId, Version>, plugin: &PluginId, vers
 /// The newest version of each plugin that there is. Versions that are not final count only where
 /// one of that kind is installed.
 fn available(
+    from: &str,
     args: &PluginOutdatedArgs,
     installed: &BTreeMap<PluginId, Version>,
 ) -> Result<BTreeMap<PluginId, Version>, CliError> {
@@ -81,20 +88,26 @@ fn available(
             keep_newest(&mut newest, plugin, version);
         }
     };
-    if args.from.starts_with("oci://") {
+    if let Some(place) = from.strip_prefix("oci://") {
+        let place = place.trim_end_matches('/');
+        if place.is_empty() {
+            return Err(CliError::usage(
+                "`oci://` names no registry",
+                "name its host, too: `oci://HOST[/PREFIX]`",
+            ));
+        }
         for plugin in installed.keys() {
-            let reference = format!("{}/{plugin}", args.from.trim_end_matches('/'));
+            let reference = format!("oci://{place}/{plugin}");
             for version in remote::versions(&reference, &args.remote)? {
                 consider(plugin, &version);
             }
         }
         return Ok(newest);
     }
-    let packages = packages_in(Path::new(&args.from)).map_err(|error| {
+    let packages = packages_in(Path::new(from)).map_err(|error| {
         CliError::usage(
             format!(
-                "the folder `{}` cannot be read: {}",
-                args.from,
+                "the folder `{from}` cannot be read: {}",
                 describe_io(&error)
             ),
             "name a folder of packages, or `oci://HOST`",

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use jackfield::registry::discovery::{Package, PackageLimits};
-use jackfield::registry::trust::{PublisherName, SignError, sign_package};
+use jackfield::registry::trust::{KeyError, PublisherName, SignError, sign_package};
+use jackfield_plugin_build::Language;
 
 use super::key::{folder_of, key_error};
-use super::{open, package_error};
+use super::{build, open, package_error};
 use crate::args::{PluginPackArgs, PluginSignArgs};
 use crate::error::{CliError, whole_text};
 use crate::exit::Exit;
@@ -15,7 +16,11 @@ use crate::plugins::write_whole;
 
 /// Packs a folder, with its signatures.
 pub(super) fn pack(args: &PluginPackArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let package = open(&args.folder)?;
+    let package = if Language::of(&args.folder).is_ok() {
+        open(&build::package(&args.folder, None, args.target.as_deref())?)?
+    } else {
+        open(&args.folder)?
+    };
     let name = || PathBuf::from(file_name(&package));
     let file = args.file.clone().unwrap_or_else(name);
     write_archive(&package, &file)?;
@@ -51,7 +56,13 @@ pub(super) fn sign(args: &PluginSignArgs, output: &mut Output) -> Result<Exit, C
         })?,
     };
     let keys = folder_of(&args.keys)?;
-    let key = keys.secret_key(&name).map_err(|error| key_error(&error))?;
+    let key = keys.secret_key(&name).map_err(|error| match error {
+        KeyError::Missing { .. } => CliError::usage(
+            whole_text(&error),
+            format!("make it by `jackfield plugin key new {name}`, or name another by `--key`"),
+        ),
+        error => key_error(&error),
+    })?;
     let signed = sign_package(&args.package, &key, &PackageLimits::default());
     let origin = signed.map_err(|error| match error {
         SignError::Package(error) => package_error(error),

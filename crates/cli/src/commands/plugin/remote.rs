@@ -1,6 +1,6 @@
 //! `jackfield plugin push` and `pull`: packages in registries of container images.
 
-use std::env;
+use std::env::{self, VarError};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use jackfield::oci::{
     Credentials, OciClient, OciError, OciErrorKind, PackageReference, Pulled, TakenTag, Transport,
 };
 use jackfield::registry::trust::TrustRules;
+use jackfield::types::Secret;
 use semver::Version;
 use serde_json::json;
 
@@ -22,6 +23,12 @@ use crate::plugins::trust_rules;
 use crate::render::text::harmless;
 use crate::session;
 
+/// The registry that the credentials in the environment are for: `HOST[:PORT]`.
+const REGISTRY_HOST: &str = "JACKFIELD_REGISTRY_HOST";
+const REGISTRY_USER: &str = "JACKFIELD_REGISTRY_USER";
+const REGISTRY_PASSWORD: &str = "JACKFIELD_REGISTRY_PASSWORD";
+/// A token that the registry gave out, in the place of user and password.
+const REGISTRY_TOKEN: &str = "JACKFIELD_REGISTRY_TOKEN";
 /// The largest file with credentials that is read.
 const LARGEST_CREDENTIALS: ByteSize = ByteSize::mib(1);
 
@@ -147,7 +154,11 @@ fn client(reference: &PackageReference, args: &RemoteArgs) -> Result<OciClient, 
     Ok(builder.build())
 }
 
+/// Those of the environment if they are for this registry, else those of the file.
 fn credentials(host: &str, args: &RemoteArgs) -> Result<Credentials, CliError> {
+    if let Some(credentials) = from_environment(host)? {
+        return Ok(credentials);
+    }
     let at_home = || {
         let home = env::var_os("HOME").map(PathBuf::from)?;
         Some(home.join(".docker").join("config.json")).filter(|file| file.exists())
@@ -163,6 +174,39 @@ fn credentials(host: &str, args: &RemoteArgs) -> Result<Credentials, CliError> {
             "write a file with the credentials themselves, and name it with `--registry-auth`",
         )
     })
+}
+
+/// Credentials go to the registry that they are for, and to no other that a reference happens to
+/// name: so the environment has to say which one that is.
+fn from_environment(host: &str) -> Result<Option<Credentials>, CliError> {
+    let set = |name: &'static str| match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(CliError::usage(
+            format!("the value of {name} is not UTF-8"),
+            "set it anew",
+        )),
+    };
+    let incomplete = || {
+        CliError::usage(
+            format!("{REGISTRY_HOST}, {REGISTRY_USER} and {REGISTRY_PASSWORD} belong together"),
+            format!(
+                "set all of them, or {REGISTRY_HOST} and {REGISTRY_TOKEN}, or none and use a file \
+                 as `docker login` writes it"
+            ),
+        )
+    };
+    let token = set(REGISTRY_TOKEN)?.map(Secret::new);
+    let password = set(REGISTRY_PASSWORD)?.map(Secret::new);
+    let credentials = match (set(REGISTRY_USER)?, password, token) {
+        (None, None, None) => return Ok(None),
+        (None, None, Some(token)) => Credentials::Bearer(token),
+        (Some(user), Some(password), None) => Credentials::Basic { user, password },
+        (_, _, _) => return Err(incomplete()),
+    };
+    let meant = set(REGISTRY_HOST)?.ok_or_else(incomplete)?;
+    Ok((meant == host).then_some(credentials))
 }
 
 fn oci_error(error: &OciError) -> CliError {

@@ -1,10 +1,11 @@
 //! `jackfield plugin show`: what a plugin provides, asks for and needs.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use jackfield::NodeSettings;
 use jackfield::registry::discovery::{
-    CapabilityRequest, PluginManifest, PluginState, PluginSummary,
+    CapabilityRequest, PluginManifest, PluginRefusal, PluginState, PluginSummary,
 };
 use jackfield::types::Capability;
 use serde_json::{Value, json};
@@ -25,7 +26,8 @@ pub(super) fn show(args: &PluginShowArgs, output: &mut Output) -> Result<Exit, C
         return Err(no_folders());
     }
     let settings = NodeSettings::default();
-    let registry = session::registry_with(&args.plugins, &settings)?;
+    let registry = session::registry(&settings)?;
+    let refused = plugins::discover(&registry, &args.plugins, &settings.http)?;
     let wanted = &args.plugin;
     let all = registry.plugins();
     let found = all.iter().rev().find(|plugin| {
@@ -36,6 +38,21 @@ pub(super) fn show(args: &PluginShowArgs, output: &mut Output) -> Result<Exit, C
                 .is_none_or(|version| *version == plugin.origin.version)
     });
     let Some(plugin) = found else {
+        let is_meant = |one: &&Arc<PluginRefusal>| {
+            one.plugin.as_ref() == Some(&wanted.plugin)
+                && (wanted.version.is_none() || wanted.version == one.version)
+        };
+        if let Some(refusal) = refused.iter().find(is_meant) {
+            return Err(CliError::Plugin {
+                code: refusal.reason.code(),
+                message: format!(
+                    "`{}`: {}",
+                    refusal.path.display(),
+                    plugins::reason_text(refusal)
+                ),
+                hint: Some(refusal.reason.hint().to_owned()),
+            });
+        }
         return Err(CliError::usage(
             format!("there is no plugin `{}`", wanted.plugin),
             "`jackfield plugin list` names those that there are, and why others were refused",

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod control;
+mod files;
 mod host_pattern;
 mod node_types;
 mod path;

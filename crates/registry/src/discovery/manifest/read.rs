@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::control::refuse_control;
+use super::files::{check_digests, check_files};
 use super::node_types::{self, Declared};
 use super::{
     CapabilityRequest, HostPattern, PackagePath, PluginDependency, PluginLimits, PluginManifest,
     PluginReuse,
 };
-use crate::discovery::document::{Document, Fields, Finding, key};
+use crate::discovery::document::{Document, Fields, Finding};
 
 const FIELDS: &[&str] = &[
     "id",
@@ -78,6 +79,7 @@ impl<'a> Draft<'a> {
         };
         let references = declared.references();
         manifest.described_in = references.keys().cloned().collect();
+        check_files(&manifest, &mut findings);
         check_digests(&manifest, &mut findings);
         if !findings.is_empty() {
             return Err(document.locate(findings));
@@ -358,24 +360,4 @@ fn digests(fields: &mut Fields<'_>) -> BTreeMap<PackagePath, Digest> {
         }
     }
     all
-}
-
-/// The digests are those of just the files that the manifest names.
-fn check_digests(manifest: &PluginManifest, findings: &mut Vec<Finding>) {
-    let Some(digests) = &manifest.digests else {
-        return;
-    };
-    let files = manifest.files();
-    for file in &files {
-        if !digests.contains_key(*file) {
-            let message = format!("`digests` has none of `{file}`");
-            let finding = Finding::error("/digests", message).at_key();
-            findings.push(finding.with_hint("take `[digests]` out, and pack the plugin anew"));
-        }
-    }
-    for file in digests.keys().filter(|file| !files.contains(file)) {
-        let message = format!("`{file}` is named nowhere else in the manifest");
-        let finding = Finding::error(key("/digests", file.as_str()), message).at_key();
-        findings.push(finding.with_hint("add it to `include`"));
-    }
 }

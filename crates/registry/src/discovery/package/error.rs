@@ -125,6 +125,11 @@ impl PackageErrorKind {
         Self::MissingFile { file }
     }
 
+    pub(super) fn entry(file: &PackagePath, reason: &str) -> Self {
+        let (entry, reason) = (file.to_string(), reason.to_owned());
+        Self::Entry { entry, reason }
+    }
+
     pub(super) fn unlisted(file: &PackagePath) -> Self {
         let file = file.to_string();
         Self::Unlisted { file }

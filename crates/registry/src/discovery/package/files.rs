@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{self, Path};
+use std::path::Path;
 use std::sync::Arc;
 
 use jackfield_types::Digest;
@@ -13,6 +13,7 @@ use super::folder::Folder;
 use super::{FileAction, PackageError, PackageErrorKind, PackageLimits, pack};
 use crate::discovery::hash::sha256;
 use crate::discovery::manifest::{MANIFEST, PackagePath};
+use crate::discovery::place::place;
 
 /// What a package is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,8 +35,7 @@ pub(in crate::discovery) struct Files {
 impl Files {
     /// Looks what is at a path.
     pub(super) fn find(at: &Path, limits: &PackageLimits) -> Result<Arc<Self>, PackageError> {
-        let whole = path::absolute(at).unwrap_or_else(|_| at.to_path_buf());
-        let path: Arc<Path> = whole.into();
+        let path: Arc<Path> = place(at).into();
         let form = match fs::metadata(&path) {
             Ok(found) if found.is_dir() => PackageForm::Folder,
             Ok(found) if found.is_file() => PackageForm::Archive,
@@ -127,8 +127,9 @@ impl Files {
         digests: &BTreeMap<PackagePath, Digest>,
     ) -> Result<(), PackageErrorKind> {
         if self.form == PackageForm::Folder {
+            let mut budget = self.limits.whole(digests.len())?;
             for (file, digest) in digests {
-                self.read(file, *digest)?;
+                budget.take(&self.read(file, *digest)?)?;
             }
             return Ok(());
         }
@@ -137,12 +138,17 @@ impl Files {
         while let Some(entry) = archive.next()? {
             let path = entry.path().clone();
             if !seen.insert(path.clone()) {
-                let reason = "it is in the archive twice".to_owned();
-                let entry = path.to_string();
-                return Err(PackageErrorKind::Entry { entry, reason });
+                let reason = "it is in the archive twice";
+                return Err(PackageErrorKind::entry(&path, reason));
             }
-            if matches!(path.as_str(), MANIFEST | pack::SIGNATURE) {
-                continue;
+            match path.as_str() {
+                MANIFEST => continue,
+                pack::SIGNATURE if seen.len() == 2 => continue,
+                pack::SIGNATURE => {
+                    let reason = "it stands right after the manifest, or nobody looks at it";
+                    return Err(PackageErrorKind::entry(&path, reason));
+                }
+                _ => {}
             }
             let digest = digests.get(&path);
             let digest = digest.ok_or_else(|| PackageErrorKind::unlisted(&path))?;

@@ -11,6 +11,7 @@ mod folder;
 mod limits;
 mod pack;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -76,10 +77,12 @@ impl Package {
         let source = source(&manifest)?;
         let draft = Draft::read(&source)?;
         let mut described = BTreeMap::new();
+        let mut budget = files.limits().described();
         for file in draft.files() {
             let limit = files.limits().manifest();
             let bytes = folder.read(file.as_str(), limit)?;
             let bytes = bytes.ok_or_else(|| PackageErrorKind::missing(file))?;
+            budget.take(&bytes)?;
             described.insert(file.clone(), bytes);
         }
         Self::complete(
@@ -109,6 +112,7 @@ impl Package {
         let draft = Draft::read(&source)?;
         let mut signature = None;
         let mut described = BTreeMap::new();
+        let mut budget = files.limits().described();
         let mut is_second = true;
         while is_second || draft.files().any(|file| !described.contains_key(file)) {
             let Some(entry) = archive.next()? else { break };
@@ -117,7 +121,13 @@ impl Package {
                 signature = Some(entry.read(MAX_SIGNATURE_SIZE)?);
             } else if draft.files().any(|file| file == entry.path()) {
                 let path = entry.path().clone();
-                described.insert(path, entry.read(files.limits().manifest())?);
+                let bytes = entry.read(files.limits().manifest())?;
+                budget.take(&bytes)?;
+                described.insert(path, bytes);
+            } else if draft.files().next().is_some() {
+                // Or all that stands before it would have to be unpacked to find a manifest wrong.
+                let reason = "it stands before the files that describe node types";
+                return Err(PackageErrorKind::entry(entry.path(), reason));
             }
             is_second = false;
         }
@@ -165,12 +175,15 @@ impl Package {
             Some(digests) => (digests.clone(), sha256(&text)),
             None => {
                 let mut digests = BTreeMap::new();
-                for file in manifest.files() {
-                    let digest = match described.get(file) {
-                        Some(bytes) => sha256(bytes),
-                        None => sha256(&files.read_unchecked(file)?),
+                let named = manifest.files();
+                let mut budget = files.limits().whole(named.len())?;
+                for file in named {
+                    let bytes = match described.get(file) {
+                        Some(bytes) => Cow::Borrowed(bytes),
+                        None => Cow::Owned(files.read_unchecked(file)?),
                     };
-                    digests.insert(file.clone(), digest);
+                    budget.take(&bytes)?;
+                    digests.insert(file.clone(), sha256(&bytes));
                 }
                 let digest = sha256(&pack::with_digests(&text, &digests));
                 (digests, digest)

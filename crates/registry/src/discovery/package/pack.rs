@@ -38,6 +38,7 @@ impl Package {
             let expected = self.digest;
             return Err(PackageErrorKind::Changed { expected, found });
         }
+        let mut budget = self.files.limits().whole(self.digests.len())?;
         let mut contents = vec![(MANIFEST, manifest)];
         contents.extend(signature.map(|signature| (SIGNATURE, signature.to_vec())));
         // What describes node types stands before what may be large.
@@ -46,13 +47,22 @@ impl Package {
             .iter()
             .partition(|(file, _)| self.manifest.described_in().contains(*file));
         for (file, digest) in described.into_iter().chain(others) {
-            contents.push((file.as_str(), self.files.read(file, *digest)?));
+            let bytes = self.files.read(file, *digest)?;
+            budget.take(&bytes)?;
+            contents.push((file.as_str(), bytes));
         }
-        archive(&contents).map_err(|source| PackageErrorKind::Io {
+        let packed = archive(&contents).map_err(|source| PackageErrorKind::Io {
             file: "the archive".to_owned(),
             action: FileAction::Write,
             source,
-        })
+        })?;
+        // Nobody would read it.
+        let limit = self.files.limits().packed;
+        if packed.len() as u64 > limit.as_u64() {
+            let what = "the archive".to_owned();
+            return Err(PackageErrorKind::TooLarge { what, limit });
+        }
+        Ok(packed)
     }
 }
 

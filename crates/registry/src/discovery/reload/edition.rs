@@ -274,8 +274,11 @@ impl Registry {
         for (number, end) in edition.ends() {
             if !withdrawn.has(node_type, number) {
                 let taken_out = end.taken_out.iter();
-                let of_edition = taken_out
-                    .filter(|one| one.node_type() == node_type && !came_later.contains(&one.id()));
+                let of_edition = taken_out.filter(|one| {
+                    one.node_type() == node_type
+                        && !came_later.contains(&one.id())
+                        && !one.is_lost()
+                });
                 versions.extend(of_edition.cloned());
                 came_later.extend(end.put_in.iter().copied());
             }

@@ -6,12 +6,17 @@
 //! what is new. When the last execution that could need what was replaced has ended, it is gone.
 //!
 //! What cannot be loaded, or does not do what its own examples say, replaces nothing.
+//!
+//! A plugin that nobody used yet is not in memory, so what lies in its place is all there is of it.
+//! When its package is changed, nobody can begin or end with the old one: a call that needs it waits
+//! for the reload that is due ([`Registry::catch_up`](crate::Registry::catch_up)) and gets the new.
 
 mod edition;
 mod pass;
 mod reloads;
 mod replace;
 mod report;
+mod sorter;
 mod trial;
 
 pub use edition::Edition;

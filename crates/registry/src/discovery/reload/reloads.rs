@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::Editions;
-use crate::discovery::{PluginLoadError, PluginRefusal, RefusalReason};
+use crate::discovery::{PluginLoadError, PluginRefusal, PluginWatchHandle, RefusalReason};
+use crate::{LoadError, Registration, Registry};
 
 /// What a registry keeps about reloads.
 pub(crate) struct Reloads {
@@ -16,6 +17,8 @@ pub(crate) struct Reloads {
     pub(super) turn: Semaphore,
     /// What was tried and will fail again as long as it has this content.
     hopeless: Mutex<BTreeMap<PathBuf, (Digest, Arc<PluginRefusal>)>>,
+    /// The watches that run, or ended not long ago.
+    watches: Mutex<Vec<PluginWatchHandle>>,
 }
 
 impl Default for Reloads {
@@ -24,11 +27,23 @@ impl Default for Reloads {
             editions: Editions::default(),
             turn: Semaphore::new(1),
             hopeless: Mutex::default(),
+            watches: Mutex::default(),
         }
     }
 }
 
 impl Reloads {
+    /// Notes a watch that begins to run.
+    pub(in crate::discovery) fn begin_watch(&self, watch: PluginWatchHandle) {
+        let mut watches = self.watches.lock();
+        watches.retain(PluginWatchHandle::is_running);
+        watches.push(watch);
+    }
+
+    fn watches(&self) -> Vec<PluginWatchHandle> {
+        self.watches.lock().clone()
+    }
+
     /// Why a package was refused that is still what it was then.
     pub(super) fn refused_before(
         &self,
@@ -58,5 +73,35 @@ impl Reloads {
     /// Forgets the packages that are not there any more.
     pub(super) fn keep_only(&self, is_there: impl Fn(&Path) -> bool) {
         self.hopeless.lock().retain(|path, _| is_there(path));
+    }
+}
+
+impl Registry {
+    /// Sees to it that a registration which could not be loaded, because its package was changed
+    /// since it was found, stands in nobody's way: waits until those who watch the folders of plugins
+    /// have looked at them, and says whether it was replaced. Then whoever needed it resolves once
+    /// more, and finds what stands there now, even with an [`Edition`](crate::discovery::Edition) that
+    /// is older: nobody ever called what was replaced, and nobody can.
+    ///
+    /// Where nobody watches and no reload is under way this is done at once. The future may be
+    /// dropped at any time.
+    pub async fn catch_up(&self, registration: &Registration, error: &LoadError) -> bool {
+        if !error.is_stale() {
+            return false;
+        }
+        let reloads = &self.inner().reloads;
+        if !registration.is_retired() {
+            for watch in reloads.watches() {
+                // One that ended meanwhile has nothing to say.
+                let _ = watch.reload().await;
+            }
+            // It is never closed. Whoever has the turn may be at this very package.
+            drop(reloads.turn.acquire().await);
+        }
+        let is_replaced = registration.is_retired();
+        if is_replaced {
+            registration.lose();
+        }
+        is_replaced
     }
 }

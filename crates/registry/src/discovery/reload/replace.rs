@@ -8,6 +8,7 @@ use jackfield_types::{PluginId, PluginOrigin};
 use semver::Version;
 
 use super::ReloadedPlugin;
+use super::sorter::Changed;
 use super::trial::Trial;
 use crate::Registry;
 use crate::discovery::DiscoveryOptions;
@@ -16,24 +17,26 @@ use crate::discovery::table::Installed;
 use crate::register::Occupied;
 
 impl Registry {
-    /// Checks, loads and tries what is in a package, and puts it in if all of that went well.
+    /// Checks, loads and tries a package that was found, and puts it in if all of that went well.
     pub(super) async fn reload_one(
         &self,
-        path: &Path,
+        changed: &Changed,
         options: &DiscoveryOptions,
     ) -> Result<ReloadedPlugin, Arc<PluginRefusal>> {
         let began = Instant::now();
-        let prepared = self.prepare_plugin(path, options).await?;
+        let Changed { package, signer } = changed;
+        let path: &Path = package.path();
+        let prepared = self
+            .prepare(package.clone(), signer.clone(), options)
+            .await
+            .map_err(|refusal| refusal.after(began.elapsed()))?;
         let trial = Trial::run(&prepared).await;
-        let refused = |reason| PluginRefusal::of(prepared.package(), reason);
+        let refused = |reason| PluginRefusal::of(prepared.package(), reason).after(began.elapsed());
         let trial = trial.map_err(refused)?;
         let origin = prepared.origin();
         let standing = self.standing(path, Some((&origin.plugin, &origin.version)));
         let held = Installed::held_by(&standing);
-        let occupied = Occupied::Supersede {
-            of: &origin.plugin,
-            held: &held,
-        };
+        let occupied = Occupied::Supersede { held: &held };
         let installed = self
             .install(
                 prepared.admitted(),
@@ -55,13 +58,9 @@ impl Registry {
 
     /// Takes out a plugin whose package is gone. Executions that began before end with it.
     pub(super) fn remove_with_package(&self, installed: Installed) {
-        let origin = Arc::clone(installed.plugin.origin());
         let standing = [installed];
         let held = Installed::held_by(&standing);
-        let occupied = Occupied::Supersede {
-            of: &origin.plugin,
-            held: &held,
-        };
+        let occupied = Occupied::Supersede { held: &held };
         // Nothing is put in, so nothing can be refused.
         let _ = self.publish_all(
             Vec::new(),

@@ -13,7 +13,8 @@ pub struct ReloadReport {
     pub found: usize,
     /// The plugins that were put in, in the order in which they were.
     pub reloaded: Vec<ReloadedPlugin>,
-    /// The plugins that were taken out because their packages are not there any more.
+    /// The plugins that were taken out: their packages are not there any more, or may not be taken
+    /// any more.
     pub removed: Vec<Arc<PluginOrigin>>,
     /// How many plugins are what they were.
     pub unchanged: usize,

@@ -21,12 +21,15 @@ use jackfield_types::{
 };
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::discovery::{PreparedPlugin, RefusalReason};
 use crate::loader::panic_text;
 
 /// How long one example may take.
 const TIME: Duration = Duration::from_secs(30);
+/// How long all examples of a plugin may take: meanwhile nothing else is reloaded.
+const WHOLE_TIME: Duration = Duration::from_secs(120);
 
 /// How many examples there were.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,15 +48,17 @@ impl Trial {
     /// Tries all examples of a plugin.
     ///
     /// # Errors
-    /// [`RefusalReason::Example`] for the first that does not give what it says.
+    /// [`RefusalReason::Example`] for the first that does not give what it says, or for which no
+    /// time is left.
     pub(super) async fn run(plugin: &PreparedPlugin) -> Result<Self, RefusalReason> {
         let mut trial = Self::default();
+        let end = Instant::now() + WHOLE_TIME;
         for metadata in plugin.node_types() {
             let Some(executor) = plugin.executor(&metadata.node_type) else {
                 continue;
             };
             for example in &metadata.examples {
-                match attempt(metadata, example, &*executor).await {
+                match attempt(metadata, example, &*executor, end).await {
                     Ok(()) => trial.tried += 1,
                     Err(Verdict::LeftOut) => trial.untried += 1,
                     Err(Verdict::Wrong(reason)) => {
@@ -74,6 +79,7 @@ async fn attempt(
     metadata: &NodeTypeMetadata,
     example: &Example,
     executor: &dyn NodeExecutor,
+    end: Instant,
 ) -> Result<(), Verdict> {
     let inputs = inputs(example);
     let first: Vec<Item> = inputs
@@ -116,9 +122,11 @@ async fn attempt(
         };
         executor.execute(call).await
     };
-    let guarded = within(AssertUnwindSafe(call).catch_unwind()).await;
+    let guarded = within(end, AssertUnwindSafe(call).catch_unwind()).await;
     let Some(ended) = guarded else {
-        return Err(Verdict::Wrong(format!("it took longer than {TIME:?}")));
+        return Err(Verdict::Wrong(format!(
+            "it took longer than {TIME:?}, or all examples longer than {WHOLE_TIME:?}"
+        )));
     };
     let result =
         ended.map_err(|panic| Verdict::Wrong(format!("panic: {}", panic_text(&*panic))))?;
@@ -144,12 +152,13 @@ async fn attempt(
     Ok(())
 }
 
-/// Gives up after a while, where there is a clock to measure it by.
-async fn within<F: Future>(future: F) -> Option<F::Output> {
+/// Gives up after a while, and at the end of all, where there is a clock to measure it by.
+async fn within<F: Future>(end: Instant, future: F) -> Option<F::Output> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Some(future.await);
     }
-    tokio::time::timeout(TIME, future).await.ok()
+    let end = end.min(Instant::now() + TIME);
+    tokio::time::timeout_at(end, future).await.ok()
 }
 
 /// One empty item on the first input when nothing is said.

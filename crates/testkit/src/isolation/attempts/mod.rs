@@ -7,6 +7,7 @@ mod executions;
 mod executors;
 mod filters;
 mod plans;
+mod plugins;
 mod policies;
 mod quotas;
 mod secrets;
@@ -53,6 +54,7 @@ pub(super) fn attempts() -> impl Iterator<Item = &'static Attempt> {
         audit::ATTEMPTS,
         circuits::ATTEMPTS,
         executors::ATTEMPTS,
+        plugins::ATTEMPTS,
         filters::ATTEMPTS,
         workflows::ATTEMPTS,
     ]

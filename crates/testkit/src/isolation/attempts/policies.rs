@@ -1,7 +1,10 @@
 //! Policies: to read, to be under, to change.
 
 use jackfield_tenancy::AuditDecision;
-use jackfield_types::{Capability, DataIsolation, NodeTypeId, Policy, UserId};
+use jackfield_types::{
+    Capability, DataIsolation, Digest, NodeTypeId, PluginId, PluginOrigin, Policy, UserId,
+};
+use semver::Version;
 use serde_json::json;
 
 use super::{Attempt, attempt};
@@ -30,6 +33,16 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         user
     ),
     attempt!("reach the owner's hosts", ["Tenant::check_host"], host),
+    attempt!(
+        "have the owner's capabilities",
+        ["Tenant::check_capability"],
+        capability
+    ),
+    attempt!(
+        "trust the owner's publishers",
+        ["Tenant::authorize_plugin"],
+        publisher
+    ),
     attempt!("have the owner's quotas", ["Tenant::quotas"], quotas),
     attempt!(
         "have the owner's circuit breaker",
@@ -94,9 +107,7 @@ async fn rules(stage: &Stage) -> Outcome {
 }
 
 /// The version of the suite's node types.
-fn semver(
-    stage: &Stage,
-) -> Result<jackfield_plugin_api::Version, crate::isolation::stage::Trouble> {
+fn semver(stage: &Stage) -> Result<Version, crate::isolation::stage::Trouble> {
     let found = stage.engine.registry().plugin_info(KEPT);
     found
         .map(|metadata| metadata.version.clone())
@@ -115,6 +126,31 @@ async fn host(stage: &Stage) -> Outcome {
     stage.leak_if(answer.is_ok(), "the owner's host may be reached");
     if let Err(refusal) = answer {
         let said = &["leaks-owner.example"];
+        stage.hear_but("refusal", &refusal.to_string(), said);
+    }
+    Ok(())
+}
+
+async fn capability(stage: &Stage) -> Outcome {
+    let answer = stage.actor.tenant().check_capability(Capability::Progress);
+    stage.leak_if(answer.is_ok(), "the owner's capability may be used");
+    if let Err(refusal) = answer {
+        stage.hear("refusal", &refusal.to_string());
+    }
+    Ok(())
+}
+
+async fn publisher(stage: &Stage) -> Outcome {
+    let origin = PluginOrigin {
+        plugin: PluginId::parse("leaks-owner/plugin")?,
+        version: Version::new(1, 0, 0),
+        digest: Digest::from_bytes([0; 32]),
+        signer: Some("leaks-owner".to_owned()),
+    };
+    let answer = stage.actor.tenant().authorize_plugin(Some(&origin));
+    stage.leak_if(answer.is_ok(), "the owner's publisher is trusted");
+    if let Err(refusal) = answer {
+        let said = &["leaks-owner/plugin", "`leaks-owner`"];
         stage.hear_but("refusal", &refusal.to_string(), said);
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jackfield_plugin_api::BoxFuture;
-use jackfield_types::ByteSize;
+use jackfield_types::{ByteSize, TenantId};
 use parking_lot::Mutex;
 
 use super::limits::bytes;
@@ -18,10 +18,14 @@ const PARTS: usize = 32;
 /// What an entry takes beside its texts, roughly.
 const ENTRY: u64 = 96;
 
+/// How many tenants it takes at least to fill a store: what one may keep, of whichever plugins.
+const TENANTS: u64 = 8;
+
 /// How much all tenants may keep together, if nobody says otherwise.
 const CAPACITY: ByteSize = ByteSize::mib(512);
 
-/// A [`KvStore`] that forgets everything when it goes, and never holds more than a bound.
+/// A [`KvStore`] that forgets everything when it goes, and never holds more than a bound. One tenant
+/// fills at most an eighth of it.
 pub struct MemoryKv {
     parts: [Mutex<Part>; PARTS],
     hasher: RandomState,
@@ -29,7 +33,13 @@ pub struct MemoryKv {
     capacity: u64,
 }
 
-type Part = HashMap<KvScope, Space>;
+/// All that some tenants keep: what is of one tenant is in one part.
+#[derive(Default)]
+struct Part {
+    spaces: HashMap<KvScope, Space>,
+    /// How much each tenant keeps.
+    held: HashMap<TenantId, u64>,
+}
 
 /// What one plugin keeps for one tenant.
 #[derive(Default)]
@@ -56,24 +66,39 @@ impl MemoryKv {
     }
 
     fn part(&self, scope: &KvScope) -> &Mutex<Part> {
-        let hash = self.hasher.hash_one(scope);
+        let hash = self.hasher.hash_one(scope.tenant());
         let parts = bytes(PARTS);
         // The remainder is less than the number of parts.
         &self.parts[usize::try_from(hash % parts).unwrap_or_default()]
     }
 
-    /// Takes room for what is written, in the whole of the store.
-    fn take_room(&self, more: u64) -> Result<(), KvError> {
+    /// Takes room for what is written, in the tenant's share and in the whole of the store.
+    fn take_room(&self, part: &mut Part, tenant: &TenantId, more: u64) -> Result<(), KvError> {
+        let held = part.held.get(tenant).copied().unwrap_or_default();
+        let held = held.saturating_add(more);
+        let share = self.capacity / TENANTS;
+        if held > share {
+            let limit = ByteSize::bytes(share);
+            return Err(KvError::TenantFull { limit });
+        }
         let taken = self
             .held
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
                 held.checked_add(more).filter(|held| *held <= self.capacity)
             });
-        taken.map(drop).map_err(|_| KvError::StoreFull)
+        taken.map_err(|_| KvError::StoreFull)?;
+        part.held.insert(tenant.clone(), held);
+        Ok(())
     }
 
-    fn give_room(&self, less: u64) {
+    fn give_room(&self, part: &mut Part, tenant: &TenantId, less: u64) {
         self.held.fetch_sub(less, Ordering::Relaxed);
+        if let Some(held) = part.held.get_mut(tenant) {
+            *held = held.saturating_sub(less);
+            if *held == 0 {
+                part.held.remove(tenant);
+            }
+        }
     }
 
     fn write(
@@ -84,7 +109,7 @@ impl MemoryKv {
         value: &str,
         limits: &KvLimits,
     ) -> Result<(), KvError> {
-        let space = part.get(scope);
+        let space = part.spaces.get(scope);
         let old = space.and_then(|space| space.values.get(key));
         let count = space.map_or(0, |space| space.values.len());
         if old.is_none() && bytes(count) >= u64::from(limits.keys) {
@@ -99,9 +124,9 @@ impl MemoryKv {
             return Err(KvError::TooLarge { limit });
         }
         let entry = if old.is_none() { ENTRY } else { 0 };
-        self.take_room(added + entry)?;
-        self.give_room(removed);
-        let space = part.entry(scope.clone()).or_default();
+        self.take_room(part, scope.tenant(), added + entry)?;
+        self.give_room(part, scope.tenant(), removed);
+        let space = part.spaces.entry(scope.clone()).or_default();
         space.values.insert(key.to_owned(), value.into());
         space.bytes = kept;
         Ok(())
@@ -121,9 +146,8 @@ impl KvStore for MemoryKv {
         Box::pin(async move {
             let found = {
                 let part = self.part(scope).lock();
-                part.get(scope)
-                    .and_then(|space| space.values.get(key))
-                    .cloned()
+                let space = part.spaces.get(scope);
+                space.and_then(|space| space.values.get(key)).cloned()
             };
             Ok(found.map(|value| value.as_ref().to_owned()))
         })
@@ -149,7 +173,7 @@ impl KvStore for MemoryKv {
     ) -> BoxFuture<'a, Result<bool, KvError>> {
         Box::pin(async move {
             let mut part = self.part(scope).lock();
-            let Some(space) = part.get_mut(scope) else {
+            let Some(space) = part.spaces.get_mut(scope) else {
                 return Ok(false);
             };
             let Some(value) = space.values.remove(key) else {
@@ -157,10 +181,10 @@ impl KvStore for MemoryKv {
             };
             let freed = size(key, &value);
             space.bytes -= freed;
-            self.give_room(freed + ENTRY);
             if space.values.is_empty() {
-                part.remove(scope);
+                part.spaces.remove(scope);
             }
+            self.give_room(&mut part, scope.tenant(), freed + ENTRY);
             Ok(true)
         })
     }
@@ -172,7 +196,7 @@ impl KvStore for MemoryKv {
     ) -> BoxFuture<'a, Result<Vec<String>, KvError>> {
         Box::pin(async move {
             let part = self.part(scope).lock();
-            let Some(space) = part.get(scope) else {
+            let Some(space) = part.spaces.get(scope) else {
                 return Ok(Vec::new());
             };
             let from = match range.after {
@@ -197,7 +221,8 @@ impl KvStore for MemoryKv {
     ) -> BoxFuture<'a, Result<i64, KvError>> {
         Box::pin(async move {
             let mut part = self.part(scope).lock();
-            let old = part.get(scope).and_then(|space| space.values.get(key));
+            let space = part.spaces.get(scope);
+            let old = space.and_then(|space| space.values.get(key));
             let old: i64 = match old {
                 Some(value) => value.parse().map_err(|_| KvError::NotANumber)?,
                 None => 0,
@@ -256,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_passes_a_limit_changes_nothing() {
-        let store = MemoryKv::with_capacity(ByteSize::kib(1));
+        let store = MemoryKv::with_capacity(ByteSize::kib(8));
         let own = scope("acme", "p/a");
         for key in ["a", "b", "c"] {
             store.set(&own, key, "1".into(), &small()).await.unwrap();
@@ -274,16 +299,38 @@ mod tests {
         assert!(store.delete(&own, "a").await.unwrap());
         store.set(&own, "a", "1".into(), &small()).await.unwrap();
 
+        // So much for one tenant, of whichever plugins.
         let limits = KvLimits::default();
-        let error = store
-            .set(&scope("globex", "p/a"), "k", "x".repeat(700), &limits)
-            .await;
-        assert!(matches!(error, Err(KvError::StoreFull)), "{error:?}");
+        let long = "x".repeat(700);
+        let other = scope("acme", "p/b");
+        let error = store.set(&other, "k", long.clone(), &limits).await;
+        assert!(
+            matches!(error, Err(KvError::TenantFull { .. })),
+            "{error:?}"
+        );
+        // So much for all of them.
+        let mut kept = Vec::new();
+        let error = loop {
+            let other = scope(&format!("t{}", kept.len()), "p/a");
+            match store.set(&other, "k", long.clone(), &limits).await {
+                Ok(()) => kept.push(other),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, KvError::StoreFull), "{error:?}");
+        assert!(kept.len() >= 8, "{}", kept.len());
+        for other in kept {
+            assert!(store.delete(&other, "k").await.unwrap());
+        }
         for key in ["a", "b", "c"] {
             store.delete(&own, key).await.unwrap();
         }
         assert_eq!(store.held.load(Ordering::Relaxed), 0);
-        assert!(store.parts.iter().all(|part| part.lock().is_empty()));
+        let is_empty = |part: &Mutex<Part>| {
+            let part = part.lock();
+            part.spaces.is_empty() && part.held.is_empty()
+        };
+        assert!(store.parts.iter().all(is_empty));
     }
 
     #[tokio::test]

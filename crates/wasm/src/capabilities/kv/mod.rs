@@ -25,7 +25,8 @@ impl Host for PluginState {
             Ok(scope) => scope,
             Err(fault) => return Ok(Err(fault)),
         };
-        Ok(told(self.services.kv.get(&scope, &key).await))
+        let got = self.services.kv.get(&scope, &key);
+        Ok(told(self.place.while_waiting(got).await))
     }
 
     async fn set(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), Fault>> {
@@ -39,7 +40,14 @@ impl Host for PluginState {
             let message = format!("a value has at most {}", limits.value);
             return Ok(Err(too_much(message)));
         }
-        let kept = self.services.kv.set(&scope, &key, value, limits).await;
+        // The executions that read it later do not know the secret, and would not mask it.
+        if self.holds_secret(&key) || self.holds_secret(&value) {
+            return Ok(Err(invalid(
+                "secrets are not kept: read them when they are needed",
+            )));
+        }
+        let kept = self.services.kv.set(&scope, &key, value, limits);
+        let kept = self.place.while_waiting(kept).await;
         Ok(told(kept))
     }
 
@@ -49,7 +57,8 @@ impl Host for PluginState {
             Ok(scope) => scope,
             Err(fault) => return Ok(Err(fault)),
         };
-        Ok(told(self.services.kv.delete(&scope, &key).await))
+        let deleted = self.services.kv.delete(&scope, &key);
+        Ok(told(self.place.while_waiting(deleted).await))
     }
 
     async fn list_keys(
@@ -70,7 +79,8 @@ impl Host for PluginState {
                 .unwrap_or(MOST_LISTED)
                 .min(MOST_LISTED),
         };
-        Ok(told(self.services.kv.list_keys(&scope, range).await))
+        let keys = self.services.kv.list_keys(&scope, range);
+        Ok(told(self.place.while_waiting(keys).await))
     }
 
     async fn increment(&mut self, key: String, by: i64) -> wasmtime::Result<Result<i64, Fault>> {
@@ -80,7 +90,8 @@ impl Host for PluginState {
             Err(fault) => return Ok(Err(fault)),
         };
         let limits = &self.services.kv_limits;
-        let sum = self.services.kv.increment(&scope, &key, by, limits).await;
+        let sum = self.services.kv.increment(&scope, &key, by, limits);
+        let sum = self.place.while_waiting(sum).await;
         Ok(told(sum))
     }
 }
@@ -91,6 +102,12 @@ impl PluginState {
     fn scope(&mut self) -> Result<KvScope, Fault> {
         let tenant = self.granted(Capability::Kv)?.call.tenant.clone();
         Ok(KvScope::new(tenant, self.origin.plugin.clone()))
+    }
+
+    /// Whether a text holds a secret that the execution knows.
+    fn holds_secret(&self, text: &str) -> bool {
+        let call = self.call.as_ref();
+        call.is_some_and(|call| call.grants.redact(text) != text)
     }
 
     /// [`scope`](Self::scope), for a key that has been checked.
@@ -109,9 +126,10 @@ impl PluginState {
 
 fn told<T>(answer: Result<T, KvError>) -> Result<T, Fault> {
     answer.map_err(|error| match error {
-        KvError::TooManyKeys { .. } | KvError::TooLarge { .. } | KvError::OutOfRange => {
-            too_much(error.to_string())
-        }
+        KvError::TooManyKeys { .. }
+        | KvError::TooLarge { .. }
+        | KvError::TenantFull { .. }
+        | KvError::OutOfRange => too_much(error.to_string()),
         KvError::NotANumber => fault(&ErrorCode::WRONG_TYPE, error.to_string()),
         KvError::StoreFull | KvError::Unavailable { .. } => Fault {
             retryable: true,

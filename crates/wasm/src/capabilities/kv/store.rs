@@ -62,8 +62,8 @@ pub trait KvStore: Send + Sync + 'static {
     /// Sets the value of a key.
     ///
     /// # Errors
-    /// [`KvError::TooManyKeys`], [`KvError::TooLarge`], [`KvError::StoreFull`] and
-    /// [`KvError::Unavailable`].
+    /// [`KvError::TooManyKeys`], [`KvError::TooLarge`], [`KvError::TenantFull`],
+    /// [`KvError::StoreFull`] and [`KvError::Unavailable`].
     fn set<'a>(
         &'a self,
         scope: &'a KvScope,
@@ -120,6 +120,12 @@ pub enum KvError {
     #[error("a plugin keeps at most {limit}")]
     TooLarge {
         /// How much it may keep.
+        limit: ByteSize,
+    },
+    /// All plugins together keep as much for the tenant as they may.
+    #[error("plugins keep at most {limit} for one tenant")]
+    TenantFull {
+        /// How much they may keep.
         limit: ByteSize,
     },
     /// The key holds something else than a whole number.

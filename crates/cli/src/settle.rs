@@ -1,0 +1,157 @@
+//! Where flags, environment, settings file and defaults come together, in that order.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::args::{
+    Command, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand, PluginArgs,
+    PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, TrustArgs,
+};
+use crate::settings::Settings;
+
+/// Names folders of plugins, as `PATH` names folders of programs.
+const PLUGINS: &str = "JACKFIELD_PLUGINS";
+/// Where plugins are installed if nobody says where.
+const INSTALLED: &str = "plugins";
+
+/// Whether there is anything that settings could say to a command.
+pub(crate) fn takes_settings(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Completions { .. }
+            | Command::Audit(_)
+            | Command::Schema(SchemaCommand::Workflow | SchemaCommand::Policy)
+            | Command::Plugin(PluginCommand::CompileComponent { .. })
+    )
+}
+
+/// Adds to a command what it did not say itself.
+pub(crate) fn settle(command: &mut Command, settings: &Settings) {
+    match command {
+        Command::Run(args) => args.plugins.settle(settings),
+        Command::Validate(args) => args.plugins.settle(settings),
+        Command::Plan(args) => args.plugins.settle(settings),
+        Command::Exec(args) => args.plugins.settle(settings),
+        Command::Nodes(
+            NodesCommand::List { plugins, .. }
+            | NodesCommand::Show { plugins, .. }
+            | NodesCommand::Search { plugins, .. },
+        ) => plugins.settle(settings),
+        Command::Policy(PolicyCommand::Check(args)) => args.plugins.settle(settings),
+        Command::Policy(PolicyCommand::Explain(args)) => args.plugins.settle(settings),
+        Command::Schema(SchemaCommand::Node { plugins, .. }) => plugins.settle(settings),
+        Command::Plugin(command) => plugin(command, settings),
+        Command::Schema(SchemaCommand::Workflow | SchemaCommand::Policy)
+        | Command::Audit(_)
+        | Command::Completions { .. } => {}
+    }
+}
+
+fn plugin(command: &mut PluginCommand, settings: &Settings) {
+    match command {
+        PluginCommand::List(args) => args.plugins.settle(settings),
+        PluginCommand::Show(args) => args.plugins.settle(settings),
+        PluginCommand::Doctor(args) => args.plugins.settle(settings),
+        PluginCommand::Inspect(args) => {
+            args.trust.settle(settings);
+            args.remote.settle(settings);
+        }
+        PluginCommand::Install(args) => {
+            args.installed.settle(settings);
+            args.trust.settle(settings);
+            args.remote.settle(settings);
+        }
+        PluginCommand::Remove(args) => args.installed.settle(settings),
+        PluginCommand::Outdated(args) => {
+            args.installed.settle(settings);
+            args.remote.settle(settings);
+            args.from = args.from.take().or_else(|| settings.registry.clone());
+        }
+        PluginCommand::Push(args) => args.remote.settle(settings),
+        PluginCommand::Pull(args) => {
+            args.trust.settle(settings);
+            args.remote.settle(settings);
+        }
+        PluginCommand::Sign(args) => args.keys.settle(settings),
+        PluginCommand::Key(KeyCommand::New { keys, .. } | KeyCommand::List { keys, .. }) => {
+            keys.settle(settings);
+        }
+        PluginCommand::Key(KeyCommand::Trust { keys, trust, .. }) => {
+            keys.settle(settings);
+            *trust = trust.take().or_else(|| settings.trust.clone());
+        }
+        PluginCommand::Key(KeyCommand::Distrust { trust, .. }) => {
+            *trust = trust.take().or_else(|| settings.trust.clone());
+        }
+        PluginCommand::Key(KeyCommand::Trusted { trust, .. }) => trust.settle(settings),
+        PluginCommand::Pack(_)
+        | PluginCommand::New(_)
+        | PluginCommand::Build(_)
+        | PluginCommand::Test(_)
+        | PluginCommand::CompileComponent { .. } => {}
+    }
+}
+
+impl PluginArgs {
+    fn settle(&mut self, settings: &Settings) {
+        if self.folders.is_empty() {
+            self.folders = folders(settings);
+        }
+        self.trust.settle(settings);
+        self.lock.settle(settings);
+        *self.sandbox = settings.sandbox.clone();
+        self.config = Arc::new(settings.plugin_config());
+    }
+}
+
+impl InstalledArgs {
+    fn settle(&mut self, settings: &Settings) {
+        let first = || folders(settings).into_iter().next();
+        let folder = self.named.take().or_else(first);
+        self.folder = folder.unwrap_or_else(|| PathBuf::from(INSTALLED));
+        self.lock.settle(settings);
+    }
+}
+
+impl TrustArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.trust = self.trust.take().or_else(|| settings.trust.clone());
+        let said = self.signatures.map(Into::into);
+        self.rule = said.or(settings.signatures);
+    }
+}
+
+impl LockArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.lock = self.lock.take().or_else(|| settings.lock.clone());
+    }
+}
+
+impl KeysArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.keys = self.keys.take().or_else(|| settings.keys.clone());
+    }
+}
+
+impl RemoteArgs {
+    fn settle(&mut self, settings: &Settings) {
+        let file = || settings.registry_auth.clone();
+        self.registry_auth = self.registry_auth.take().or_else(file);
+        self.without_tls
+            .extend(settings.without_tls.iter().cloned());
+    }
+}
+
+/// The folders that the environment names, else those of the settings.
+fn folders(settings: &Settings) -> Vec<PathBuf> {
+    let named = env::var_os(PLUGINS).unwrap_or_default();
+    let named: Vec<PathBuf> = env::split_paths(&named)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect();
+    if named.is_empty() {
+        settings.plugins.clone()
+    } else {
+        named
+    }
+}
