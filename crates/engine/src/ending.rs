@@ -37,6 +37,12 @@ impl Driver {
         {
             watch.ended(ended.result.as_ref().err().map(|failure| &**failure));
         }
+        if let Some((hindered, _)) = self.running.hindered()
+            && *hindered == node
+        {
+            // It was not run, so that nothing came of it.
+            return Ok(());
+        }
         if self.running.plan.node(node).has_conditions {
             self.unjudged = Some(Box::new(Unjudged::Ended(ended, at)));
             return Ok(());

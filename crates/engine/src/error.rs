@@ -72,6 +72,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// What it began with is not there any more. It is kept, and goes on when it is resumed with that.
+    #[error("execution `{execution}` is stuck: {reason}")]
+    Stuck {
+        /// The execution.
+        execution: ExecutionId,
+        /// Why, and what can be done.
+        reason: String,
+    },
     /// Another worker has taken it over, and runs it on.
     #[error("execution `{execution}` was taken over by another worker")]
     TakenOver {
@@ -92,7 +100,7 @@ impl StartError {
             }
             Self::QuotaExceeded(_) => Some(ErrorCode::QUOTA_EXCEEDED),
             Self::UnknownPlan | Self::UnknownTrigger { .. } => Some(ErrorCode::INVALID_INPUT),
-            Self::PluginChanged { .. } => Some(ErrorCode::INVALID_PACKAGE),
+            Self::PluginChanged { .. } | Self::Stuck { .. } => Some(ErrorCode::INVALID_PACKAGE),
             Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }
@@ -112,6 +120,7 @@ impl StartError {
             | Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }
+            | Self::Stuck { .. }
             | Self::TakenOver { .. }
             | Self::BrokenOff => None,
         }

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jackfield_kernel::{NodeIndex, RunWith};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::authorize::NEVER;
+use crate::durable::{Pinned, PinnedError};
 use crate::engine::EngineParts;
 use crate::nested::Nested;
 use crate::signals::Mailbox;
@@ -91,8 +92,11 @@ pub(crate) struct Running {
     pub(crate) cancellation: CancellationToken,
     /// Is cancelled when its attempts are broken off, for whatever reason.
     pub(crate) attempts: CancellationToken,
-    pub(crate) pinned_data: PinnedData,
-    pub(crate) plugins: PlannedPlugins,
+    pub(crate) choices: Choices,
+    /// What it is pinned to, if it is kept: nothing else is run in the place of that.
+    pinned: OnceLock<Pinned>,
+    /// Why what it is pinned to cannot be run any more, and the node that was to run it.
+    hindered: OnceLock<(NodeIndex, PinnedError)>,
     /// How many executions this one is nested in.
     pub(crate) depth: u32,
     /// What it shares with the executions that it calls, and that called it.
@@ -101,6 +105,22 @@ pub(crate) struct Running {
     pub(crate) user_allowed_under: AtomicU64,
     /// What it was sent, if it is not kept in a store.
     pub(crate) mailbox: Mailbox,
+}
+
+/// What was chosen for an execution when it was started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Choices {
+    pub(crate) pinned_data: PinnedData,
+    pub(crate) plugins: PlannedPlugins,
+}
+
+impl StartOptions {
+    pub(crate) fn choices(&self) -> Choices {
+        Choices {
+            pinned_data: self.pinned_data,
+            plugins: self.plugins,
+        }
+    }
 }
 
 /// Where an execution comes from.
@@ -127,7 +147,7 @@ impl Running {
         cancellation: CancellationToken,
     ) -> Self {
         let id = ExecutionId::generate();
-        Self::with_id(caller, plan, id, options.pinned_data, cancellation)
+        Self::with_id(caller, plan, id, options.choices(), cancellation)
     }
 
     /// One that has an id already.
@@ -135,7 +155,7 @@ impl Running {
         caller: &Caller,
         plan: &Arc<PreparedPlan>,
         id: ExecutionId,
-        pinned_data: PinnedData,
+        choices: Choices,
         cancellation: CancellationToken,
     ) -> Self {
         let nested = Arc::new(Nested::new(&caller.state.tenant));
@@ -144,14 +164,14 @@ impl Running {
             depth: 0,
             nested,
         };
-        Self::within(caller, plan, pinned_data, cancellation, origin)
+        Self::within(caller, plan, choices, cancellation, origin)
     }
 
     /// One that is called by another one, or by none.
     pub(crate) fn within(
         caller: &Caller,
         plan: &Arc<PreparedPlan>,
-        pinned_data: PinnedData,
+        choices: Choices,
         cancellation: CancellationToken,
         origin: Origin,
     ) -> Self {
@@ -170,8 +190,9 @@ impl Running {
             roots,
             attempts: cancellation.child_token(),
             cancellation,
-            pinned_data,
-            plugins: options.plugins,
+            choices,
+            pinned: OnceLock::new(),
+            hindered: OnceLock::new(),
             depth,
             nested,
             user_allowed_under: AtomicU64::new(NEVER),
@@ -183,19 +204,41 @@ impl Running {
         &self.caller.engine
     }
 
+    /// Has it run nothing in the place of what it is pinned to.
+    pub(crate) fn keep_to(&self, pinned: Pinned) {
+        // It is pinned once, when it is put into the store or taken out of it.
+        let _ = self.pinned.set(pinned);
+    }
+
+    /// What it is pinned to, if it is kept.
+    pub(crate) fn pinned(&self) -> Option<&Pinned> {
+        self.pinned.get()
+    }
+
+    /// Notes that a node cannot be run as it is pinned, so that the execution is left.
+    pub(crate) fn hinder(&self, node: NodeIndex, error: PinnedError) {
+        // One reason is enough.
+        let _ = self.hindered.set((node, error));
+    }
+
+    /// Why it cannot go on, and the node that cannot be run, if that is so.
+    pub(crate) fn hindered(&self) -> Option<&(NodeIndex, PinnedError)> {
+        self.hindered.get()
+    }
+
     /// Whether what stands in the place of what was planned may run.
     pub(crate) fn keeps_to(&self, planned: &Registration, found: Option<&Registration>) -> bool {
         let Some(pinned) = planned.origin() else {
             return true;
         };
         let found = found.and_then(|found| found.origin());
-        self.plugins == PlannedPlugins::Current
+        self.choices.plugins == PlannedPlugins::Current
             || found.is_some_and(|found| found.digest == pinned.digest)
     }
 
     /// Refuses to begin with plugins that are others than the plan pins.
     pub(crate) fn check_plugins(&self) -> Result<(), StartError> {
-        if self.plugins == PlannedPlugins::Current {
+        if self.choices.plugins == PlannedPlugins::Current {
             return Ok(());
         }
         let registry = &self.engine().registry;

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicU32;
 use futures_util::future::BoxFuture;
 use jackfield_kernel::{LoopState, NodeIndex, RunWith};
 use jackfield_plugin_api::{
-    LoopFrame, NodeCall, NodeContext, NodeError, NodeExecutor, NodeOutput, Scheduling,
+    LoopFrame, NodeCall, NodeContext, NodeExecutor, NodeOutput, Scheduling,
 };
-use jackfield_registry::{LoadError, Registration};
+use jackfield_registry::Registration;
 use jackfield_tenancy::CallPermit;
 use jackfield_types::{ByteSize, Items, NodeFailure, NodeTypeId};
 use parking_lot::Mutex;
@@ -99,7 +99,7 @@ impl Invocation {
             }
             let result = match loaded {
                 Ok(executor) => self.call(&registration, &*executor).await,
-                Err(error) => Err(load_failure(error)),
+                Err(error) => Err(self.not_loaded(error)),
             };
             self.settled(&registration, result)
         })
@@ -206,8 +206,4 @@ impl Invocation {
         };
         result.map_err(|error| Box::new(error.into_failure()))
     }
-}
-
-fn load_failure(error: LoadError) -> Box<NodeFailure> {
-    Box::new(NodeError::from(error).into_failure())
 }

@@ -184,7 +184,7 @@ impl Driver {
     }
 
     fn pinned(&self, node: NodeIndex) -> Option<Items> {
-        match self.running.pinned_data {
+        match self.running.choices.pinned_data {
             PinnedData::Used => self.running.plan.node(node).pinned.clone(),
             PinnedData::Ignored => None,
         }

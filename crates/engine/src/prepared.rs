@@ -178,14 +178,6 @@ fn all_indices(plan: &Plan) -> impl Iterator<Item = NodeIndex> + use<> {
 }
 
 impl PreparedNode {
-    pub(crate) fn own(&self) -> Option<&Arc<Registration>> {
-        self.own.as_ref()
-    }
-
-    pub(crate) fn fallback(&self) -> Option<&Arc<Registration>> {
-        self.fallback.as_ref()
-    }
-
     pub(crate) fn registration(&self, with: RunWith) -> Option<&Arc<Registration>> {
         match with {
             RunWith::Own => self.own.as_ref(),

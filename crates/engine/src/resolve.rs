@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use jackfield_kernel::RunWith;
+use jackfield_definition::CatalogError;
+use jackfield_kernel::{NodeIndex, RunWith};
 use jackfield_plugin_api::{NodeError, NodeExecutor};
-use jackfield_registry::Registration;
+use jackfield_registry::{LoadError, Registration};
 use jackfield_tenancy::{CallPermit, QuotaExceeded, TryCall};
 use jackfield_types::{
     CircuitBreaker, ErrorCode, FailureClass, NodeFailure, Severity, VersionSelector,
@@ -14,6 +15,8 @@ use jackfield_types::{
 use crate::audit::{CallAudit, Called};
 use crate::authorize::{self, Wanted};
 use crate::breaker::Ticket;
+use crate::durable::PinnedError;
+use crate::execution::Running;
 use crate::invocation::Invocation;
 use crate::tenant_state::InForce;
 use crate::watch::Watch;
@@ -50,6 +53,39 @@ pub(crate) enum Admitted {
     /// It was let in after it had waited.
     Waited(CallPermit),
 }
+
+impl Running {
+    /// What serves a node now: what was planned, or what stands in its place.
+    pub(crate) fn serving(
+        &self,
+        node: NodeIndex,
+        with: RunWith,
+    ) -> Result<Arc<Registration>, CatalogError> {
+        let registry = &self.engine().registry;
+        let planned = self.plan.prepared(node).registration(with);
+        if let Some(planned) = planned
+            && let Some(current) = registry.current_in(&self.edition, planned)
+        {
+            return Ok(current);
+        }
+        // Unknown when the plan was made, or gone since: plugins come and go.
+        let spec = self.plan.node(node);
+        let node_type = match (with, &spec.fallback) {
+            (RunWith::Fallback, Some(fallback)) => &fallback.node_type,
+            _ => &spec.node_type,
+        };
+        registry.resolve_in(&self.edition, node_type, self.wanted(node, with))
+    }
+
+    /// The version that is wanted for a node.
+    pub(crate) fn wanted(&self, node: NodeIndex, with: RunWith) -> &VersionSelector {
+        match with {
+            RunWith::Own => &self.plan.node(node).wanted,
+            RunWith::Fallback => &VersionSelector::Newest,
+        }
+    }
+}
+
 impl Invocation {
     /// Authorizes, admits and resolves.
     ///
@@ -208,49 +244,58 @@ impl Invocation {
 
     /// What is to be called: what was planned, or what stands in its place if that may be.
     fn registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
-        let (found, how) = self.find_registration()?;
-        if how == Found::Otherwise
-            && let Some(planned) = self
-                .scope
-                .plan()
-                .prepared(self.node)
-                .registration(self.with)
-            && !self.scope.running.keeps_to(planned, Some(&found))
+        let running = &self.scope.running;
+        let planned = running.plan.prepared(self.node).registration(self.with);
+        let found = running.serving(self.node, self.with);
+        if let (Some(planned), Ok(found)) = (planned, &found)
+            && Arc::ptr_eq(planned, found)
+        {
+            return Ok((Arc::clone(found), Found::AsPlanned));
+        }
+        self.check_pinned(found.as_deref().ok())?;
+        let found = found.map_err(|error| self.not_found(error.to_string()))?;
+        if let Some(planned) = planned
+            && !running.keeps_to(planned, Some(&found))
         {
             let node_type = self.node_type();
-            let message = format!(
+            return Err(changed(format!(
                 "the plugin that provides `{node_type}` is not the one any more that the plan pins"
-            );
-            let (class, code) = (FailureClass::Final, ErrorCode::INVALID_PACKAGE);
-            return Err(Box::new(NodeFailure::new(class, code, message)));
+            )));
         }
-        Ok((found, how))
+        Ok((found, Found::Otherwise))
     }
 
-    fn find_registration(&self) -> Result<(Arc<Registration>, Found), Box<NodeFailure>> {
-        let registry = &self.scope.running.engine().registry;
-        let prepared = self.scope.plan().prepared(self.node);
-        let planned = prepared.registration(self.with);
-        if let Some(planned) = planned
-            && let Some(current) = registry.current_in(&self.scope.running.edition, planned)
-        {
-            let is_planned = Arc::ptr_eq(planned, &current);
-            let found = if is_planned {
-                Found::AsPlanned
-            } else {
-                Found::Otherwise
-            };
-            return Ok((current, found));
-        }
-        // Unknown when the plan was made, or gone since: plugins come and go.
-        let wanted = match self.with {
-            RunWith::Own => self.scope.plan().node(self.node).wanted.clone(),
-            RunWith::Fallback => VersionSelector::Newest,
+    /// Refuses what stands in the place of what a kept execution is pinned to, and has it left.
+    fn check_pinned(&self, found: Option<&Registration>) -> Result<(), Box<NodeFailure>> {
+        let running = &self.scope.running;
+        let Some(pinned) = running.pinned() else {
+            return Ok(());
         };
-        let found = registry
-            .resolve_in(&self.scope.running.edition, self.node_type(), &wanted)
-            .map_err(|error| self.not_found(error.to_string()))?;
-        Ok((found, Found::Otherwise))
+        let (node_type, wanted) = (self.node_type(), self.wanted());
+        match pinned.check_one(node_type, wanted, found) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.hindered(error)),
+        }
+    }
+
+    /// The failure of a load, unless it is that a plugin which a kept execution is pinned to was
+    /// changed where it lies: then the execution is left.
+    pub(crate) fn not_loaded(&self, error: LoadError) -> Box<NodeFailure> {
+        let changed = self.scope.running.pinned().filter(|_| error.is_stale());
+        match changed.and_then(|pinned| pinned.changed(self.node_type(), self.wanted())) {
+            Some(error) => self.hindered(error),
+            None => Box::new(NodeError::from(error).into_failure()),
+        }
+    }
+
+    fn hindered(&self, error: PinnedError) -> Box<NodeFailure> {
+        let failure = changed(error.to_string());
+        self.scope.running.hinder(self.node, error);
+        failure
+    }
+
+    fn wanted(&self) -> &VersionSelector {
+        self.scope.running.wanted(self.node, self.with)
     }
 
     /// The failure of a call of a node type that is not there. A refusal comes before that, or a
@@ -285,4 +330,10 @@ impl Invocation {
         }
         Err(Box::new(NodeError::Params(issues).into_failure()))
     }
+}
+
+/// The failure of a call of what must not be called any more.
+fn changed(message: String) -> Box<NodeFailure> {
+    let (class, code) = (FailureClass::Final, ErrorCode::INVALID_PACKAGE);
+    Box::new(NodeFailure::new(class, code, message))
 }

@@ -67,7 +67,7 @@ impl WorkflowRunner for CallHost<'_> {
             let options = StartOptions {
                 items: workflow.items,
                 variables: workflow.variables,
-                pinned_data: running.pinned_data,
+                pinned_data: running.choices.pinned_data,
                 ..StartOptions::default()
             };
             // The calls of the other workflow need the place that this one would hold.
@@ -170,8 +170,8 @@ impl Running {
             depth: self.depth + 1,
             nested: Arc::clone(&self.nested),
         };
-        let pinned_data = options.pinned_data;
-        let running = Self::within(&self.caller, plan, pinned_data, cancellation, origin);
+        let choices = options.choices();
+        let running = Self::within(&self.caller, plan, choices, cancellation, origin);
         Ok(Driver::new(Arc::new(running), options, trigger))
     }
 }

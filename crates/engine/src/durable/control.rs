@@ -124,16 +124,7 @@ impl TenantEngine {
         match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
             TakenUp::Later(error) => Err(StoredError::Store(error)),
-            TakenUp::Over => {
-                let found = store.execution(id).await.map_err(StoredError::Store)?;
-                Err(match found.state {
-                    ExecutionState::Stuck { reason } => StoredError::Stuck {
-                        execution: id,
-                        reason,
-                    },
-                    _ => StoredError::Ended { execution: id },
-                })
-            }
+            TakenUp::Over => Err(over(&store, id).await),
         }
     }
 
@@ -142,6 +133,20 @@ impl TenantEngine {
         let keeper = self.caller.engine.keeper.as_ref();
         let keeper = keeper.ok_or(StoredError::NoStore)?;
         Ok((keeper, keeper.store.tenant(self.id())))
+    }
+}
+
+/// Why an execution that was taken up does not run.
+pub(super) async fn over(store: &Arc<dyn TenantStore>, id: ExecutionId) -> StoredError {
+    match store.execution(id).await {
+        Ok(found) => match found.state {
+            ExecutionState::Stuck { reason } => StoredError::Stuck {
+                execution: id,
+                reason,
+            },
+            _ => StoredError::Ended { execution: id },
+        },
+        Err(error) => StoredError::Store(error),
     }
 }
 

@@ -106,7 +106,7 @@ impl Driver {
         let deadline = self
             .deadline
             .map(|deadline| later(at, deadline.saturating_duration_since(Instant::now())));
-        let pinned = Pinned::of(&plan, self.running.pinned_data, deadline);
+        let pins = Pinned::of(&self.running, deadline);
         let mut payloads = Vec::new();
         let encoder = Encoder::new(&keeper.options);
         let not_kept = |reason: String| StartError::NotKept {
@@ -115,7 +115,6 @@ impl Driver {
         };
         let record = encoder.encode(&event, &[], &mut payloads);
         let record = record.map_err(|error| not_kept(error.to_string()))?;
-        let pins = pinned;
         let pinned = pins.encode().map_err(|error| not_kept(error.to_string()))?;
         let patience = Instant::now() + keeper.options.lease;
         let workflow = keep_workflow(&*store, &plan, patience)
@@ -138,6 +137,7 @@ impl Driver {
             .await
             .map_err(|error| not_kept(error.to_string()))?;
         let keeping = keeper.hold(store, id, created.fence, began);
+        self.running.keep_to(pins);
         self.execution.apply(&event).map_err(StartError::Internal)?;
         self.last = at;
         self.journal.write(event);

@@ -26,6 +26,8 @@ pub(crate) enum Halt {
     Refused(ApplyError),
     /// Nothing more can be written.
     Lost(Lost),
+    /// What it is pinned to is not there any more.
+    Hindered(String),
 }
 
 impl From<ApplyError> for Halt {
@@ -69,6 +71,11 @@ impl Driver {
         let Some(writer) = &mut self.writer else {
             return Ok(if has_ended { Kept::Ended } else { Kept::Waits });
         };
+        if let Some((_, error)) = self.running.hindered()
+            && !has_ended
+        {
+            return Err(Halt::Hindered(error.to_string()));
+        }
         if has_ended {
             let status = self.execution.status().as_str().to_owned();
             if !std::mem::replace(&mut self.is_end_written, true) {
@@ -251,6 +258,19 @@ impl Driver {
                 self.get_stuck(&format!("the engine lost track of it: {error}"))
                     .await;
                 StartError::Internal(error)
+            }
+            Halt::Hindered(reason) => {
+                let written = match &mut self.writer {
+                    Some(writer) => writer.flush().await,
+                    None => Ok(Vec::new()),
+                };
+                match written {
+                    Ok(events) => self.tell(events),
+                    // What was not written happens again when it is taken up.
+                    Err(error) => tracing::warn!(%execution, %error, "journal was not written"),
+                }
+                self.get_stuck(&reason).await;
+                StartError::Stuck { execution, reason }
             }
             Halt::Lost(Lost::TakenOver) => StartError::TakenOver { execution },
             Halt::Lost(Lost::Store(reason)) => StartError::NotKept { execution, reason },

@@ -1,7 +1,7 @@
 //! What an execution is pinned to: the node types that its plan was made with, each in just one
 //! version and content, and what it was started with that its first event does not say.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,8 +9,8 @@ use jackfield_definition::expression::MissingFields;
 use jackfield_definition::{
     Catalog, CatalogEntry, CatalogError, Plan, PlanOptions, SourceText, read_workflow,
 };
+use jackfield_kernel::RunWith;
 use jackfield_registry::{Registration, Registry};
-use jackfield_store_api::WorkflowVersion;
 use jackfield_types::{NodeTypeId, PluginOrigin, VersionSelector};
 use jiff::Timestamp;
 use semver::Version;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::FORMAT;
 use crate::PreparedPlan;
-use crate::execution::{Caller, PinnedData};
+use crate::execution::{Caller, Choices, PinnedData, PlannedPlugins, Running};
 
 /// What an execution is pinned to, beside its workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,11 +88,10 @@ struct Head {
 }
 
 impl Pinned {
-    pub(crate) fn of(
-        plan: &PreparedPlan,
-        pinned_data: PinnedData,
-        deadline: Option<Timestamp>,
-    ) -> Self {
+    /// What an execution is pinned to that begins now: what it would run, whatever stood in the
+    /// registry when its plan was made.
+    pub(crate) fn of(running: &Running, deadline: Option<Timestamp>) -> Self {
+        let plan = &running.plan;
         let mut node_types: Vec<PinnedNodeType> = Vec::new();
         let mut unknown = Vec::new();
         for index in plan.all_indices() {
@@ -103,23 +102,23 @@ impl Pinned {
                     unknown.push(absent);
                 }
             }
-            let prepared = plan.prepared(index);
-            let own = prepared.own().map(|own| (&node.wanted, own));
-            let newest = VersionSelector::Newest;
-            let fallback = prepared.fallback().map(|fallback| (&newest, fallback));
-            for (wanted, registration) in own.into_iter().chain(fallback) {
-                let wanted = written(wanted);
-                let node_type = registration.node_type();
+            for with in [RunWith::Own, RunWith::Fallback] {
+                let Some(planned) = plan.prepared(index).registration(with) else {
+                    continue;
+                };
+                let serving = running.serving(index, with);
+                let serving = serving.as_ref().unwrap_or(planned);
+                let wanted = written(running.wanted(index, with));
                 let is_known = node_types
                     .iter()
-                    .any(|known| known.node_type == *node_type && known.wanted == wanted);
+                    .any(|known| known.is(planned.node_type(), wanted.as_deref()));
                 if !is_known {
                     node_types.push(PinnedNodeType {
-                        node_type: node_type.clone(),
+                        node_type: planned.node_type().clone(),
                         wanted,
-                        version: registration.version().clone(),
-                        digest: registration.digest().to_owned(),
-                        plugin: registration.origin().map(|origin| (**origin).clone()),
+                        version: serving.version().clone(),
+                        digest: serving.digest().to_owned(),
+                        plugin: serving.origin().map(|origin| (**origin).clone()),
                     });
                 }
             }
@@ -129,7 +128,7 @@ impl Pinned {
             missing_fields: plan.missing_fields(),
             node_types,
             unknown,
-            uses_pinned_data: pinned_data == PinnedData::Used,
+            uses_pinned_data: running.choices.pinned_data == PinnedData::Used,
             deadline,
         }
     }
@@ -151,52 +150,97 @@ impl Pinned {
         self.missing_fields
     }
 
-    pub(crate) fn pinned_data(&self) -> PinnedData {
-        if self.uses_pinned_data {
+    /// What was chosen when it was started.
+    pub(crate) fn choices(&self) -> Choices {
+        let pinned_data = if self.uses_pinned_data {
             PinnedData::Used
         } else {
             PinnedData::Ignored
+        };
+        Choices {
+            pinned_data,
+            plugins: PlannedPlugins::default(),
         }
     }
 
     /// Whether everything is there, just as it was.
     pub(crate) fn check(&self, registry: &Registry) -> Result<(), PinnedError> {
-        for pinned in &self.node_types {
-            let PinnedNodeType {
-                node_type,
-                version,
-                plugin,
-                ..
-            } = pinned;
-            let from = plugin
-                .as_ref()
-                .map(|plugin| format!(" of plugin `{}` {}", plugin.plugin, plugin.version))
-                .unwrap_or_default();
-            let exact = VersionSelector::Exact(version.clone());
-            let found = registry.resolve(node_type, &exact).ok();
-            let (node_type, version) = (node_type.clone(), version.clone());
-            // What is built in may serve earlier versions too, as it says of itself.
-            let serves =
-                |found: &Arc<Registration>| plugin.is_none() || *found.version() == version;
-            match found.filter(serves) {
-                None => {
-                    return Err(PinnedError::Gone {
-                        node_type,
-                        version,
-                        from,
-                    });
-                }
-                Some(found) if !is_same(plugin.as_ref(), found.origin().map(AsRef::as_ref)) => {
-                    return Err(PinnedError::Changed {
-                        node_type,
-                        version,
-                        from,
-                    });
-                }
-                Some(_) => {}
+        self.node_types.iter().try_for_each(|pinned| {
+            let exact = VersionSelector::Exact(pinned.version.clone());
+            let found = registry.resolve(&pinned.node_type, &exact).ok();
+            pinned.check(found.as_deref())
+        })
+    }
+
+    /// Whether an execution that is pinned to this would run just that.
+    pub(crate) fn check_running(&self, running: &Running) -> Result<(), PinnedError> {
+        for index in running.plan.all_indices() {
+            for with in [RunWith::Own, RunWith::Fallback] {
+                let Some(planned) = running.plan.prepared(index).registration(with) else {
+                    continue;
+                };
+                let wanted = running.wanted(index, with);
+                let found = running.serving(index, with).ok();
+                self.check_one(planned.node_type(), wanted, found.as_deref())?;
             }
         }
         Ok(())
+    }
+
+    /// Whether what was found for a node type is what is pinned. What was not there when the
+    /// execution began is pinned to nothing.
+    pub(crate) fn check_one(
+        &self,
+        node_type: &NodeTypeId,
+        wanted: &VersionSelector,
+        found: Option<&Registration>,
+    ) -> Result<(), PinnedError> {
+        match self.entry(node_type, wanted) {
+            Some(pinned) => pinned.check(found),
+            None => Ok(()),
+        }
+    }
+
+    /// What to say when a plugin that is pinned was changed where it lies.
+    pub(crate) fn changed(
+        &self,
+        node_type: &NodeTypeId,
+        wanted: &VersionSelector,
+    ) -> Option<PinnedError> {
+        let pinned = self.entry(node_type, wanted)?;
+        pinned.plugin.is_some().then(|| pinned.changed())
+    }
+
+    fn entry(&self, node_type: &NodeTypeId, wanted: &VersionSelector) -> Option<&PinnedNodeType> {
+        let wanted = written(wanted);
+        let mut entries = self.node_types.iter();
+        entries.find(|pinned| pinned.is(node_type, wanted.as_deref()))
+    }
+
+    /// Whether a plan was made with just what is pinned.
+    pub(crate) fn fits(&self, plan: &PreparedPlan) -> bool {
+        plan.all_indices().all(|index| {
+            let node = plan.node(index);
+            [
+                (RunWith::Own, &node.wanted),
+                (RunWith::Fallback, &VersionSelector::Newest),
+            ]
+            .into_iter()
+            .all(|(with, wanted)| {
+                let planned = plan.prepared(index).registration(with);
+                planned.is_none_or(|planned| {
+                    let of = planned.node_type();
+                    self.check_one(of, wanted, Some(planned)).is_ok()
+                })
+            })
+        })
+    }
+
+    /// Whether it is the same but for what belongs to one execution alone.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.missing_fields == other.missing_fields
+            && self.node_types == other.node_types
+            && self.unknown == other.unknown
     }
 
     /// Plans a document with just what is pinned. Whether the tenant may still use it is asked when
@@ -225,16 +269,58 @@ impl Pinned {
     }
 }
 
-/// Whether two node types of the same version come from the same content.
-fn is_same(pinned: Option<&PluginOrigin>, found: Option<&PluginOrigin>) -> bool {
-    match (pinned, found) {
-        (None, None) => true,
-        (Some(pinned), Some(found)) => {
-            (&pinned.plugin, &pinned.version, &pinned.digest)
-                == (&found.plugin, &found.version, &found.digest)
-        }
-        (None, Some(_)) | (Some(_), None) => false,
+impl PinnedNodeType {
+    fn is(&self, node_type: &NodeTypeId, wanted: Option<&str>) -> bool {
+        self.node_type == *node_type && self.wanted.as_deref() == wanted
     }
+
+    fn check(&self, found: Option<&Registration>) -> Result<(), PinnedError> {
+        let Some(found) = found else {
+            return Err(self.gone());
+        };
+        match (&self.plugin, found.origin()) {
+            // What is built in may serve earlier versions too, as it says of itself.
+            (None, None) => Ok(()),
+            (Some(_), _) if *found.version() != self.version => Err(self.gone()),
+            (Some(pinned), Some(found)) if is_same(pinned, found) => Ok(()),
+            (Some(_), _) | (None, Some(_)) => Err(self.changed()),
+        }
+    }
+
+    fn gone(&self) -> PinnedError {
+        PinnedError::Gone {
+            node_type: self.node_type.clone(),
+            version: self.version.clone(),
+            from: self.from(),
+        }
+    }
+
+    fn changed(&self) -> PinnedError {
+        PinnedError::Changed {
+            node_type: self.node_type.clone(),
+            version: self.version.clone(),
+            from: self.from(),
+        }
+    }
+
+    /// Where it comes from, for messages.
+    fn from(&self) -> String {
+        self.plugin
+            .as_ref()
+            .map(|plugin| {
+                format!(
+                    " of plugin `{}` {} with digest {}",
+                    plugin.plugin, plugin.version, plugin.digest
+                )
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// Whether two plugins are the same content, whoever vouches for it.
+fn is_same(pinned: &PluginOrigin, found: &PluginOrigin) -> bool {
+    (&pinned.plugin, &pinned.version, &pinned.digest)
+        == (&found.plugin, &found.version, &found.digest)
 }
 
 /// What a workflow asks for, as it is written down.
@@ -296,48 +382,6 @@ impl Catalog for PinnedCatalog<'_> {
     }
 }
 
-/// How many plans are kept of a tenant.
-const MOST_PLANS: usize = 64;
-
-/// Plans of executions that are kept: many are taken up that are pinned to the same.
-#[derive(Default)]
-pub(crate) struct PinnedPlans(VecDeque<(WorkflowVersion, Pinned, Arc<PreparedPlan>)>);
-
-impl PinnedPlans {
-    pub(crate) fn keep(
-        &mut self,
-        workflow: &WorkflowVersion,
-        pinned: &Pinned,
-        plan: &Arc<PreparedPlan>,
-    ) {
-        if self.find(workflow, pinned).is_some() {
-            return;
-        }
-        if self.0.len() >= MOST_PLANS {
-            self.0.pop_back();
-        }
-        let (workflow, pinned) = (workflow.clone(), pinned.clone());
-        self.0.push_front((workflow, pinned, Arc::clone(plan)));
-    }
-
-    pub(crate) fn find(
-        &mut self,
-        workflow: &WorkflowVersion,
-        pinned: &Pinned,
-    ) -> Option<Arc<PreparedPlan>> {
-        let place = self.0.iter().position(|(of, pins, _)| {
-            of == workflow
-                && pins.missing_fields == pinned.missing_fields
-                && pins.node_types == pinned.node_types
-                && pins.unknown == pinned.unknown
-        })?;
-        let found = self.0.remove(place)?;
-        let plan = Arc::clone(&found.2);
-        self.0.push_front(found);
-        Some(plan)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jackfield_types::Digest;
@@ -356,16 +400,10 @@ mod tests {
     #[test]
     fn a_plugin_is_the_same_in_the_same_content_whoever_vouches_for_it() {
         let pinned = origin("1.0.0", 1, None);
-        assert!(is_same(Some(&pinned), Some(&pinned)));
-        assert!(is_same(
-            Some(&pinned),
-            Some(&origin("1.0.0", 1, Some("ada")))
-        ));
-        assert!(!is_same(Some(&pinned), Some(&origin("1.0.0", 2, None))));
-        assert!(!is_same(Some(&pinned), Some(&origin("1.0.1", 1, None))));
-        assert!(!is_same(Some(&pinned), None));
-        assert!(!is_same(None, Some(&pinned)));
-        assert!(is_same(None, None));
+        assert!(is_same(&pinned, &pinned));
+        assert!(is_same(&pinned, &origin("1.0.0", 1, Some("ada"))));
+        assert!(!is_same(&pinned, &origin("1.0.0", 2, None)));
+        assert!(!is_same(&pinned, &origin("1.0.1", 1, None)));
     }
 
     #[test]

@@ -97,8 +97,9 @@ async fn driver(
         Some(awaited) => awaited.cancellation.clone(),
         None => CancellationToken::new(),
     };
-    let pinned_data = pinned.pinned_data();
-    let running = Running::with_id(caller, &plan, found.id, pinned_data, cancellation);
+    let running = Running::with_id(caller, &plan, found.id, pinned.choices(), cancellation);
+    // What was there a moment ago may have been replaced before the execution had its edition.
+    pinned.check_running(&running)?;
     running.learn_secrets();
     let has_passed = replayed
         .events
@@ -106,6 +107,7 @@ async fn driver(
         .any(|event| event.kind == EventKind::DeadlinePassed);
     let now = caller.engine.clock.now();
     let deadline = pinned.deadline.filter(|_| !has_passed);
+    running.keep_to(pinned);
     let last = replayed.events.last().map(|event| event.at);
     for event in &replayed.events {
         running.count_again(&event.kind);

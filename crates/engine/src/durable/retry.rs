@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::StoredError;
 use super::clock::later;
+use super::control::over;
 use super::create::{create, keep_workflow};
 use super::keeper::Keeping;
 use super::pinned::Pinned;
 use super::record::Encoder;
 use super::resume::{TakenUp, take_up};
-use super::stored::{History, load};
+use super::stored::{History, load, load_with};
 use super::writer::Writer;
 use crate::admission::Turn;
 use crate::execution::Running;
@@ -50,7 +51,12 @@ impl TenantEngine {
             .plan_anew(&store, &found.workflow, &found.pinned)
             .await?;
         authorize::plan(&self.caller, &plan)?;
-        let (history, _) = load(&self.caller, &store, id).await?;
+        let history = match load(&self.caller, &store, id).await {
+            Ok((history, _)) => history,
+            // What it began with is not there any more. What is there now will do if it fits.
+            Err(StoredError::Stuck { .. }) => load_with(&store, &found, &plan).await?,
+            Err(error) => return Err(error),
+        };
         let Some(index) = plan.node_index(node) else {
             return Err(StoredError::invalid(format!(
                 "the workflow of execution `{id}` has no node `{node}`"
@@ -71,17 +77,12 @@ impl TenantEngine {
                 plan.node(target).name
             ))
         })?;
-        let pinned_data = Pinned::decode(&found.pinned)
+        let choices = Pinned::decode(&found.pinned)
             .map_err(|error| StoredError::of_replay(id, error.into()))?
-            .pinned_data();
+            .choices();
+        let cancellation = CancellationToken::new();
+        let running = Running::with_id(&self.caller, &plan, new_id, choices, cancellation);
         if let Some(input) = input {
-            let running = Running::with_id(
-                &self.caller,
-                &plan,
-                new_id,
-                pinned_data,
-                CancellationToken::new(),
-            );
             running.learn_secrets();
             let input = running.nested.redactor.redact_items(input);
             events.push(replaced(graph, &events, target, input).ok_or_else(|| {
@@ -92,7 +93,7 @@ impl TenantEngine {
         }
         let now = self.caller.engine.clock.now();
         let deadline = plan.timeout().map(|limit| later(now, limit.into()));
-        let pinned = Pinned::of(&plan, pinned_data, deadline);
+        let pinned = Pinned::of(&running, deadline);
         let not_kept = |reason: String| StartError::NotKept {
             execution: new_id,
             reason,
@@ -123,7 +124,7 @@ impl TenantEngine {
         let created = create(&*store, new, patience)
             .await
             .map_err(|error| not_kept(error.to_string()))?;
-        let keeping = keeper.hold(store, new_id, created.fence, began);
+        let keeping = keeper.hold(Arc::clone(&store), new_id, created.fence, began);
         let keeping = write_taken_over(keeping, graph, &first, events)
             .await
             .map_err(not_kept)?;
@@ -132,10 +133,7 @@ impl TenantEngine {
         match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
             TakenUp::Later(error) => Err(StoredError::Store(error)),
-            TakenUp::Over => Err(StoredError::Stuck {
-                execution: new_id,
-                reason: "what was taken over cannot be replayed".to_owned(),
-            }),
+            TakenUp::Over => Err(over(&store, new_id).await),
         }
     }
 

@@ -219,6 +219,22 @@ pub(super) async fn load(
     Ok((history, found))
 }
 
+/// Reads all of an execution with a plan that may be another one than it began with.
+pub(super) async fn load_with(
+    store: &Arc<dyn TenantStore>,
+    found: &ExecutionRecord,
+    plan: &Arc<PreparedPlan>,
+) -> Result<History, StoredError> {
+    let replayed = replay(store, found, plan)
+        .await
+        .map_err(|error| StoredError::of_replay(found.id, error))?;
+    Ok(History {
+        execution: found.clone().into(),
+        plan: Arc::clone(plan),
+        events: replayed.events,
+    })
+}
+
 /// The report of an execution, if it has ended and can be read.
 pub(crate) async fn ended_report(
     caller: &Caller,
