@@ -219,6 +219,55 @@ impl ExecutionHandle {
             },
         }
     }
+
+    /// Waits for as long as this process runs it: to its end, or until it was parked, paused or let
+    /// go of (`None`), and goes on later or elsewhere.
+    ///
+    /// It is let go of when `leave` is cancelled: nothing more begins then, and what runs may run on
+    /// for `drain`; what takes longer is broken off, and begins once more when the execution is taken
+    /// up. One that is not kept runs on all the same.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    pub async fn wait_here(
+        mut self,
+        leave: CancellationToken,
+        drain: Duration,
+    ) -> Result<Option<Report>, StartError> {
+        // Neither loses anything: the task stays where it is.
+        tokio::select! {
+            ended = &mut self.task => return here(ended),
+            () = leave.cancelled(), if self.kept.is_some() => {}
+        }
+        // Before it is in the store there is nothing to let go of.
+        let is_kept = self.kept().await.is_ok_and(|is_kept| is_kept);
+        let kept = self.kept.as_ref().filter(|_| is_kept);
+        let hold = kept.and_then(|kept| kept.keeper.held(kept.caller.state.id(), self.id));
+        let Some(hold) = hold else {
+            return here((&mut self.task).await);
+        };
+        hold.let_go();
+        if let Ok(ended) = tokio::time::timeout(drain, &mut self.task).await {
+            return here(ended);
+        }
+        self.task.abort();
+        if let Ok(ended) = (&mut self.task).await {
+            return here(Ok(ended));
+        }
+        // When this fails the lease runs out by itself.
+        let _ = hold.store.release(hold.execution, hold.fence).await;
+        Ok(None)
+    }
+}
+
+/// How it came to an end in this process.
+fn here(
+    ended: Result<Result<Outcome, StartError>, tokio::task::JoinError>,
+) -> Result<Option<Report>, StartError> {
+    match ended.map_err(|_| StartError::BrokenOff)?? {
+        Outcome::Ended(report) => Ok(Some(report)),
+        Outcome::Left => Ok(None),
+    }
 }
 
 impl Kept {

@@ -86,6 +86,11 @@ impl Journal {
         self.0.changed.notify_waiters();
     }
 
+    /// The plan of the execution.
+    pub fn plan(&self) -> &Arc<PreparedPlan> {
+        &self.0.plan
+    }
+
     /// The number of events so far.
     pub fn len(&self) -> usize {
         self.0.written.lock().len()

@@ -53,7 +53,7 @@ pub use catalog::TenantCatalog;
 pub use clock::{Clock, SystemClock};
 pub use durable::{
     DurableOptions, History, ReplayDifference, ReplayOutcome, StoredError, StoredExecution, Worker,
-    WorkerOptions,
+    WorkerNotice, WorkerOptions,
 };
 pub use engine::{Engine, EngineBuilder};
 pub use error::StartError;

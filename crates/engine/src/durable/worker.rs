@@ -2,16 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield_store_api::{Claim, Claimed};
+use jackfield_types::TenantId;
 use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::notice::{Notices, WorkerNotice};
 use super::resume::{TakenUp, find_turn, take_up};
-use super::{Hold, Keeper};
-use crate::Engine;
+use super::tenant_claim::claim_of_tenant;
+use super::{Hold, Keeper, Outcome};
 use crate::engine::EngineParts;
 use crate::handle::conduct;
+use crate::{Engine, RunningExecution, TenantEngine};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,24 +40,39 @@ impl Default for WorkerOptions {
     }
 }
 
-/// Takes up the executions of all tenants that nobody holds and that should run: those whose worker
-/// is gone, and those that waited for what has come by now.
+/// Takes up executions that nobody holds and that should run: those whose worker is gone, and those
+/// that waited for what has come by now.
 pub struct Worker {
     engine: Arc<EngineParts>,
     keeper: Arc<Keeper>,
     options: WorkerOptions,
+    /// Whose executions; nothing for those of all tenants.
+    tenant: Option<TenantId>,
+    notices: Option<mpsc::Sender<WorkerNotice>>,
 }
 
 impl Engine {
-    /// A worker over the engine's store; `None` without one. Several, in as many processes, share a
-    /// store.
+    /// A worker over the engine's store, for all tenants; `None` without one. Several, in as many
+    /// processes, share a store.
     pub fn worker(&self, options: WorkerOptions) -> Option<Worker> {
-        Some(Worker {
-            engine: Arc::clone(&self.parts),
-            keeper: Arc::clone(self.parts.keeper.as_ref()?),
-            options,
-        })
+        Worker::new(&self.parts, options, None)
     }
+}
+
+impl TenantEngine {
+    /// A worker over the engine's store that takes up this tenant's executions alone; `None`
+    /// without a store. It looks through the tenant's executions each time, so that one for all
+    /// tenants ([`Engine::worker`]) is cheaper where there are many.
+    pub fn worker(&self, options: WorkerOptions) -> Option<Worker> {
+        Worker::new(&self.caller.engine, options, Some(self.id().clone()))
+    }
+}
+
+/// When a worker stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Told,
+    NothingLeft,
 }
 
 /// Counts a worker as long as it runs.
@@ -80,20 +99,58 @@ struct Crew {
 }
 
 impl Worker {
+    fn new(
+        engine: &Arc<EngineParts>,
+        options: WorkerOptions,
+        tenant: Option<TenantId>,
+    ) -> Option<Self> {
+        Some(Self {
+            engine: Arc::clone(engine),
+            keeper: Arc::clone(engine.keeper.as_ref()?),
+            options,
+            tenant,
+            notices: None,
+        })
+    }
+
+    /// Tells what becomes of the executions that it runs. Whoever is told and does not listen holds
+    /// it up; whoever lets go of the other end does not.
+    #[must_use]
+    pub fn telling(mut self, notices: mpsc::Sender<WorkerNotice>) -> Self {
+        self.notices = Some(notices);
+        self
+    }
+
     /// Works until it is told to stop, and then lets go of all that it runs.
     pub async fn run(self, shutdown: CancellationToken) {
+        self.work(shutdown, Until::Told).await;
+    }
+
+    /// Works until nothing is left to do now, or until it is told to stop. What will be due before a
+    /// lease is over is waited for: what a worker held that may be gone, and what is almost due.
+    pub async fn catch_up(self, shutdown: CancellationToken) {
+        self.work(shutdown, Until::NothingLeft).await;
+    }
+
+    async fn work(self, shutdown: CancellationToken, until: Until) {
         let counted = Counted::new(&self.keeper);
         let mut crew = Crew::default();
         // Whether there may be more than was taken.
         let mut claims = true;
+        let mut claimed_at = Instant::now();
         while !shutdown.is_cancelled() {
             let free = self.options.concurrency as usize - crew.tasks.len();
             let most = u32::try_from(free).unwrap_or(u32::MAX);
             if claims && most > 0 {
                 claims = self.claim(&mut crew, most).await;
                 if claims {
+                    claimed_at = Instant::now();
                     continue;
                 }
+            }
+            let is_idle = until == Until::NothingLeft && crew.tasks.is_empty();
+            if is_idle && self.is_done(claimed_at).await {
+                break;
             }
             let stirred = self.keeper.stirred.notified();
             tokio::pin!(stirred);
@@ -125,7 +182,11 @@ impl Worker {
     /// Takes up what is due; says whether there may be more.
     async fn claim(&self, crew: &mut Crew, most: u32) -> bool {
         let began = Instant::now();
-        let claimed = match self.keeper.store.claim(self.keeper.claim(most)).await {
+        let found = match &self.tenant {
+            Some(tenant) => claim_of_tenant(&self.keeper, tenant, most).await,
+            None => self.keeper.store.claim(self.keeper.claim(most)).await,
+        };
+        let claimed = match found {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(target: "engine", %error, "nothing was claimed");
@@ -134,9 +195,29 @@ impl Worker {
         };
         let may_be_more = !claimed.is_empty();
         for claimed in claimed {
-            crew.take(&self.engine, &self.keeper, claimed, began);
+            let notices = Notices {
+                tenant: claimed.tenant.clone(),
+                execution: claimed.execution,
+                sender: self.notices.clone(),
+            };
+            crew.take(&self.engine, &self.keeper, claimed, began, notices);
         }
         may_be_more
+    }
+
+    /// Whether nothing will be due soon, with nothing of it under way. What others hold and go on
+    /// with is due again and again, so that is not waited for more than once.
+    async fn is_done(&self, claimed_at: Instant) -> bool {
+        let store = &self.keeper.store;
+        let lease = self.keeper.options.lease;
+        if claimed_at.elapsed() > lease {
+            return true;
+        }
+        match (store.next_due().await, store.now().await) {
+            // What is due already is another tenant's.
+            (Ok(Some(due)), Ok(now)) => due <= now || super::between(now, due) > lease,
+            _ => true,
+        }
     }
 
     /// How long there is nothing to do, as far as is known.
@@ -215,6 +296,7 @@ impl Crew {
         keeper: &Arc<Keeper>,
         claimed: Claimed,
         began: Instant,
+        notices: Notices,
     ) {
         let store = keeper.store.tenant(&claimed.tenant);
         let keeping = keeper.hold(store, claimed.execution, claimed.fence, began);
@@ -224,13 +306,21 @@ impl Crew {
             let state = engine.tenant(&claimed.tenant);
             let hold = Arc::clone(&keeping.hold);
             let awaited = state.take_awaited(claimed.execution);
-            let taken_up = match find_turn(&state, &keeping).await {
-                Some(turn) => take_up(&engine, &state, keeping, turn, awaited.as_deref()).await,
-                None => TakenUp::Over,
+            let Some(turn) = find_turn(&state, &keeping).await else {
+                // It was put off.
+                if let Some(awaited) = awaited {
+                    state.await_later(claimed.execution, &awaited);
+                }
+                return;
             };
-            match taken_up {
+            match take_up(&engine, &state, keeping, turn, awaited.as_deref()).await {
                 TakenUp::Runs(driver) => {
-                    if let Err(error) = conduct(*driver, awaited).await {
+                    let since = engine.clock.now();
+                    let running = &driver.running;
+                    let running = RunningExecution::new(running, driver.journal(), since);
+                    notices.taken_up(running).await;
+                    let result = conduct(*driver, awaited).await;
+                    if let Err(error) = &result {
                         tracing::warn!(
                             target: "engine",
                             execution = %claimed.execution,
@@ -238,11 +328,13 @@ impl Crew {
                             "execution goes no further here"
                         );
                     }
+                    notices.over(result).await;
                 }
                 TakenUp::Over => {
                     if let Some(awaited) = awaited {
                         state.await_later(claimed.execution, &awaited);
                     }
+                    notices.over(Ok(Outcome::Left)).await;
                 }
                 TakenUp::Later(error) => {
                     tracing::warn!(
