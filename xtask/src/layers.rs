@@ -143,6 +143,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-plugin-api",
             "jackfield-registry",
             "jackfield-store-api",
+            "jackfield-store-sqlite",
             "jackfield-tenancy",
             "jackfield-engine",
             "jackfield-credentials",

@@ -36,10 +36,11 @@
 //! ```
 //!
 //! # Features
-//! Both are off unless asked for: who needs no plugins compiles no compiler.
+//! All but `sqlite` are off unless asked for: who needs no plugins compiles no compiler.
 //!
 //! | feature | brings |
 //! | --- | --- |
+//! | `sqlite` | [`SqliteStore`]: executions that outlive the process, in one file |
 //! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
 //! | `oci` | `jackfield::oci`: packages in registries of container images |
 
@@ -54,6 +55,8 @@ pub use jackfield_oci as oci;
 pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
 pub use jackfield_store_api as store;
+#[cfg(feature = "sqlite")]
+pub use jackfield_store_sqlite as sqlite;
 pub use jackfield_tenancy as tenancy;
 pub use jackfield_types as types;
 #[cfg(feature = "plugins")]
@@ -70,7 +73,7 @@ pub use jackfield_engine::{
     ErrorCount, ErrorMetrics, Events, ExecutionHandle, History, Journal, JournalEntry, NoWorkflows,
     NodeRequest, PinnedData, PlannedPlugins, PreparedPlan, ReplayDifference, ReplayOutcome, Report,
     ReportFailure, RunningExecution, StartError, StartOptions, StoredError, StoredExecution,
-    SystemClock, TenantCatalog, TenantEngine, Worker, WorkerOptions, WorkflowSource,
+    SystemClock, TenantCatalog, TenantEngine, Worker, WorkerNotice, WorkerOptions, WorkflowSource,
     WorkflowSourceError,
 };
 pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
@@ -83,6 +86,8 @@ pub use jackfield_plugin_api::{
     NodeCall, NodeError, NodeExecutor, NodeOutput, NodeType, TypedCall,
 };
 pub use jackfield_registry::{Query, RegisterError, Registration, Registry};
+#[cfg(feature = "sqlite")]
+pub use jackfield_store_sqlite::{SqliteOptions, SqliteStore};
 pub use jackfield_tenancy::{
     Admission, AdmissionLimits, AuditKey, AuditLog, AuditOptions, AuditReader, AuditRecord,
     Decision, Explanation, PolicyFormat, PolicyReader, QuotaExceeded, Refusal, SecretSource,

@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use jackfield_types::ExecutionId;
+use jackfield_types::{ErrorCode, ExecutionId};
 
 /// Why a store did not do what it was asked.
 ///
@@ -107,6 +107,23 @@ impl StoreError {
     /// Whether the same call can succeed later, with nothing changed by the caller.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Full { .. })
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. }
+            | Self::Exists { .. }
+            | Self::Conflict { .. }
+            | Self::OutOfTurn { .. }
+            | Self::Refused { .. } => ErrorCode::INVALID_INPUT,
+            Self::Fenced { .. } => ErrorCode::EXECUTION_HELD,
+            Self::Newer { .. } => ErrorCode::STORE_NEWER,
+            Self::InUse { .. } => ErrorCode::STORE_IN_USE,
+            Self::Damaged { .. } => ErrorCode::STORE_DAMAGED,
+            Self::Full { .. } => ErrorCode::STORE_FULL,
+            Self::Unavailable { .. } | Self::Failed { .. } => ErrorCode::STORE_ERROR,
+        }
     }
 
     /// Something that is not there.

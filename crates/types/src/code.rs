@@ -46,8 +46,14 @@ codes! {
     DEPENDENCY_MISSING;
     /// Two nodes of a workflow have the same id or the same name.
     DUPLICATE_NODE;
+    /// The execution has ended, so nothing more can happen in it.
+    EXECUTION_ENDED;
     /// A node reported an error that has no code of its own.
     EXECUTION_ERROR;
+    /// Another worker runs the execution.
+    EXECUTION_HELD;
+    /// An execution that is kept cannot go on until something is repaired.
+    EXECUTION_STUCK;
     /// An expression could not be read or evaluated.
     EXPRESSION_ERROR;
     /// An expression refers to something that is not there, or that has not run before.
@@ -92,6 +98,16 @@ codes! {
     QUOTA_EXCEEDED;
     /// A node raised an error on purpose.
     STOPPED;
+    /// What is in a store cannot be what was written there.
+    STORE_DAMAGED;
+    /// A store cannot be reached, or did not do what it was asked.
+    STORE_ERROR;
+    /// There is no room left for what a store has to keep.
+    STORE_FULL;
+    /// Another process runs executions in the store.
+    STORE_IN_USE;
+    /// A store was written by a newer version of Jackfield.
+    STORE_NEWER;
     /// The tenant may not use this node type.
     TENANT_FORBIDDEN;
     /// A time limit passed.
@@ -100,6 +116,8 @@ codes! {
     TRAPPED;
     /// There is no such data source, entity or column.
     UNKNOWN_ENTITY;
+    /// The tenant has no such execution.
+    UNKNOWN_EXECUTION;
     /// A field that the format does not know.
     UNKNOWN_FIELD;
     /// No plugin provides this node type.

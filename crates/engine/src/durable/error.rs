@@ -56,15 +56,17 @@ pub enum StoredError {
 }
 
 impl StoredError {
-    /// The code, if there is one for it: what is the caller's doing, or the policy's, has one.
+    /// The code, if there is one for it.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Start(error) => error.code(),
-            Self::UnknownExecution { .. } | Self::Invalid { .. } | Self::Ended { .. } => {
-                Some(ErrorCode::INVALID_INPUT)
-            }
+            Self::NoStore | Self::Invalid { .. } => Some(ErrorCode::INVALID_INPUT),
+            Self::UnknownExecution { .. } => Some(ErrorCode::UNKNOWN_EXECUTION),
+            Self::Held { .. } => Some(ErrorCode::EXECUTION_HELD),
+            Self::Ended { .. } => Some(ErrorCode::EXECUTION_ENDED),
+            Self::Stuck { .. } => Some(ErrorCode::EXECUTION_STUCK),
             Self::Plan(_) => Some(ErrorCode::INVALID_WORKFLOW),
-            Self::NoStore | Self::Held { .. } | Self::Stuck { .. } | Self::Store(_) => None,
+            Self::Store(error) => Some(error.code()),
         }
     }
 
