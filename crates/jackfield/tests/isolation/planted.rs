@@ -68,6 +68,8 @@ async fn a_source_that_gives_secrets_to_everybody_is_found_out() {
             "read a secret",
             "find a secret in the catalog",
             "read a secret in an expression",
+            "read a credential",
+            "learn what is masked",
             "read a secret in a node",
             "tell a secret of others from none",
         ]

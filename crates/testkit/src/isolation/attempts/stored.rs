@@ -1,9 +1,13 @@
 //! Executions of the owner's that are kept: to list, read, tell something, take up and repeat.
 
-use jackfield_engine::{ExecutionHandle, StartOptions};
+use std::time::Duration;
+
+use jackfield_engine::{ExecutionHandle, StartOptions, WorkerOptions};
+use jackfield_plugin_api::CancellationToken;
 use jackfield_store_api::{ExecutionFilter, PageRequest, Request};
 use jackfield_types::{ExecutionId, SignalName};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::{Attempt, attempt};
 use crate::isolation::probes::ECHO;
@@ -34,6 +38,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         "take up or repeat an execution that is kept",
         ["TenantEngine::resume", "TenantEngine::retry_from"],
         repeat
+    ),
+    attempt!(
+        "take up what was left of others by a worker",
+        ["TenantEngine::worker"],
+        work
     ),
     attempt!(
         "put an execution among the owner's by a file",
@@ -133,6 +142,31 @@ async fn repeat(stage: &Stage) -> Outcome {
         stage.leak_if(true, "it was repeated");
         retried.wait().await?;
     }
+    Ok(())
+}
+
+/// An execution of the owner's is left, so that whoever may take it up can.
+async fn work(stage: &Stage) -> Outcome {
+    let handle = hold(stage).await?;
+    let leave = CancellationToken::new();
+    leave.cancel();
+    handle.wait_here(leave, Duration::ZERO).await?;
+    let options = WorkerOptions {
+        drain: Duration::ZERO,
+        ..WorkerOptions::default()
+    };
+    let worker = stage.actor.worker(options);
+    let worker = worker.ok_or_else(|| Trouble("the engine keeps no executions".to_owned()))?;
+    let (sender, mut notices) = mpsc::channel(1);
+    let shutdown = CancellationToken::new();
+    let working = worker.telling(sender).catch_up(shutdown.clone());
+    let listening = async {
+        while notices.recv().await.is_some() {
+            stage.leak_if(true, "it was taken up");
+            shutdown.cancel();
+        }
+    };
+    tokio::join!(working, listening);
     Ok(())
 }
 
