@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::built_in::built_in_types;
 use crate::error::CredentialError;
+use crate::url::passwords_of;
 
 /// The most problems that are told of at once.
 const MOST_PROBLEMS: usize = 10;
@@ -157,6 +158,8 @@ impl CredentialType {
             let schema = property(&self.0.schema, name);
             collect(schema, value, !self.0.tells, &mut found);
         }
+        let passwords: Vec<String> = found.iter().flat_map(|text| passwords_of(text)).collect();
+        found.extend(passwords);
         found
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::CredentialError;
 use crate::key::{KEY_BYTES, MasterKey, MasterKeys, random};
-use crate::row::{Header, NONCE_BYTES, Row, VERSION};
+use crate::row::{Header, MOST_HEADER, NONCE_BYTES, Row, VERSION};
 
 /// What the encryption of a data key is for, so that it is never taken for something else.
 const FOR_KEY: &[u8] = b"jackfield: the data key of a credential";
@@ -32,8 +32,12 @@ pub(crate) fn seal(
     mut header: Header,
     fields: &[u8],
 ) -> Result<Row, CredentialError> {
+    let master = keys.sealing()?;
     header.data_key = URL_SAFE_NO_PAD.encode(*random::<16>()?);
     let header_bytes = serde_json::to_vec(&header).map_err(|_| CredentialError::Encryption)?;
+    if header_bytes.len() > MOST_HEADER {
+        return Err(CredentialError::BindingTooLarge { most: MOST_HEADER });
+    }
     let data_key: DataKey = random()?;
     let nonce = *random()?;
     let cipher = cipher(&data_key);
@@ -42,14 +46,14 @@ pub(crate) fn seal(
     let mut row = Row {
         header,
         header_bytes: header_bytes.into(),
-        key: keys.current().id().clone(),
-        check: *keys.current().check(),
+        key: master.id().clone(),
+        check: *master.check(),
         wrap_nonce: [0; NONCE_BYTES],
         wrapped: [0; _],
         nonce,
         body: body.into(),
     };
-    wrap(keys.current(), place, &mut row, &data_key)?;
+    wrap(master, place, &mut row, &data_key)?;
     Ok(row)
 }
 
@@ -69,19 +73,21 @@ pub(crate) fn rewrap(
     place: Place<'_>,
     row: &Row,
 ) -> Result<Row, CredentialError> {
+    let master = keys.sealing()?;
     let data_key = unwrap(keys, place, row)?;
     // What could not be read before is not made to look as if it could.
     fields(place, row, &data_key)?;
     let mut row = row.clone();
-    row.key = keys.current().id().clone();
-    row.check = *keys.current().check();
-    wrap(keys.current(), place, &mut row, &data_key)?;
+    row.key = master.id().clone();
+    row.check = *master.check();
+    wrap(master, place, &mut row, &data_key)?;
     Ok(row)
 }
 
 /// Whether a row is encrypted with the current master key.
 pub(crate) fn is_current(keys: &MasterKeys, row: &Row) -> bool {
-    row.key == *keys.current().id() && row.check == *keys.current().check()
+    keys.current()
+        .is_some_and(|master| row.key == *master.id() && row.check == *master.check())
 }
 
 fn wrap(

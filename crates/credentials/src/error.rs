@@ -27,6 +27,18 @@ pub enum CredentialError {
         /// Those that there are.
         known: String,
     },
+    /// It is of a type that this program does not know.
+    #[error(
+        "credential `{name}` is of type `{credential_type}`, which this program does not know; there are {known}; run one that has the type, or put the credential anew"
+    )]
+    TypeGone {
+        /// The credential.
+        name: String,
+        /// Its type.
+        credential_type: String,
+        /// Those that there are.
+        known: String,
+    },
     /// The fields are not what the type takes. Values are not shown.
     #[error("the fields are not those of a credential of type `{credential_type}`: {}", problems.join("; "))]
     Fields {
@@ -41,6 +53,12 @@ pub enum CredentialError {
     /// It is larger than credentials are.
     #[error("the fields of a credential have at most {most} bytes as JSON")]
     TooLarge {
+        /// So many.
+        most: usize,
+    },
+    /// What it is to be bound to takes more room than there is.
+    #[error("what a credential is bound to has at most {most} bytes as JSON; write globs")]
+    BindingTooLarge {
         /// So many.
         most: usize,
     },

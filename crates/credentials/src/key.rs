@@ -123,7 +123,11 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError::Shape`] and [`KeyError::Weak`].
     pub fn parse(id: KeyId, text: &Secret<String>) -> Result<Self, KeyError> {
-        let text = text.expose().trim();
+        Self::parse_text(id, text.expose())
+    }
+
+    pub(crate) fn parse_text(id: KeyId, text: &str) -> Result<Self, KeyError> {
+        let text = text.trim();
         let bytes = Zeroizing::new(if text.len() == 2 * KEY_BYTES {
             from_hexadecimal(text)
         } else {
@@ -208,6 +212,12 @@ pub struct MasterKeys {
     keys: Arc<[MasterKey]>,
 }
 
+impl Default for MasterKeys {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
 impl MasterKeys {
     /// Takes keys, of which the first is the one to encrypt with.
     ///
@@ -225,9 +235,21 @@ impl MasterKeys {
         Ok(Self { keys: keys.into() })
     }
 
-    /// The one to encrypt with.
-    pub fn current(&self) -> &MasterKey {
-        &self.keys[0]
+    /// No key at all: names, types and bindings can be listed, and credentials deleted; each one
+    /// that is to be read tells which key it needs.
+    pub fn none() -> Self {
+        Self {
+            keys: Arc::default(),
+        }
+    }
+
+    /// The one to encrypt with, if there is any.
+    pub fn current(&self) -> Option<&MasterKey> {
+        self.keys.first()
+    }
+
+    pub(crate) fn sealing(&self) -> Result<&MasterKey, KeyError> {
+        self.current().ok_or(KeyError::None)
     }
 
     /// The ids of all of them, the current one first.
@@ -241,6 +263,9 @@ impl MasterKeys {
 
     /// The ids, for a message.
     pub(crate) fn names(&self) -> String {
+        if self.keys.is_empty() {
+            return "none".to_owned();
+        }
         let ids: Vec<String> = self.ids().map(|id| format!("`{id}`")).collect();
         ids.join(", ")
     }
@@ -272,7 +297,7 @@ mod tests {
             .collect();
         assert_eq!(parse(&digits).unwrap().bytes(), key.bytes());
         let keys = MasterKeys::new(vec![key]).unwrap();
-        let shown = format!("{keys:?} {:?}", keys.current().to_text());
+        let shown = format!("{keys:?} {:?}", keys.current().map(MasterKey::to_text));
         assert!(
             !shown.contains(&text) && shown.contains("2025-11"),
             "{shown}"

@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jackfield_types::Secret;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
@@ -164,7 +163,9 @@ impl KeySource {
                     problem,
                 })?,
         };
-        Ok(MasterKey::parse(id.clone(), &text(&found))?)
+        // What is no text is no key either.
+        let text = std::str::from_utf8(&found).unwrap_or_default();
+        Ok(MasterKey::parse_text(id.clone(), text)?)
     }
 }
 
@@ -180,11 +181,6 @@ impl MasterKeys {
         }
         Ok(Self::new(keys)?)
     }
-}
-
-/// What is no text is no key either.
-fn text(bytes: &[u8]) -> Secret<String> {
-    Secret::new(std::str::from_utf8(bytes).unwrap_or_default().to_owned())
 }
 
 fn from_environment(id: &KeyId, variable: &str) -> Result<Zeroizing<Vec<u8>>, KeySourceError> {

@@ -5,7 +5,8 @@
 //!   the data key with a master key. What surrounds a credential (whose it is, its name, type and
 //!   binding, the keys and the version of the format) is authenticated with it, so that nothing of a
 //!   row can be changed, moved to another tenant or given another name.
-//! - `credential_type`, `built_in`: types with a JSON Schema each, and which fields are secret.
+//! - `credential_type`, `built_in`, `url`: types with a JSON Schema each, and what of their fields is
+//!   secret.
 //! - `store`, `tenant`, `kept`: a [`CredentialStore`], its handle for one tenant, and what is kept in
 //!   memory, encrypted, so that calls never wait for the store.
 //! - `rotation`: new master keys, and new data keys.
@@ -31,6 +32,7 @@ mod row;
 mod source;
 mod store;
 mod tenant;
+mod url;
 
 pub use audit::{AuditTrail, CredentialAudit, CredentialEvent};
 pub use built_in::built_in_types;

@@ -74,7 +74,8 @@ impl CredentialStore {
     /// any more; [`keys_in_use`](Self::keys_in_use) tells whether one still did.
     ///
     /// # Errors
-    /// [`CredentialError::Store`] when the store cannot be read or written.
+    /// [`CredentialError::Store`] when the store cannot be read or written, [`CredentialError::Key`]
+    /// when there is no master key to encrypt with.
     pub async fn rotate(&self, rotation: Rotation) -> Result<Rotated, CredentialError> {
         let mut rotated = Rotated::default();
         let mut after: Option<TenantId> = None;
@@ -105,12 +106,30 @@ impl CredentialStore {
             };
             after = Some(last.clone());
             for tenant in &tenants {
-                for document in self.tenant(tenant).documents().await? {
-                    let row = Row::parse(&document.content);
-                    let row = row.map_err(|found| problem(&document.name, found))?;
-                    *counts.entry(row.key).or_insert(0) += 1;
-                }
+                self.count_keys(tenant, &mut counts).await?;
             }
+        }
+    }
+}
+
+impl CredentialStore {
+    async fn count_keys(
+        &self,
+        tenant: &TenantId,
+        counts: &mut BTreeMap<KeyId, u64>,
+    ) -> Result<(), CredentialError> {
+        let mut after = None;
+        loop {
+            let page = self.0.page(tenant, after).await?;
+            for document in page.entries {
+                let row = Row::parse(&document.content);
+                let row = row.map_err(|found| problem(&document.name, found))?;
+                *counts.entry(row.key).or_insert(0) += 1;
+            }
+            if page.next.is_none() {
+                return Ok(());
+            }
+            after = page.next;
         }
     }
 }
@@ -119,39 +138,44 @@ impl TenantCredentials {
     /// Gives the tenant's credentials new keys; see [`CredentialStore::rotate`].
     ///
     /// # Errors
-    /// [`CredentialError::Store`] when the store cannot be read or written.
+    /// Those of [`CredentialStore::rotate`].
     pub async fn rotate(&self, rotation: Rotation) -> Result<Rotated, CredentialError> {
         let mut rotated = Rotated::default();
-        for document in self.documents().await? {
-            let name = document.name.clone();
-            match self.turn(rotation, document).await {
-                Ok(Turned::Changed) => rotated.changed += 1,
-                Ok(Turned::Unchanged) => rotated.unchanged += 1,
-                Err(CredentialError::Store(error))
-                    if !matches!(error, StoreError::Conflict { .. }) =>
-                {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    let failed = (self.tenant.clone(), name, error.to_string());
-                    rotated.failed.push(failed);
-                }
-            }
-        }
-        Ok(rotated)
-    }
-
-    async fn documents(&self) -> Result<Vec<Document>, CredentialError> {
-        let mut found = Vec::new();
         let mut after = None;
         loop {
             let page = self.store.0.page(&self.tenant, after).await?;
-            found.extend(page.entries);
+            for document in page.entries {
+                self.turn_into(rotation, document, &mut rotated).await?;
+            }
             if page.next.is_none() {
-                return Ok(found);
+                return Ok(rotated);
             }
             after = page.next;
         }
+    }
+
+    /// Gives one credential new keys, and counts what came of it.
+    async fn turn_into(
+        &self,
+        rotation: Rotation,
+        document: Document,
+        rotated: &mut Rotated,
+    ) -> Result<(), CredentialError> {
+        let name = document.name.clone();
+        match self.turn(rotation, document).await {
+            Ok(Turned::Changed) => rotated.changed += 1,
+            Ok(Turned::Unchanged) => rotated.unchanged += 1,
+            Err(CredentialError::Store(error)) if !matches!(error, StoreError::Conflict { .. }) => {
+                return Err(error.into());
+            }
+            // Without a key nothing at all can be encrypted.
+            Err(CredentialError::Key(error)) => return Err(error.into()),
+            Err(error) => {
+                let failed = (self.tenant.clone(), name, error.to_string());
+                rotated.failed.push(failed);
+            }
+        }
+        Ok(())
     }
 
     /// Gives one credential new keys.

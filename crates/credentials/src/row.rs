@@ -29,7 +29,7 @@ pub(crate) const TAG_BYTES: usize = 16;
 /// The bytes of an encrypted data key.
 pub(crate) const WRAPPED_BYTES: usize = KEY_BYTES + TAG_BYTES;
 /// The most bytes of a header.
-const MOST_HEADER: usize = 256 * 1_024;
+pub(crate) const MOST_HEADER: usize = 256 * 1_024;
 
 /// What is known of a credential without a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

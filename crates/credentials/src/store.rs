@@ -231,6 +231,23 @@ impl Inner {
         }
     }
 
+    /// The type of a credential, if it is still there.
+    fn type_of(&self, place: Place<'_>, row: &Row) -> Result<&CredentialType, CredentialError> {
+        self.types
+            .find(&row.header.r#type)
+            .map_err(|error| match error {
+                CredentialError::UnknownType {
+                    credential_type,
+                    known,
+                } => CredentialError::TypeGone {
+                    name: place.name.to_owned(),
+                    credential_type,
+                    known,
+                },
+                other => other,
+            })
+    }
+
     /// Decrypts a credential.
     pub(crate) fn open(
         &self,
@@ -239,7 +256,7 @@ impl Inner {
     ) -> Result<(BoundCredential, &CredentialType), CredentialError> {
         let keys = self.keys.load();
         let fields = envelope::open(&keys, place, row)?;
-        let credential_type = self.types.find(&row.header.r#type)?;
+        let credential_type = self.type_of(place, row)?;
         let damaged = |reason| CredentialError::Damaged {
             name: place.name.to_owned(),
             reason,

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use jackfield_store_api::{Collection, Expected, PageRequest, Revision};
-use jackfield_tenancy::{CredentialBinding, CredentialUse};
+use jackfield_store_api::{Collection, Document, Expected, PageRequest, Revision};
+use jackfield_tenancy::{BoundCredential, CredentialBinding, CredentialUse};
 use jackfield_types::{Credential, Object, Secret, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -108,6 +108,23 @@ impl CredentialDetails {
     }
 }
 
+impl CredentialSummary {
+    fn of(document: Document) -> Self {
+        let row = Row::parse(&document.content);
+        let row = row.map_err(|found| problem(&document.name, found).to_string());
+        let (details, problem) = match row {
+            Ok(row) => (Some(CredentialDetails::of(row)), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self {
+            name: document.name,
+            revision: document.revision,
+            details,
+            problem,
+        }
+    }
+}
+
 impl TenantCredentials {
     pub(crate) fn new(store: &CredentialStore, tenant: &TenantId) -> Self {
         Self {
@@ -139,24 +156,31 @@ impl TenantCredentials {
         let found = documents
             .list_documents(Collection::Credentials, "", page)
             .await?;
-        let entries = found.entries.into_iter().map(|document| {
-            let row = Row::parse(&document.content);
-            let row = row.map_err(|found| problem(&document.name, found).to_string());
-            let (details, problem) = match row {
-                Ok(row) => (Some(CredentialDetails::of(row)), None),
-                Err(problem) => (None, Some(problem)),
-            };
-            CredentialSummary {
-                name: document.name,
-                revision: document.revision,
-                details,
-                problem,
-            }
-        });
+        let entries = found.entries.into_iter().map(CredentialSummary::of);
         Ok(jackfield_store_api::Page {
             entries: entries.collect(),
             next: found.next,
         })
+    }
+
+    /// What may be shown of one of them, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`CredentialError::Name`] and [`CredentialError::Store`].
+    pub async fn summary(&self, name: &str) -> Result<Option<CredentialSummary>, CredentialError> {
+        check_name(name)?;
+        let documents = self.store.0.store.tenant(&self.tenant);
+        let found = documents.document(Collection::Credentials, name).await?;
+        Ok(found.map(CredentialSummary::of))
+    }
+
+    /// Finds out whether a credential could be used as it is in the store now: that its key is at
+    /// hand, that nothing of it was altered, and that its type is known. Nothing of it is handed out.
+    ///
+    /// # Errors
+    /// [`CredentialError::Missing`], and whatever keeps it from being read.
+    pub async fn verify(&self, name: &str) -> Result<(), CredentialError> {
+        self.opened(name).await.map(drop)
     }
 
     /// Keeps a credential under a name, in place of what is there. It is encrypted with a data key of
@@ -255,6 +279,14 @@ impl TenantCredentials {
         name: &str,
         wanted: &CredentialUse<'_>,
     ) -> Result<Credential, CredentialError> {
+        let bound = self.opened(name).await?;
+        let checked = bound.binding.check(name, wanted);
+        checked.map_err(CredentialError::Refused)?;
+        Ok(bound.credential)
+    }
+
+    /// A credential as it is in the store now, decrypted.
+    async fn opened(&self, name: &str) -> Result<BoundCredential, CredentialError> {
         check_name(name)?;
         let inner = &self.store.0;
         let documents = inner.store.tenant(&self.tenant);
@@ -262,9 +294,7 @@ impl TenantCredentials {
         let found = found.ok_or_else(|| self.missing(name))?;
         let row = Row::parse(&found.content).map_err(|found| problem(name, found))?;
         let (bound, _) = inner.open(self.place(name), &row)?;
-        let checked = bound.binding.check(name, wanted);
-        checked.map_err(CredentialError::Refused)?;
-        Ok(bound.credential)
+        Ok(bound)
     }
 
     /// Deletes a credential; `false` when there was none. The next call of a node does not find it.

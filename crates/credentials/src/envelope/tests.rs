@@ -213,7 +213,7 @@ fn a_key_that_is_not_at_hand_or_another_one_is_told_by_its_name() {
     // One that lies about which key it is.
     let liar = keys(&["2024"]);
     let mut forged = row.clone();
-    forged.check = *liar.current().check();
+    forged.check = *liar.current().unwrap().check();
     let error = open(&liar, place, &forged).unwrap_err();
     assert!(matches!(error, CredentialError::Damaged { .. }), "{error}");
 }

@@ -311,3 +311,19 @@ async fn many_changes_at_once_leave_what_is_kept_as_the_store_has_it() {
         assert_eq!(kept, token(&store.tenant(&id), name).await.ok(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_password_in_a_url_is_secret_by_itself() {
+    let store = builder(&MemoryStore::new(), &[&key("k")]).build();
+    let id = tenant("acme");
+    let url = "postgres://me:p%40ssw0rd@db.example.org/app";
+    put(
+        &store.tenant(&id),
+        "db",
+        &new("database", json!({ "url": url })),
+    )
+    .await;
+    let texts = store.texts(&id, "db");
+    let texts: Vec<&str> = texts.iter().map(|text| text.expose().as_str()).collect();
+    assert_eq!(texts, [url, "p@ssw0rd", "p%40ssw0rd"]);
+}

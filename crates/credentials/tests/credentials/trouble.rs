@@ -1,10 +1,18 @@
 //! Wrong keys, broken rows, changes that break off.
 
+use std::sync::Arc;
+
+use jackfield_credentials::{
+    CredentialError, CredentialStore, CredentialType, CredentialTypes, KeyError, MasterKeys,
+    Rotation,
+};
 use jackfield_store_api::{Collection, Expected, PageRequest, Store};
 use jackfield_tenancy::Tenancy;
 use jackfield_testkit::store::{Interruption, MemoryStore};
 
-use crate::support::{bearer, builder, key, node_type, put, tenant, token, wanted};
+use serde_json::json;
+
+use crate::support::{bearer, builder, key, new, node_type, put, tenant, token, wanted};
 
 #[tokio::test]
 async fn a_key_that_is_missing_or_another_one_is_told_to_whoever_asks() {
@@ -145,4 +153,83 @@ async fn a_change_that_breaks_off_leaves_the_old_one_or_the_new_one() {
             Ok(expected.to_owned())
         );
     }
+}
+
+#[tokio::test]
+async fn without_a_key_what_there_is_can_be_told_and_taken_away_and_nothing_more() {
+    let memory = MemoryStore::new();
+    let id = tenant("acme");
+    let whole = builder(&memory, &[&key("2025")]).build();
+    put(&whole.tenant(&id), "crm", &bearer("s3cr3t")).await;
+    let store = CredentialStore::builder(Arc::new(memory.clone()), MasterKeys::none()).build();
+    let acme = store.tenant(&id);
+    let told = acme.verify("crm").await.unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "credential `crm` needs the master key `2025`, and there are none; give `2025` too, and rotate before it is taken away"
+    );
+    let summary = acme.summary("crm").await.unwrap().unwrap();
+    assert_eq!(summary.details.unwrap().key.as_str(), "2025");
+    assert!(acme.summary("other").await.unwrap().is_none());
+    let put = acme.put("other", &bearer("x"), Expected::Anything).await;
+    assert!(matches!(put, Err(CredentialError::Key(KeyError::None))));
+    let rotated = store.rotate(Rotation::MasterKey).await;
+    assert!(matches!(rotated, Err(CredentialError::Key(KeyError::None))));
+    whole.tenant(&id).verify("crm").await.unwrap();
+    assert!(acme.delete("crm", Expected::Anything).await.unwrap());
+    let error = acme.verify("crm").await.unwrap_err();
+    assert!(matches!(error, CredentialError::Missing { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn one_of_a_type_that_is_not_known_any_more_tells_so_and_keeps_its_keys_turning() {
+    let memory = MemoryStore::new();
+    let (id, old, next) = (tenant("acme"), key("old"), key("next"));
+    let mut types = CredentialTypes::new();
+    let schema =
+        json!({"type": "object", "properties": {"pin": {"type": "string", "writeOnly": true}}});
+    types
+        .add(CredentialType::new("acme/bank", schema).unwrap())
+        .unwrap();
+    let embedded = builder(&memory, &[&old]).types(types).build();
+    put(
+        &embedded.tenant(&id),
+        "bank",
+        &new("acme/bank", json!({"pin": "s3cr3t"})),
+    )
+    .await;
+    put(&embedded.tenant(&id), "crm", &bearer("fine")).await;
+
+    let store = builder(&memory, &[&next, &old]).build();
+    let acme = store.tenant(&id);
+    let told = acme.verify("bank").await.unwrap_err().to_string();
+    assert!(
+        told.starts_with(
+            "credential `bank` is of type `acme/bank`, which this program does not know; there are `api-key`, "
+        ) && !told.contains("s3cr3t"),
+        "{told}"
+    );
+    assert_eq!(token(&acme, "crm").await, Ok("fine".to_owned()));
+    let rotated = store.rotate(Rotation::MasterKey).await.unwrap();
+    assert!(rotated.is_done() && rotated.changed == 2, "{rotated:?}");
+}
+
+#[tokio::test]
+async fn a_binding_that_could_not_be_read_again_is_not_written() {
+    let memory = MemoryStore::new();
+    let id = tenant("acme");
+    let store = builder(&memory, &[&key("k")]).build();
+    let entry = format!("{}@{}1", "n".repeat(512), " ".repeat(511));
+    let mut new = bearer("s3cr3t");
+    new.node_types = Some(vec![entry; 256]);
+    let put = store
+        .tenant(&id)
+        .put("crm", &new, Expected::Anything)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(put, CredentialError::BindingTooLarge { .. }),
+        "{put}"
+    );
+    assert!(store.tenant(&id).summary("crm").await.unwrap().is_none());
 }
