@@ -143,7 +143,7 @@ async fn files_that_are_no_executions_are_refused() {
         changed(&file, |file| file["records"][0]["trigger"] = json!(4_000)),
         changed(&file, |file| file["records"][1]["node"] = json!(4_000)),
         changed(&file, |file| {
-            file["records"][0]["execution"] = json!("exec_00000000000000000000000000000000")
+            file["records"][0]["execution"] = json!("exec_00000000000000000000000000000000");
         }),
         changed(&file, |file| file["payloads"] = json!({})),
         changed(&file, |file| {

@@ -1,9 +1,12 @@
 //! Executions that are kept: what becomes of them when whatever runs them is lost.
 
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+
 mod again;
 mod crashes;
 mod files;
 mod histories;
+mod plugins;
 mod resumed;
 mod stuck;
 mod support;

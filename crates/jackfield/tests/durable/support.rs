@@ -1,7 +1,5 @@
 //! Engines over one store, as processes that come and go.
 
-#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
