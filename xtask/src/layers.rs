@@ -69,6 +69,11 @@ const LAYERS: &[Layer] = &[
         forbidden: &["wasmtime", "axum", "clap", "reqwest", "sqlx"],
     },
     Layer {
+        name: "jackfield-store-postgres",
+        below: &["jackfield-types", "jackfield-store-api"],
+        forbidden: &["wasmtime", "axum", "clap", "reqwest", "rusqlite"],
+    },
+    Layer {
         name: "jackfield-registry",
         below: &[
             "jackfield-types",
