@@ -66,6 +66,14 @@ pub(crate) enum CliError {
         message: String,
         hint: Option<String>,
     },
+    /// Something is the matter with executions that are kept, or with what keeps them.
+    #[error("{message}")]
+    Kept {
+        code: ErrorCode,
+        message: String,
+        hint: Option<String>,
+        exit: Exit,
+    },
     /// The machine or Jackfield itself is at fault.
     #[error("{doing}: {reason}")]
     Internal { doing: &'static str, reason: String },
@@ -86,6 +94,7 @@ impl CliError {
             Self::Plugin { code, .. } if *code == ErrorCode::UNTRUSTED_PLUGIN => Exit::Refused,
             Self::Plugin { .. } => Exit::InvalidInput,
             Self::Refused { .. } => Exit::Refused,
+            Self::Kept { exit, .. } => *exit,
             Self::Internal { .. } => Exit::Internal,
         }
     }
@@ -117,6 +126,7 @@ impl Diagnostic for CliError {
             Self::NodeType { code, .. }
             | Self::Refused { code, .. }
             | Self::Plugin { code, .. }
+            | Self::Kept { code, .. }
             | Self::Start { code, .. } => code.as_str(),
             Self::Internal { .. } => "INTERNAL",
         }))
@@ -128,6 +138,7 @@ impl Diagnostic for CliError {
             | Self::Usage { hint, .. }
             | Self::NodeType { hint, .. }
             | Self::Plugin { hint, .. }
+            | Self::Kept { hint, .. }
             | Self::Start { hint, .. } => hint.as_deref(),
             Self::Input(error) => error.hint(),
             Self::Policies(PolicyFolderError::Unreadable { .. }) => Some(

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Refused,
     /// A mistake of Jackfield's own, or of the machine.
     Internal,
+    /// The execution is kept, and goes on when somebody takes it up.
+    Left,
 }
 
 impl Exit {
@@ -26,6 +28,7 @@ Exit codes:
   2  invalid input or usage; nothing was run
   3  refused by policy
   4  a fault of jackfield or of the machine, not of the input
+  5  the execution has not ended: it is kept, and goes on when it is resumed
 
 Data goes to standard output, everything else to standard error.
 Environment: JACKFIELD_LOG is the filter of --log; NO_COLOR turns colors off; JACKFIELD_HOME is the
@@ -39,6 +42,7 @@ folder for settings, keys and compiled plugins (~/.jackfield if not set).";
             Self::InvalidInput => 2,
             Self::Refused => 3,
             Self::Internal => 4,
+            Self::Left => 5,
         }
     }
 }

@@ -15,15 +15,24 @@ pub(crate) struct WorkflowFolder {
     root: PathBuf,
 }
 
+/// The folder that a file is in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 impl WorkflowFolder {
-    /// The folder that a workflow file is in.
-    pub(crate) fn of_file(file: &Path) -> Self {
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
-            root: folder.unwrap_or(Path::new(".")).to_owned(),
+            root: root.to_owned(),
         }
+    }
+
+    /// The folder that a workflow file is in.
+    fn of_file(file: &Path) -> Self {
+        Self::new(folder_of(file))
     }
 
     /// The file that a reference names, with `.json` added if it has to be.

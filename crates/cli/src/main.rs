@@ -12,6 +12,7 @@ mod file;
 mod folder;
 mod home;
 mod input;
+mod kept_error;
 mod logging;
 mod node_reference;
 mod output;
@@ -23,7 +24,9 @@ mod session;
 mod settings;
 mod settle;
 mod signals;
+mod store;
 mod terminal;
+mod waits;
 mod workflow_file;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -71,10 +74,11 @@ fn start(mut cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
     }
     let mut output = Output::new(terminal.stdout);
     let exit = match cli.command {
-        Command::Run(args) => commands::run::run(args, terminal, &mut output),
+        Command::Run(args) => commands::run::run(*args, terminal, &mut output),
+        Command::Resume(args) => commands::resume::resume(&args, terminal, &mut output),
         Command::Validate(args) => commands::validate::validate(&args, terminal, &mut output),
         Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
-        Command::Exec(args) => commands::exec::exec(args, terminal, &mut output),
+        Command::Exec(args) => commands::exec::exec(*args, terminal, &mut output),
         Command::Nodes(command) => commands::nodes::nodes(command, &mut output),
         Command::Plugin(command) => commands::plugin::plugin(command, &mut output),
         Command::Policy(command) => commands::policy::policy(command, terminal, &mut output),

@@ -37,6 +37,14 @@ impl Output {
         self.write(|writer| write!(writer, "{text}{end}"))
     }
 
+    /// Writes a text on a line, and lets readers see it at once.
+    pub(crate) fn text_now(&mut self, text: &str) -> Result<(), CliError> {
+        self.write(|writer| {
+            writeln!(writer, "{text}")?;
+            writer.flush()
+        })
+    }
+
     /// Writes bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.write(|writer| writer.write_all(bytes))

@@ -22,6 +22,15 @@ pub(crate) struct Progress {
     state: State,
 }
 
+/// What comes of a first Ctrl-C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The execution is cancelled.
+    Cancels,
+    /// It is left as it is, and goes on later.
+    Leaves,
+}
+
 /// What is known of an execution while it runs.
 #[derive(Default)]
 struct State {
@@ -30,7 +39,7 @@ struct State {
     active: BTreeMap<NodeName, Activity>,
     done: HashSet<NodeName>,
     failed_attempts: usize,
-    is_cancelling: bool,
+    stopping: Option<&'static str>,
 }
 
 /// What a node is about.
@@ -76,10 +85,18 @@ impl Progress {
         self.bar.tick();
     }
 
-    /// Says that a first Ctrl-C was heard.
-    pub(crate) fn cancelling(&mut self) {
-        self.state.is_cancelling = true;
+    /// Says that a first Ctrl-C was heard, and what comes of it.
+    pub(crate) fn stopping(&mut self, stop: Stop) {
+        self.state.stopping = Some(match stop {
+            Stop::Cancels => "cancelling",
+            Stop::Leaves => "stopping once what runs is done",
+        });
         self.draw();
+    }
+
+    /// Does something while nothing is drawn.
+    pub(crate) fn suspended(&self, act: impl FnOnce()) {
+        self.bar.suspend(act);
     }
 
     /// Takes everything off the terminal.
@@ -147,8 +164,10 @@ impl State {
                 count(self.failed_attempts, "failed attempt")
             ));
         }
-        if self.is_cancelling {
-            text.push_str("; cancelling, press Ctrl-C again to leave at once");
+        if let Some(stopping) = self.stopping {
+            text.push_str(&format!(
+                "; {stopping}, press Ctrl-C again to leave at once"
+            ));
         }
         for (node, activity) in self.active.iter().take(MOST_LINES) {
             let about = match activity {

@@ -2,14 +2,16 @@
 
 use std::env::{self, VarError};
 use std::path::Path;
+use std::sync::Arc;
 
+use jackfield::store::Store;
 use jackfield::types::Secret;
 use jackfield::{
     Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, Engine,
     HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
 };
 
-use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, PluginArgs, TenancyArgs};
+use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs};
 use crate::commands::audit::audit_error;
 use crate::error::{CliError, whole_text};
 use crate::file::read_file;
@@ -32,6 +34,8 @@ pub(crate) fn registry(settings: &NodeSettings) -> Result<Registry, CliError> {
 pub(crate) struct Session {
     /// The engine, as the tenant of the command line has it.
     pub(crate) engine: TenantEngine,
+    /// The engine, as whoever runs the instance has it.
+    pub(crate) all: Engine,
     /// What is probably not meant as it is written in the policies.
     pub(crate) warnings: Vec<Diagnostics>,
     registry: Registry,
@@ -72,20 +76,26 @@ pub(crate) fn planning(args: &TenancyArgs, plugins: &PluginArgs) -> Result<Sessi
     let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
     Ok(Session {
         engine: engine.tenant(&args.tenant),
+        all: engine,
         warnings,
         registry,
         audit: None,
     })
 }
 
-/// A session that runs things. `file` is the workflow that is run: others are looked for around it.
+/// A session that runs things. `workflows` is the folder in which other workflows are looked for,
+/// and `store` what keeps executions.
 pub(crate) fn running(
-    args: &TenancyArgs,
-    acting: &ActingArgs,
-    grants: &GrantArgs,
-    plugins: &PluginArgs,
-    file: Option<&Path>,
+    args: &RunningArgs,
+    workflows: Option<&Path>,
+    store: Option<Arc<dyn Store>>,
 ) -> Result<Session, CliError> {
+    let RunningArgs {
+        tenancy: tenants,
+        acting,
+        grants,
+        plugins,
+    } = args;
     let http = http_settings(grants);
     let environment: Vec<(String, String)> = grants
         .environment
@@ -100,19 +110,24 @@ pub(crate) fn running(
         },
     )?;
     let audit = audit_log(acting)?;
-    let (tenancy, warnings) = tenancy(args, &registry, audit.clone())?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone())?;
     let mut builder = Engine::builder(registry.clone())
         .environment(environment)
         .tenancy(tenancy);
-    if let Some(file) = file {
-        builder = builder.workflow_source(WorkflowFolder::of_file(file));
+    if let Some(folder) = workflows {
+        builder = builder.workflow_source(WorkflowFolder::new(folder));
     }
-    let mut engine = builder.build().tenant(&args.tenant);
+    if let Some(store) = store {
+        builder = builder.store(store);
+    }
+    let all = builder.build();
+    let mut engine = all.tenant(&tenants.tenant);
     if let Some(user) = &acting.user {
         engine = engine.as_user(user.clone());
     }
     Ok(Session {
         engine,
+        all,
         warnings,
         registry,
         audit,

@@ -13,9 +13,11 @@ use jackfield::wasm::{StaticConfig, WasmConfig};
 use jackfield::{ByteSize, TenantId};
 use serde::Deserialize;
 
+use crate::args::DurabilityArg;
 use crate::error::CliError;
 use crate::file::read_file;
 use crate::home;
+use crate::store::StoreAddress;
 
 /// The largest file that is read.
 const LARGEST: ByteSize = ByteSize::mib(1);
@@ -42,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) registry_auth: Option<PathBuf>,
     /// The registries that are talked to without TLS.
     pub(crate) without_tls: Vec<String>,
+    /// Where executions are kept.
+    pub(crate) store: Option<StoreAddress>,
+    /// How safe a step is before the next one begins.
+    pub(crate) durability: Option<DurabilityArg>,
     /// The sandbox: limits, and how much of what there is.
     pub(crate) sandbox: WasmConfig,
     /// What plugins are told by the capability `config`, for all tenants.
@@ -126,6 +132,9 @@ impl Settings {
         ];
         for path in one.into_iter().flatten().chain(&mut self.plugins) {
             *path = folder.join(&*path);
+        }
+        if let Some(store) = &mut self.store {
+            store.within(folder);
         }
     }
 

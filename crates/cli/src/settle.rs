@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{
-    Command, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand, PluginArgs,
-    PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, TrustArgs,
+    Command, DurabilityArgs, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand,
+    PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, StoreArgs, TrustArgs,
 };
 use crate::settings::Settings;
 
@@ -29,10 +29,19 @@ pub(crate) fn takes_settings(command: &Command) -> bool {
 /// Adds to a command what it did not say itself.
 pub(crate) fn settle(command: &mut Command, settings: &Settings) {
     match command {
-        Command::Run(args) => args.plugins.settle(settings),
+        Command::Run(args) => {
+            args.store.settle(settings);
+            args.durability.settle(settings);
+            args.running.plugins.settle(settings);
+        }
+        Command::Resume(args) => {
+            args.store.settle(settings);
+            args.durability.settle(settings);
+            args.running.plugins.settle(settings);
+        }
         Command::Validate(args) => args.plugins.settle(settings),
         Command::Plan(args) => args.plugins.settle(settings),
-        Command::Exec(args) => args.plugins.settle(settings),
+        Command::Exec(args) => args.running.plugins.settle(settings),
         Command::Nodes(
             NodesCommand::List { plugins, .. }
             | NodesCommand::Show { plugins, .. }
@@ -102,6 +111,19 @@ impl PluginArgs {
         self.lock.settle(settings);
         *self.sandbox = settings.sandbox.clone();
         self.config = Arc::new(settings.plugin_config());
+    }
+}
+
+impl StoreArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.store = self.store.take().or_else(|| settings.store.clone());
+    }
+}
+
+impl DurabilityArgs {
+    fn settle(&mut self, settings: &Settings) {
+        let named = self.durability.or(settings.durability);
+        self.level = named.map(Into::into).unwrap_or_default();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line, as it is written.
 
+mod durable;
 mod plugin;
 mod tenancy;
 
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
 
+pub(crate) use self::durable::{DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs};
 pub(crate) use self::plugin::{
     InstalledArgs, KeyCommand, KeysArgs, LockArgs, PluginArgs, PluginBuildArgs, PluginCommand,
     PluginDoctorArgs, PluginInspectArgs, PluginInstallArgs, PluginListArgs, PluginNewArgs,
@@ -70,13 +72,15 @@ pub(crate) enum ColorArg {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs a workflow file
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    /// Goes on with executions that are kept in a store
+    Resume(Box<ResumeArgs>),
     /// Checks workflow files and reports everything that is wrong with them
     Validate(ValidateArgs),
     /// Shows what would run, and in which order
     Plan(PlanArgs),
     /// Runs a single node, without a workflow around it
-    Exec(ExecArgs),
+    Exec(Box<ExecArgs>),
     /// Lists, shows and searches node types
     #[command(subcommand)]
     Nodes(NodesCommand),
@@ -124,6 +128,17 @@ pub(crate) struct RunArgs {
     /// Runs nodes that have pinned data, too
     #[arg(long)]
     pub(crate) no_pinned_data: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) durability: DurabilityArgs,
+    #[command(flatten)]
+    pub(crate) running: RunningArgs,
+}
+
+/// With what things are run.
+#[derive(Debug, Args)]
+pub(crate) struct RunningArgs {
     #[command(flatten)]
     pub(crate) tenancy: TenancyArgs,
     #[command(flatten)]
@@ -251,13 +266,7 @@ pub(crate) struct ExecArgs {
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
     #[command(flatten)]
-    pub(crate) tenancy: TenancyArgs,
-    #[command(flatten)]
-    pub(crate) acting: ActingArgs,
-    #[command(flatten)]
-    pub(crate) grants: GrantArgs,
-    #[command(flatten)]
-    pub(crate) plugins: PluginArgs,
+    pub(crate) running: RunningArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -27,13 +27,7 @@ pub(crate) fn exec(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::running(
-        &args.tenancy,
-        &args.acting,
-        &args.grants,
-        &args.plugins,
-        None,
-    )?;
+    let session = session::running(&args.running, None, None)?;
     warn_all(&session.warnings, terminal.stderr);
     let registration = session
         .registry()

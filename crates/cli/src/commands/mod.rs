@@ -3,10 +3,12 @@
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod exec;
+mod follow;
 pub(crate) mod nodes;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod policy;
+pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod validate;

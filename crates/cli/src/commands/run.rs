@@ -1,30 +1,24 @@
 //! `jackfield run`: a workflow file from its input to its last item.
 
-use std::process;
 use std::sync::Arc;
 
-use jackfield::{
-    ErrorCode, Events, ExecutionHandle, ExecutionStatus, Items, PinnedData, Report, StartError,
-    StartOptions, TenantEngine, Workflow,
-};
-use tokio::time::MissedTickBehavior;
+use jackfield::store::Store;
+use jackfield::{Items, PinnedData, StartError, StartOptions, TenantEngine, Workflow};
 
-use super::{say, warn, warn_all};
-use crate::args::{RunArgs, RunOutput};
+use super::follow::{self, Finish, INTERRUPTED, Keeping, Watch};
+use super::{warn, warn_all};
+use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::folder::input_file;
+use crate::folder::{folder_of, input_file};
 use crate::input::{read_item_file, read_items, variables};
+use crate::kept_error::start_error;
 use crate::output::Output;
-use crate::progress::{self, Progress};
-use crate::render;
 use crate::session;
 use crate::signals::Interrupts;
+use crate::store::{self, Purpose};
 use crate::terminal::Terminal;
 use crate::workflow_file::{self, Planned};
-
-/// The code of a process that ended because Ctrl-C was pressed again.
-const INTERRUPTED: i32 = 130;
 
 /// Runs a workflow. Everything is checked before anything runs.
 pub(crate) fn run(
@@ -32,14 +26,12 @@ pub(crate) fn run(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::running(
-        &args.tenancy,
-        &args.acting,
-        &args.grants,
-        &args.plugins,
-        Some(&args.file),
-    )?;
     let source = workflow_file::read_source(&args.file)?;
+    let runtime = session::runtime()?;
+    let level = args.durability.level;
+    let store = runtime.block_on(store::open_if_named(&args.store, level, Purpose::Run))?;
+    let folder = folder_of(&args.file);
+    let session = session::running(&args.running, Some(folder), store.clone())?;
     let options = workflow_file::plan_options(&args.missing_fields);
     let planned = workflow_file::plan(&session.engine, &source, &options)?;
     let items = items(&args, &planned.workflow)?;
@@ -57,36 +49,24 @@ pub(crate) fn run(
         },
         ..StartOptions::default()
     };
-    let shows_progress = args.output == RunOutput::Pretty && terminal.stderr.is_terminal;
-    let mut watch = match args.output {
-        RunOutput::Events => Watch::Events(&mut *output),
-        RunOutput::Pretty if shows_progress => {
-            Watch::Progress(Progress::start(planned.plan.nodes().len()))
-        }
-        RunOutput::Pretty | RunOutput::Json => Watch::Nothing,
-    };
-    let runtime = session::runtime()?;
-    let finished = runtime.block_on(execute(&session.engine, &planned, start, &mut watch));
+    let nodes = planned.plan.nodes().len();
+    let mut watch = Watch::new(args.output, nodes, terminal, output);
+    let finished = runtime.block_on(execute(
+        &session.engine,
+        &planned,
+        start,
+        store.as_deref(),
+        &mut watch,
+    ));
     watch.finish();
-    let report = finished?;
+    if let Some(store) = &store {
+        runtime.block_on(store::close(store));
+    }
+    let finish = finished?;
     // What an executor left behind must not hold up the end.
     runtime.shutdown_background();
     session.finish()?;
-    match args.output {
-        RunOutput::Pretty => {
-            let stream = output.stream();
-            output.text(&render::report::report(&report, &planned.plan, stream))?;
-        }
-        RunOutput::Json => output.data(&report)?,
-        RunOutput::Events => {}
-    }
-    // The table shows it; whoever hands JSON on to a program would not see it.
-    if args.output != RunOutput::Pretty
-        && let Some(failure) = &report.failure
-    {
-        say(&render::report::failure_line(failure));
-    }
-    Ok(exit_of(&report))
+    follow::show(finish, args.output, output)
 }
 
 /// What the workflow is given: what the command line says, or else what the workflow says.
@@ -98,140 +78,34 @@ fn items(args: &RunArgs, workflow: &Workflow) -> Result<Items, CliError> {
     }
 }
 
-/// What is done with events as they happen.
-enum Watch<'o> {
-    Nothing,
-    Progress(Progress),
-    Events(&'o mut Output),
-}
-
-impl Watch<'_> {
-    fn finish(self) {
-        if let Self::Progress(progress) = self {
-            progress.finish();
-        }
-    }
-}
-
 async fn execute(
     engine: &TenantEngine,
     planned: &Planned,
     options: StartOptions,
+    store: Option<&dyn Store>,
     watch: &mut Watch<'_>,
-) -> Result<Report, CliError> {
+) -> Result<Finish, CliError> {
     let mut interrupts = Interrupts::listen()
         .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
     let execution = engine
         .start(&Arc::clone(&planned.plan), options)
         .map_err(|error| start_error(&error))?;
-    let mut events = execution.events();
-    let seen = follow(&execution, &mut events, &mut interrupts, watch).await;
-    if seen.is_err() {
-        execution.cancel();
-    }
-    let report = execution
-        .wait()
-        .await
-        .map_err(|error| start_error(&error))?;
-    seen.map(|()| report)
-}
-
-/// Follows an execution to its end; cancels it at the first interrupt, and leaves at the second.
-async fn follow(
-    execution: &ExecutionHandle,
-    events: &mut Events,
-    interrupts: &mut Interrupts,
-    watch: &mut Watch<'_>,
-) -> Result<(), CliError> {
-    let mut is_cancelled = false;
-    let is_drawn = matches!(watch, Watch::Progress(_));
-    let mut frames = tokio::time::interval(progress::PERIOD);
-    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            // Dropping it loses nothing: the next call gives the same event.
-            entry = events.next() => {
-                let Some(entry) = entry else { return Ok(()) };
-                match watch {
-                    Watch::Nothing => {}
-                    Watch::Progress(progress) => progress.observe(&entry),
-                    Watch::Events(output) => output.json_line(&entry)?,
-                }
-            }
-            // Dropping it loses nothing but a moment.
-            _ = frames.tick(), if is_drawn => {
-                if let Watch::Progress(progress) = watch {
-                    progress.draw();
-                }
-            }
-            // Dropping it loses nothing: a signal is kept until it is asked for.
-            () = interrupts.next() => {
-                if is_cancelled {
-                    process::exit(INTERRUPTED);
-                }
-                is_cancelled = true;
-                execution.cancel();
-                if let Watch::Progress(progress) = watch {
-                    progress.cancelling();
-                }
-            }
+    let Some(store) = store else {
+        let keeping = Keeping::Nowhere;
+        return follow::follow(engine, execution, keeping, &mut interrupts, watch).await;
+    };
+    tokio::select! {
+        // What it waits for happens all the same.
+        kept = execution.kept() => {
+            kept.map_err(|error: StartError| start_error(&error))?;
         }
+        // Nothing has begun before it is kept.
+        () = interrupts.next() => std::process::exit(INTERRUPTED),
     }
-}
-
-fn start_error(error: &StartError) -> CliError {
-    match error {
-        StartError::Forbidden { .. } | StartError::UserForbidden { .. } => CliError::Refused {
-            code: ErrorCode::TENANT_FORBIDDEN,
-            message: error.to_string(),
-        },
-        StartError::QuotaExceeded(_) => CliError::Refused {
-            code: ErrorCode::QUOTA_EXCEEDED,
-            message: error.to_string(),
-        },
-        StartError::UnknownTrigger { .. } => CliError::Start {
-            code: ErrorCode::INVALID_INPUT,
-            message: error.to_string(),
-            hint: Some("name one of them, or leave `--trigger` out".to_owned()),
-        },
-        _ => CliError::internal("the execution broke off", error),
-    }
-}
-
-fn exit_of(report: &Report) -> Exit {
-    let is_refused = report
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.code == ErrorCode::TENANT_FORBIDDEN);
-    match report.status {
-        ExecutionStatus::Success => Exit::Success,
-        ExecutionStatus::Error if is_refused => Exit::Refused,
-        ExecutionStatus::Error | ExecutionStatus::Cancelled | ExecutionStatus::TimedOut => {
-            Exit::ExecutionFailed
-        }
-        // A report is given when the execution has ended.
-        ExecutionStatus::Running => Exit::Internal,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_not_the_fault_of_the_input() {
-        let refused = start_error(&StartError::Forbidden {
-            tenant: jackfield::TenantId::default_tenant(),
-            node: "a".try_into().unwrap(),
-            node_type: "http-request".try_into().unwrap(),
-            rule: "denied".into(),
-        });
-        assert_eq!(refused.exit(), Exit::Refused);
-        let unknown = StartError::UnknownTrigger {
-            name: "b".to_owned(),
-            triggers: Vec::new(),
-        };
-        assert_eq!(start_error(&unknown).exit(), Exit::InvalidInput);
-        assert_eq!(start_error(&StartError::BrokenOff).exit(), Exit::Internal);
-    }
+    watch.say(&format!(
+        "execution {} is kept in {}",
+        execution.id(),
+        store.describe()
+    ));
+    follow::follow(engine, execution, Keeping::InStore, &mut interrupts, watch).await
 }

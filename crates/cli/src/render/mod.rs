@@ -5,6 +5,7 @@
 pub(crate) mod audit;
 pub(crate) mod findings;
 pub(crate) mod items;
+pub(crate) mod kept;
 pub(crate) mod node_type;
 pub(crate) mod picture;
 pub(crate) mod plugin;

@@ -2,7 +2,9 @@ use std::fmt::Write;
 
 use comfy_table::{Cell, Color};
 use jackfield::definition::PlanNode;
-use jackfield::{NodeResult, NodeStatus, Plan, Report, ReportFailure, format_duration};
+use jackfield::{
+    ExecutionStatus, NodeResult, NodeStatus, Plan, Report, ReportFailure, format_duration,
+};
 
 use super::table::{colored, node_color, status, table, to_text};
 use super::text::{count, harmless, line};
@@ -17,12 +19,19 @@ const MOST_FAILURES: usize = 20;
 const MOST_ROWS: usize = 500;
 
 /// What became of an execution: a line, a table of its nodes, what failed, and the first items.
-pub(crate) fn report(report: &Report, plan: &Plan, stream: Stream) -> String {
+pub(crate) fn report(report: &Report, stream: Stream) -> String {
+    let plan = report.journal.plan();
+    let took = match report.status {
+        ExecutionStatus::Running => String::new(),
+        ExecutionStatus::Success
+        | ExecutionStatus::Error
+        | ExecutionStatus::Cancelled
+        | ExecutionStatus::TimedOut => format!(" in {}", format_duration(report.duration)),
+    };
     let mut shown = format!(
-        "{}: {} in {} ({})\n\n",
+        "{}: {}{took} ({})\n\n",
         line(&report.workflow, 80),
         status(report.status, stream),
-        format_duration(report.duration),
         report.execution_id,
     );
     shown.push_str(&nodes(report, plan, stream));

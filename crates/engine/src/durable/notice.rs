@@ -14,6 +14,8 @@ pub enum WorkerNotice {
         tenant: TenantId,
         /// The execution.
         execution: RunningExecution,
+        /// How many events it has had before.
+        events: u64,
     },
     /// It has ended here.
     Ended {
@@ -49,8 +51,14 @@ pub(super) struct Notices {
 
 impl Notices {
     pub(super) async fn taken_up(&self, execution: RunningExecution) {
+        let events = execution.journal().len() as u64;
         let tenant = self.tenant.clone();
-        self.tell(WorkerNotice::TakenUp { tenant, execution }).await;
+        let notice = WorkerNotice::TakenUp {
+            tenant,
+            execution,
+            events,
+        };
+        self.tell(notice).await;
     }
 
     pub(super) async fn over(self, result: Result<Outcome, StartError>) {

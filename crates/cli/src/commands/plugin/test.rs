@@ -113,6 +113,7 @@ impl Bench {
         })?;
         let settings = NodeSettings {
             http: session::http_settings(&args.grants),
+            data_sources: session::data_sources(&args.grants)?,
         };
         let registry = session::registry(&settings)?;
         // Who tries a plugin writes it: it need not be signed yet.
