@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Internal,
     /// The execution is kept, and goes on when somebody takes it up.
     Left,
+    /// What comes of an execution that was replayed is not what is recorded.
+    Differs,
 }
 
 impl Exit {
@@ -29,6 +31,7 @@ Exit codes:
   3  refused by policy
   4  a fault of jackfield or of the machine, not of the input
   5  the execution has not ended: it is kept, and goes on when it is resumed
+  6  what comes of a replay is not what is recorded
 
 Data goes to standard output, everything else to standard error.
 Environment: JACKFIELD_LOG is the filter of --log; NO_COLOR turns colors off; JACKFIELD_HOME is the
@@ -43,6 +46,7 @@ folder for settings, keys and compiled plugins (~/.jackfield if not set).";
             Self::Refused => 3,
             Self::Internal => 4,
             Self::Left => 5,
+            Self::Differs => 6,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use jackfield::ByteSize;
 
 use crate::error::{CliError, describe_io};
+use crate::input::InputError;
 
 /// Reads a whole file, unless it is larger than `limit`.
 pub(crate) fn read_file(path: &Path, limit: ByteSize) -> Result<Vec<u8>, CliError> {
@@ -36,6 +37,25 @@ pub(crate) fn read_file(path: &Path, limit: ByteSize) -> Result<Vec<u8>, CliErro
     read_bounded(file, limit)
         .map_err(io_error)?
         .ok_or_else(|| cannot(too_large(&format!("more than {limit}"), limit), None))
+}
+
+/// Reads a whole file, or standard input for `-`, unless it is larger than `limit`.
+pub(crate) fn read_file_or_stdin(path: &Path, limit: ByteSize) -> Result<Vec<u8>, CliError> {
+    if path != Path::new("-") {
+        return read_file(path, limit);
+    }
+    Ok(read_stdin(limit)?)
+}
+
+/// Reads standard input to its end, unless there is more than `limit`.
+pub(crate) fn read_stdin(limit: ByteSize) -> Result<Vec<u8>, InputError> {
+    let bytes = read_bounded(io::stdin().lock(), limit).map_err(|error| InputError::Stdin {
+        reason: error.to_string(),
+    })?;
+    bytes.ok_or_else(|| InputError::TooLarge {
+        name: "standard input".to_owned(),
+        limit,
+    })
 }
 
 /// Reads to the end; `None` when there is more than `limit`.

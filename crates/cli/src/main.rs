@@ -14,6 +14,7 @@ mod home;
 mod input;
 mod kept_error;
 mod logging;
+mod moment;
 mod node_reference;
 mod output;
 mod plugin_reference;
@@ -36,6 +37,7 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::commands::say;
+use crate::commands::signal::Decision;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -76,6 +78,18 @@ fn start(mut cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
     let exit = match cli.command {
         Command::Run(args) => commands::run::run(*args, terminal, &mut output),
         Command::Resume(args) => commands::resume::resume(&args, terminal, &mut output),
+        Command::Executions(command) => {
+            commands::executions::executions(command, terminal, &mut output)
+        }
+        Command::Signal(args) => commands::signal::signal(&args, terminal, &mut output),
+        Command::Approve(args) => {
+            commands::signal::decide(&args, Decision::Approved, terminal, &mut output)
+        }
+        Command::Reject(args) => {
+            commands::signal::decide(&args, Decision::Rejected, terminal, &mut output)
+        }
+        Command::Replay(args) => commands::replay::replay(&args, terminal, &mut output),
+        Command::Gc(args) => commands::gc::gc(&args, &mut output),
         Command::Validate(args) => commands::validate::validate(&args, terminal, &mut output),
         Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
         Command::Exec(args) => commands::exec::exec(*args, terminal, &mut output),

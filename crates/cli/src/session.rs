@@ -121,17 +121,46 @@ pub(crate) fn running(
         builder = builder.store(store);
     }
     let all = builder.build();
-    let mut engine = all.tenant(&tenants.tenant);
-    if let Some(user) = &acting.user {
-        engine = engine.as_user(user.clone());
-    }
     Ok(Session {
-        engine,
+        engine: acting_as(&all, tenants, acting),
         all,
         warnings,
         registry,
         audit,
     })
+}
+
+/// A session that looks at executions which are kept, or asks things of them. It runs nothing.
+pub(crate) fn visiting(
+    tenants: &TenancyArgs,
+    acting: &ActingArgs,
+    plugins: &PluginArgs,
+    store: Option<Arc<dyn Store>>,
+) -> Result<Session, CliError> {
+    let registry = registry_with(plugins, &NodeSettings::default())?;
+    let audit = audit_log(acting)?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone())?;
+    let mut builder = Engine::builder(registry.clone()).tenancy(tenancy);
+    if let Some(store) = store {
+        builder = builder.store(store);
+    }
+    let all = builder.build();
+    Ok(Session {
+        engine: acting_as(&all, tenants, acting),
+        all,
+        warnings,
+        registry,
+        audit,
+    })
+}
+
+/// The engine as the tenant and user of the command line have it.
+fn acting_as(all: &Engine, tenants: &TenancyArgs, acting: &ActingArgs) -> TenantEngine {
+    let engine = all.tenant(&tenants.tenant);
+    match &acting.user {
+        Some(user) => engine.as_user(user.clone()),
+        None => engine,
+    }
 }
 
 /// What requests may reach.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{
-    Command, DurabilityArgs, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand,
-    PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, StoreArgs, TrustArgs,
+    Command, DurabilityArgs, ExecutionsCommand, InstalledArgs, KeyCommand, KeysArgs, LockArgs,
+    NodesCommand, PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, StoreArgs,
+    TrustArgs,
 };
 use crate::settings::Settings;
 
@@ -41,6 +42,11 @@ pub(crate) fn settle(command: &mut Command, settings: &Settings) {
         }
         Command::Validate(args) => args.plugins.settle(settings),
         Command::Plan(args) => args.plugins.settle(settings),
+        Command::Executions(command) => executions(command, settings),
+        Command::Signal(args) => args.visit.store.settle(settings),
+        Command::Approve(args) | Command::Reject(args) => args.visit.store.settle(settings),
+        Command::Replay(args) => args.plugins.settle(settings),
+        Command::Gc(args) => args.store.settle(settings),
         Command::Exec(args) => args.running.plugins.settle(settings),
         Command::Nodes(
             NodesCommand::List { plugins, .. }
@@ -55,6 +61,38 @@ pub(crate) fn settle(command: &mut Command, settings: &Settings) {
         | Command::Audit(_)
         | Command::Completions { .. } => {}
     }
+}
+
+fn executions(command: &mut ExecutionsCommand, settings: &Settings) {
+    let store = match command {
+        ExecutionsCommand::List(args) => &mut args.visit.store,
+        ExecutionsCommand::Cancel(args)
+        | ExecutionsCommand::Pause(args)
+        | ExecutionsCommand::Resume(args) => &mut args.visit.store,
+        ExecutionsCommand::Show(args) => {
+            args.plugins.settle(settings);
+            &mut args.visit.store
+        }
+        ExecutionsCommand::Events(args) => {
+            args.plugins.settle(settings);
+            &mut args.visit.store
+        }
+        ExecutionsCommand::Export(args) => {
+            args.plugins.settle(settings);
+            &mut args.visit.store
+        }
+        ExecutionsCommand::Import(args) => {
+            args.plugins.settle(settings);
+            args.durability.settle(settings);
+            &mut args.visit.store
+        }
+        ExecutionsCommand::Retry(args) => {
+            args.running.plugins.settle(settings);
+            args.durability.settle(settings);
+            &mut args.store
+        }
+    };
+    store.settle(settings);
 }
 
 fn plugin(command: &mut PluginCommand, settings: &Settings) {

@@ -1,19 +1,19 @@
 //! What nodes of an execution wait for: a fold over its events.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jackfield::kernel::NodeIndex;
 use jackfield::types::{AwaitedSignal, SignalReply};
 use jackfield::{Event, EventKind, ExecutionId};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::render::text::line;
 
 /// What a node waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wait {
-    /// How long at the most.
-    pub(crate) limit: Option<Duration>,
+    /// Until when at the most.
+    pub(crate) until: Option<Timestamp>,
     /// What it has to be told.
     pub(crate) signal: Option<AwaitedSignal>,
 }
@@ -32,7 +32,10 @@ impl Waits {
                     return None;
                 }
                 let wait = Wait {
-                    limit: effects.wait,
+                    until: effects.wait.and_then(|wait| {
+                        let wait = SignedDuration::try_from(wait).ok()?;
+                        event.at.checked_add(wait).ok()
+                    }),
                     signal: effects.signal.clone(),
                 };
                 self.0.insert(*node, wait);

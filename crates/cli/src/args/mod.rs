@@ -1,6 +1,7 @@
 //! The command line, as it is written.
 
 mod durable;
+mod executions;
 mod plugin;
 mod tenancy;
 
@@ -15,7 +16,13 @@ use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
 
-pub(crate) use self::durable::{DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs};
+pub(crate) use self::durable::{
+    DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
+};
+pub(crate) use self::executions::{
+    AskArgs, DecisionArgs, EventsArgs, ExecutionsCommand, ExportArgs, GcArgs, ImportArgs, ListArgs,
+    ReplayArgs, RetryArgs, ShowArgs, SignalArgs, VisitArgs,
+};
 pub(crate) use self::plugin::{
     InstalledArgs, KeyCommand, KeysArgs, LockArgs, PluginArgs, PluginBuildArgs, PluginCommand,
     PluginDoctorArgs, PluginInspectArgs, PluginInstallArgs, PluginListArgs, PluginNewArgs,
@@ -75,6 +82,19 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Goes on with executions that are kept in a store
     Resume(Box<ResumeArgs>),
+    /// Lists, shows, steers and exports executions that are kept
+    #[command(subcommand, visible_alias = "execution")]
+    Executions(ExecutionsCommand),
+    /// Sends a signal to an execution that is kept
+    Signal(Box<SignalArgs>),
+    /// Approves what an execution waits for
+    Approve(Box<DecisionArgs>),
+    /// Rejects what an execution waits for
+    Reject(Box<DecisionArgs>),
+    /// Replays an execution that was exported, and reports the first difference
+    Replay(Box<ReplayArgs>),
+    /// Lets go of executions that have ended
+    Gc(GcArgs),
     /// Checks workflow files and reports everything that is wrong with them
     Validate(ValidateArgs),
     /// Shows what would run, and in which order

@@ -27,7 +27,7 @@ pub(crate) struct TenancyArgs {
 }
 
 /// Who does something, and where it is noted down.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ActingArgs {
     /// Who asks for it; policies may refuse users
     #[arg(long, value_name = "NAME")]
@@ -40,7 +40,7 @@ pub(crate) struct ActingArgs {
 }
 
 /// What audit trails are sealed with.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct AuditKeyArgs {
     /// A file that holds the key that audit trails are sealed with: at least 16 bytes
     #[arg(long, value_name = "FILE", env = "JACKFIELD_AUDIT_KEY")]

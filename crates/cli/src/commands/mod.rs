@@ -3,15 +3,20 @@
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod exec;
+pub(crate) mod executions;
 mod follow;
+pub(crate) mod gc;
 pub(crate) mod nodes;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod policy;
+pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod signal;
 pub(crate) mod validate;
+mod visit;
 
 use std::io::{self, Write};
 

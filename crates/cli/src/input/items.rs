@@ -1,4 +1,3 @@
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +6,7 @@ use serde_json::{Deserializer, Value};
 
 use super::{InputError, describe};
 use crate::error::CliError;
-use crate::file::{read_bounded, read_file};
+use crate::file::{read_file, read_stdin};
 
 /// How much data a command takes.
 const LIMIT: ByteSize = ByteSize::mib(256);
@@ -18,15 +17,7 @@ const MOST_NAMED: usize = 5;
 /// else of the file that it names.
 pub(crate) fn read_items(argument: &str) -> Result<Items, CliError> {
     if argument == "-" {
-        let bytes = read_bounded(io::stdin().lock(), LIMIT).map_err(|error| InputError::Stdin {
-            reason: error.to_string(),
-        })?;
-        let name = "standard input";
-        let bytes = bytes.ok_or_else(|| InputError::TooLarge {
-            name: name.to_owned(),
-            limit: LIMIT,
-        })?;
-        return Ok(parse(name, &bytes)?);
+        return Ok(parse("standard input", &read_stdin(LIMIT)?)?);
     }
     if argument.trim_start().starts_with(['{', '[']) {
         return Ok(parse("--input", argument.as_bytes())?);

@@ -1,11 +1,13 @@
 //! What a command is fed: items, variables and parameters, checked before anything runs.
 
 mod assignment;
+mod data;
 mod error;
 mod items;
 mod parameters;
 
 pub(crate) use assignment::{Assignment, variables};
+pub(crate) use data::read_data;
 pub(crate) use error::InputError;
 pub(crate) use items::{read_item_file, read_items};
 pub(crate) use parameters::read_parameters;

@@ -3,6 +3,7 @@
 //! Names, messages and items are hostile: whatever they hold, they cannot steer a terminal.
 
 pub(crate) mod audit;
+pub(crate) mod event;
 pub(crate) mod findings;
 pub(crate) mod items;
 pub(crate) mod kept;
