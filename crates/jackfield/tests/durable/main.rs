@@ -8,6 +8,7 @@ mod files;
 mod histories;
 mod plugins;
 mod resumed;
+mod shapes;
 mod stuck;
 mod support;
 mod takeover;

@@ -7,7 +7,7 @@ use jackfield::{
     Engine, ExecutionStatus, Item, NodeError, NodeOutput, Tenancy, TenantId, WorkerOptions,
 };
 use jackfield_testkit::ScriptedExecutor;
-use jackfield_testkit::store::{Interruption, MemoryStore, StoreClock};
+use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore, StoreClock};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +80,8 @@ async fn what_a_workflow_within_another_sends_again_has_the_same_keys() {
     );
     let clock = StoreClock::default();
     let _following = follow(&clock);
-    let store = MemoryStore::with_clock(clock.clone());
+    let kept = MemoryStore::with_clock(clock.clone());
+    let store = FragileStore::new(Arc::new(kept.clone()));
     let calls = Calls::default();
     let falls = {
         let store = store.clone();
@@ -102,7 +103,7 @@ async fn what_a_workflow_within_another_sends_again_has_the_same_keys() {
     let id = handle.id();
     assert!(handle.wait().await.is_err());
     drop(doomed);
-    let process = Process::new(&store.reopen(), registry(&scripted)).working();
+    let process = Process::new(&kept.reopen(), registry(&scripted)).working();
     let report = process.ended(id).await;
     assert_eq!(report.status, ExecutionStatus::Success);
     let keys = calls.of("send");

@@ -1,17 +1,17 @@
 //! Engines over one store, as processes that come and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jackfield::store::Store;
 use jackfield::{
-    Clock, DurableOptions, Engine, EngineBuilder, ExecutionId, Item, Items, NodeError, NodeOutput,
-    PlanOptions, PreparedPlan, Registry, Report, SourceText, StartOptions, TenantEngine,
-    WorkerOptions, read_workflow,
+    Clock, DurableOptions, Engine, EngineBuilder, ExecutionId, Item, Items, NodeCall, NodeError,
+    NodeOutput, PlanOptions, PreparedPlan, Registry, Report, SourceText, StartOptions,
+    TenantEngine, WorkerOptions, read_workflow,
 };
 use jackfield_testkit::ScriptedExecutor;
-use jackfield_testkit::store::{MemoryStore, StoreClock};
+use jackfield_testkit::store::{FragileStore, MemoryStore, StoreClock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -31,25 +31,34 @@ impl Calls {
             .unwrap_or_default()
     }
 
-    /// Notes its calls and passes its items on, each with the name of the node.
+    /// How often nodes were called, by name: with different keys, and in all.
+    pub(crate) fn counts(&self) -> BTreeMap<String, (usize, usize)> {
+        let calls = self.0.lock().unwrap();
+        let counted = calls.iter().map(|(node, keys)| {
+            let different: BTreeSet<_> = keys.iter().collect();
+            (node.clone(), (different.len(), keys.len()))
+        });
+        counted.collect()
+    }
+
+    /// Notes a call, and gives its items, each with the name of the node.
+    pub(crate) fn note(&self, call: &NodeCall<'_>) -> NodeOutput {
+        let node = call.context.node.as_str().to_owned();
+        let key = call.context.idempotency_key();
+        let mut calls = self.0.lock().unwrap();
+        calls.entry(node.clone()).or_default().push(key);
+        let items = call.items().iter().enumerate().map(|(place, item)| {
+            let mut object = item.json().clone();
+            object.insert(node.clone(), json!(true));
+            Item::new(object).paired_with(place)
+        });
+        NodeOutput::items(items.collect::<Vec<_>>())
+    }
+
+    /// Notes its calls, and passes its items on.
     pub(crate) fn executor(&self) -> ScriptedExecutor {
-        let calls = self.0.clone();
-        ScriptedExecutor::immediate(move |_, call| {
-            let node = call.context.node.as_str().to_owned();
-            let key = call.context.idempotency_key();
-            calls
-                .lock()
-                .unwrap()
-                .entry(node.clone())
-                .or_default()
-                .push(key);
-            let items = call.items().iter().enumerate().map(|(place, item)| {
-                let mut object = item.json().clone();
-                object.insert(node.clone(), json!(true));
-                Item::new(object).paired_with(place)
-            });
-            Ok::<_, NodeError>(NodeOutput::items(items.collect::<Vec<_>>()))
-        })
+        let calls = self.clone();
+        ScriptedExecutor::immediate(move |_, call| Ok::<_, NodeError>(calls.note(&call)))
     }
 }
 
@@ -80,14 +89,36 @@ impl Clock for ByStore {
     }
 }
 
+/// What engines can keep executions in.
+pub(crate) trait Keeps {
+    fn store(&self) -> Arc<dyn Store>;
+}
+
+impl Keeps for MemoryStore {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Keeps for FragileStore {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Keeps for Arc<dyn Store> {
+    fn store(&self) -> Arc<dyn Store> {
+        Self::clone(self)
+    }
+}
+
 pub(crate) fn builder(
-    store: &MemoryStore,
+    store: &impl Keeps,
     registry: Registry,
     options: DurableOptions,
 ) -> EngineBuilder {
-    let store: Arc<dyn Store> = Arc::new(store.clone());
     Engine::builder(registry)
-        .store(store)
+        .store(store.store())
         .durable_options(options)
 }
 
@@ -99,17 +130,17 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(store: &MemoryStore, registry: Registry) -> Self {
+    pub(crate) fn new(store: &impl Keeps, registry: Registry) -> Self {
         Self::with_options(store, registry, options())
     }
 
     /// A process whose clock is that of the store.
-    pub(crate) fn at(store: &MemoryStore, clock: &StoreClock, registry: Registry) -> Self {
+    pub(crate) fn at(store: &impl Keeps, clock: &StoreClock, registry: Registry) -> Self {
         Self::at_clock(builder(store, registry, options()), clock)
     }
 
     pub(crate) fn with_options(
-        store: &MemoryStore,
+        store: &impl Keeps,
         registry: Registry,
         options: DurableOptions,
     ) -> Self {
@@ -120,7 +151,7 @@ impl Process {
         Self::of(builder.clock(ByStore(clock.clone())))
     }
 
-    fn of(builder: EngineBuilder) -> Self {
+    pub(crate) fn of(builder: EngineBuilder) -> Self {
         let engine = builder.build();
         Self {
             tenant: engine.default_tenant(),

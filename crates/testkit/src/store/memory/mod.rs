@@ -7,7 +7,7 @@ mod tenant;
 mod workflows;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_store_api::{
@@ -20,42 +20,21 @@ use crate::store::StoreClock;
 use state::State;
 use tenant::MemoryTenant;
 
-/// A store in memory, for tests: fast, with a clock that can be set, and with a way to break off at
-/// any write.
+/// A store in memory, for tests: fast, with a clock that can be set.
 ///
 /// What is in it outlives the handle: [`reopen`](Self::reopen) gives another one, as if the process
 /// had been started again. Leases stay as they are then; they end by the clock.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
-    handle: Arc<Handle>,
-}
-
-/// What breaks off when a store is told to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interruption {
-    /// The write is lost.
-    BeforeTheWrite,
-    /// The write is kept, but nobody is told.
-    AfterTheWrite,
+    /// Whether this opening of the store was closed.
+    is_closed: Arc<AtomicBool>,
 }
 
 struct Shared {
     state: Mutex<State>,
     clock: Option<StoreClock>,
 }
-
-/// What ends with one opening of the store.
-struct Handle {
-    /// Writes that are left until it breaks off.
-    left: AtomicU64,
-    interruption: Mutex<Interruption>,
-    writes: AtomicU64,
-    closed: Mutex<Option<&'static str>>,
-}
-
-/// More writes than any test makes.
-const NEVER: u64 = u64::MAX / 2;
 
 impl MemoryStore {
     /// An empty store with the clock of the machine.
@@ -72,20 +51,8 @@ impl MemoryStore {
     pub fn reopen(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            handle: Arc::new(Handle::new()),
+            is_closed: Arc::default(),
         }
-    }
-
-    /// Breaks off at a write: 0 is the next one. Every call fails from then on, until the store is
-    /// opened anew.
-    pub fn interrupt(&self, after: u64, interruption: Interruption) {
-        *lock(&self.handle.interruption) = interruption;
-        self.handle.left.store(after, Ordering::SeqCst);
-    }
-
-    /// How many writes were made through this handle, calls that failed included.
-    pub fn writes(&self) -> u64 {
-        self.handle.writes.load(Ordering::SeqCst)
     }
 
     fn over(clock: Option<StoreClock>) -> Self {
@@ -94,7 +61,7 @@ impl MemoryStore {
                 state: Mutex::new(State::default()),
                 clock,
             }),
-            handle: Arc::new(Handle::new()),
+            is_closed: Arc::default(),
         }
     }
 
@@ -108,7 +75,7 @@ impl MemoryStore {
     }
 
     fn read<T>(&self, read: impl FnOnce(&State) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.handle.check_open()?;
+        self.check_open()?;
         read(&lock(&self.shared.state))
     }
 
@@ -117,19 +84,20 @@ impl MemoryStore {
         &self,
         write: impl FnOnce(&mut State, Timestamp) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.handle.check_open()?;
-        let mut state = lock(&self.shared.state);
-        self.handle.writes.fetch_add(1, Ordering::SeqCst);
-        if self.handle.left.fetch_sub(1, Ordering::SeqCst) > 0 {
-            return write(&mut state, self.clock());
+        self.check_open()?;
+        let now = self.clock();
+        write(&mut lock(&self.shared.state), now)
+    }
+
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                store: self.describe(),
+                reason: "it was closed".to_owned(),
+                source: None,
+            });
         }
-        *lock(&self.handle.closed) = Some("it was interrupted");
-        if *lock(&self.handle.interruption) == Interruption::AfterTheWrite {
-            // Nobody is told what became of it.
-            let _ = write(&mut state, self.clock());
-        }
-        self.handle.check_open()?;
-        Err(gone("it was interrupted"))
+        Ok(())
     }
 }
 
@@ -142,26 +110,8 @@ impl Default for MemoryStore {
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
-            .field("writes", &self.writes())
+            .field("is_closed", &self.is_closed)
             .finish_non_exhaustive()
-    }
-}
-
-impl Handle {
-    fn new() -> Self {
-        Self {
-            left: AtomicU64::new(NEVER),
-            interruption: Mutex::new(Interruption::BeforeTheWrite),
-            writes: AtomicU64::new(0),
-            closed: Mutex::new(None),
-        }
-    }
-
-    fn check_open(&self) -> Result<(), StoreError> {
-        match *lock(&self.closed) {
-            Some(reason) => Err(gone(reason)),
-            None => Ok(()),
-        }
     }
 }
 
@@ -202,21 +152,13 @@ impl Store for MemoryStore {
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {
-        lock(&self.handle.closed).get_or_insert("it was closed");
+        self.is_closed.store(true, Ordering::SeqCst);
         answer(Ok(()))
     }
 }
 
 fn answer<'a, T: Send + 'a>(answer: Result<T, StoreError>) -> StoreFuture<'a, T> {
     Box::pin(std::future::ready(answer))
-}
-
-fn gone(reason: &str) -> StoreError {
-    StoreError::Unavailable {
-        store: "in memory".to_owned(),
-        reason: reason.to_owned(),
-        source: None,
-    }
 }
 
 /// A panic of a test under a lock is that test's business.
