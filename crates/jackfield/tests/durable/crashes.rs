@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jackfield::store::{Durability, Store};
 use jackfield::types::ByteSize;
@@ -133,7 +134,7 @@ fn outcome(report: &Report) -> Value {
 }
 
 /// What was told of an execution while it ran.
-async fn told(handle: &ExecutionHandle) -> JoinHandle<Vec<JournalEntry>> {
+fn told(handle: &ExecutionHandle) -> JoinHandle<Vec<JournalEntry>> {
     let mut events = handle.events();
     tokio::spawn(async move {
         let mut told = Vec::new();
@@ -170,34 +171,47 @@ async fn whole(kind: Kind, shape: &Shape) -> Whole {
     }
 }
 
-/// The same, but the first process is lost at a write.
-async fn broken_off(
-    kind: Kind,
-    shape: &Shape,
-    whole: &Whole,
-    (after, interruption): (u64, Interruption),
-) {
+/// Where processes are lost, one after the other.
+type Losses<'a> = &'a [(u64, Interruption)];
+
+/// The same, but processes are lost at their writes.
+async fn broken_off(kind: Kind, shape: &Shape, whole: &Whole, losses: Losses<'_>) {
+    let what = format!("{losses:?}");
+    let [(after, interruption), later @ ..] = losses else {
+        return;
+    };
     let mut ground = Ground::new(kind);
     let store = FragileStore::new(Arc::clone(&ground.store));
     let calls = Calls::default();
     let doomed = ground.process(&store, &calls);
     let plan = doomed.plan(&shape.document);
-    store.interrupt(after, interruption);
+    store.interrupt(*after, *interruption);
     let handle = doomed.tenant.start(&plan, start(&shape.input)).unwrap();
     let id = handle.id();
-    let told = told(&handle).await;
+    let told = told(&handle);
     let was_kept = handle.kept().await;
     ground.send(id, shape).await;
     match handle.wait().await {
         // It came to fewer writes this time: more of them were made at once.
-        Ok(report) => return assert_eq!(outcome(&report), whole.outcome, "{after}"),
+        Ok(report) => return assert_eq!(outcome(&report), whole.outcome, "{what}"),
         Err(error) => assert!(
             matches!(error, StartError::NotKept { .. }),
-            "{after}: {error:?}"
+            "{what}: {error:?}"
         ),
     }
     drop(doomed);
     let told = told.await.unwrap();
+
+    for (after, interruption) in later {
+        ground.reopen().await;
+        let store = FragileStore::new(Arc::clone(&ground.store));
+        let mut doomed = ground.process(&store, &calls);
+        store.interrupt(*after, *interruption);
+        doomed = doomed.working();
+        while !store.is_lost() && doomed.stands(id).await.as_deref() != Some("ended") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 
     ground.reopen().await;
     let store = FragileStore::new(Arc::clone(&ground.store));
@@ -205,30 +219,35 @@ async fn broken_off(
     let found = process.tenant.stored_execution(id).await;
     if was_kept.is_err() && found.is_err() {
         // It was never said to be there.
-        assert!(told.is_empty(), "{after}: {told:?}");
+        assert!(told.is_empty(), "{what}: {told:?}");
         return;
     }
     ground.send(id, shape).await;
     let report = process.ended(id).await;
-    assert_eq!(outcome(&report), whole.outcome, "{after}");
+    assert_eq!(outcome(&report), whole.outcome, "{what}");
     // Nothing that was told was taken back.
     let history = process.tenant.history(id).await.unwrap();
     let kept: Vec<_> = history.entries().collect();
-    assert!(told.len() <= kept.len(), "{after}: {told:?}");
+    assert!(told.len() <= kept.len(), "{what}: {told:?}");
     for (told, kept) in told.iter().zip(&kept) {
-        assert_eq!(told.event, kept.event, "{after}");
+        assert_eq!(told.event, kept.event, "{what}");
     }
+    check_calls(&calls, whole, losses.len() * shape.most_again, &what);
+}
+
+/// Nothing was called that is not called otherwise, and nothing again but what was under way.
+fn check_calls(calls: &Calls, whole: &Whole, most_again: usize, what: &str) {
     let counts = calls.counts();
     let mut again = 0;
     for (node, (different, all)) in &whole.counts {
         let found = counts.get(node).copied().unwrap_or_default();
-        assert_eq!(found.0, *different, "{after}: keys of {node}");
+        assert_eq!(found.0, *different, "{what}: keys of {node}");
         again += found.1.checked_sub(*all).unwrap();
     }
-    assert_eq!(counts.len(), whole.counts.len(), "{after}: {counts:?}");
+    assert_eq!(counts.len(), whole.counts.len(), "{what}: {counts:?}");
     assert!(
-        again <= shape.most_again,
-        "{after}: {again} calls were made again: {counts:?}"
+        again <= most_again,
+        "{what}: {again} calls were made again: {counts:?}"
     );
 }
 
@@ -239,9 +258,38 @@ async fn try_all(kind: Kind, mut shape: Shape) {
     }
     let whole = whole(kind, &shape).await;
     assert!(whole.writes > 3, "{} writes", whole.writes);
+    let (before, after) = (Interruption::BeforeTheWrite, Interruption::AfterTheWrite);
+    for write in 0..whole.writes {
+        broken_off(kind, &shape, &whole, &[(write, before)]).await;
+        broken_off(kind, &shape, &whole, &[(write, after)]).await;
+        // Whoever takes it up is lost, too: at its first writes.
+        let twice = [(write, after), (write % 4, before)];
+        broken_off(kind, &shape, &whole, &twice).await;
+    }
+}
+
+/// A store that does not answer for a while is waited for, and what was not answered is not
+/// written twice.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_a_while_is_waited_for() {
+    let shape = shapes::recovery();
+    let whole = whole(Kind::Memory, &shape).await;
     for interruption in [Interruption::BeforeTheWrite, Interruption::AfterTheWrite] {
-        for after in 0..whole.writes {
-            broken_off(kind, &shape, &whole, (after, interruption)).await;
+        for write in 0..whole.writes {
+            let ground = Ground::new(Kind::Memory);
+            let store = FragileStore::new(Arc::clone(&ground.store));
+            let calls = Calls::default();
+            let process = ground.process(&store, &calls);
+            let plan = process.plan(&shape.document);
+            store.falter(write, interruption, 3);
+            let handle = process.tenant.start(&plan, start(&shape.input)).unwrap();
+            let id = handle.id();
+            let report = handle.wait().await.unwrap();
+            let what = format!("{interruption:?} {write}");
+            assert_eq!(outcome(&report), whole.outcome, "{what}");
+            check_calls(&calls, &whole, 0, &what);
+            let history = process.tenant.history(id).await.unwrap();
+            assert_eq!(history.entries().len(), report.journal.len(), "{what}");
         }
     }
 }

@@ -191,13 +191,18 @@ impl Process {
         self.tenant.history(id).await.unwrap().report().unwrap()
     }
 
+    /// How an execution stands, if that can be found out.
+    pub(crate) async fn stands(&self, id: ExecutionId) -> Option<String> {
+        let found = self.tenant.stored_execution(id).await.ok()?;
+        Some(found.state.as_str().to_owned())
+    }
+
     /// Waits until an execution stands so.
     pub(crate) async fn reached(&self, id: ExecutionId, state: &str) {
         let reached = async {
             loop {
                 // It need not be there yet.
-                let found = self.tenant.stored_execution(id).await;
-                if found.is_ok_and(|found| found.state.as_str() == state) {
+                if self.stands(id).await.as_deref() == Some(state) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;

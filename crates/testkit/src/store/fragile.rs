@@ -1,8 +1,8 @@
 //! A store that is lost in the middle.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +15,9 @@ use jackfield_store_api::{
 use jackfield_types::{Digest, ExecutionId, TenantId};
 use jiff::Timestamp;
 
-/// Another store, as one process has it that dies at a write: from then on every call fails, and
-/// what was under way is not answered. What is in the store is there for others.
+/// Another store, as one process has it that dies at a write, or that loses touch with it for a
+/// while: calls fail from then on, and what was under way is not answered. What is in the store is
+/// there for others.
 #[derive(Clone)]
 pub struct FragileStore {
     inner: Arc<dyn Store>,
@@ -32,15 +33,32 @@ pub enum Interruption {
     AfterTheWrite,
 }
 
-/// More writes than any test makes.
-const NEVER: u64 = u64::MAX / 2;
-
 struct Fate {
-    /// Writes that are left until the store is lost.
-    left: AtomicU64,
-    interruption: Mutex<Interruption>,
+    stands: Mutex<Stands>,
     writes: AtomicU64,
-    is_lost: AtomicBool,
+}
+
+/// How a store stands.
+#[derive(Clone, Copy)]
+enum Stands {
+    Open,
+    /// It is lost at a write, after so many others.
+    Doomed {
+        left: u64,
+        loss: Loss,
+    },
+    Gone,
+    /// It is back after so many calls that fail.
+    Away {
+        calls: u64,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct Loss {
+    interruption: Interruption,
+    /// How many calls fail; nothing: all of them.
+    calls: Option<u64>,
 }
 
 impl FragileStore {
@@ -49,18 +67,25 @@ impl FragileStore {
         Self {
             inner,
             fate: Arc::new(Fate {
-                left: AtomicU64::new(NEVER),
-                interruption: Mutex::new(Interruption::BeforeTheWrite),
+                stands: Mutex::new(Stands::Open),
                 writes: AtomicU64::new(0),
-                is_lost: false.into(),
             }),
         }
     }
 
     /// Has it lost at a write: 0 is the next one.
     pub fn interrupt(&self, after: u64, interruption: Interruption) {
-        *self.fate.interruption() = interruption;
-        self.fate.left.store(after, Ordering::SeqCst);
+        self.fate.doom(after, interruption, None);
+    }
+
+    /// Has it away from a write on, until so many calls have failed.
+    pub fn falter(&self, after: u64, interruption: Interruption, calls: u64) {
+        self.fate.doom(after, interruption, Some(calls));
+    }
+
+    /// Whether it is lost for good.
+    pub fn is_lost(&self) -> bool {
+        matches!(*self.fate.stands(), Stands::Gone)
     }
 
     /// How many writes were called for.
@@ -71,33 +96,61 @@ impl FragileStore {
 
 impl Fate {
     /// A panic of a test under the lock is that test's business.
-    fn interruption(&self) -> std::sync::MutexGuard<'_, Interruption> {
-        self.interruption
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn stands(&self) -> MutexGuard<'_, Stands> {
+        self.stands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn doom(&self, left: u64, interruption: Interruption, calls: Option<u64>) {
+        let loss = Loss {
+            interruption,
+            calls,
+        };
+        *self.stands() = Stands::Doomed { left, loss };
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        if self.is_lost.load(Ordering::SeqCst) {
+        let mut stands = self.stands();
+        let (store, source) = ("of the test".to_owned(), None);
+        match &mut *stands {
+            Stands::Open | Stands::Doomed { .. } => Ok(()),
             // Nothing that passes: whoever is gone tries nothing again.
-            return Err(StoreError::Failed {
-                store: "of the test".to_owned(),
+            Stands::Gone => Err(StoreError::Failed {
+                store,
                 reason: "it was interrupted".to_owned(),
-                source: None,
-            });
+                source,
+            }),
+            Stands::Away { calls: 0 } => {
+                *stands = Stands::Open;
+                Ok(())
+            }
+            Stands::Away { calls } => {
+                *calls -= 1;
+                Err(StoreError::Unavailable {
+                    store,
+                    reason: "it is away for a while".to_owned(),
+                    source,
+                })
+            }
         }
-        Ok(())
     }
 
     /// Whether the next write happens, if somebody is told of it or not.
     fn lets_happen(&self) -> Result<(), StoreError> {
         self.check()?;
         self.writes.fetch_add(1, Ordering::SeqCst);
-        if self.left.fetch_sub(1, Ordering::SeqCst) > 0 {
-            return Ok(());
-        }
-        self.is_lost.store(true, Ordering::SeqCst);
-        match *self.interruption() {
+        let loss = match &mut *self.stands() {
+            Stands::Doomed { left: 0, loss } => *loss,
+            Stands::Doomed { left, .. } => {
+                *left -= 1;
+                return Ok(());
+            }
+            Stands::Open | Stands::Gone | Stands::Away { .. } => return Ok(()),
+        };
+        *self.stands() = match loss.calls {
+            Some(calls) => Stands::Away { calls },
+            None => Stands::Gone,
+        };
+        match loss.interruption {
             Interruption::BeforeTheWrite => self.check(),
             Interruption::AfterTheWrite => Ok(()),
         }
