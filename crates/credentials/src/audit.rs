@@ -91,7 +91,7 @@ impl CredentialAudit for AuditTrail {
             },
             CredentialEvent::Unreadable { reason } => AuditEntry {
                 outcome: Some(AuditOutcome::Error),
-                error_code: Some(ErrorCode::CREDENTIAL_MISSING),
+                error_code: Some(ErrorCode::CREDENTIAL_UNREADABLE),
                 note: Some(format!("{name}: {reason}").into()),
                 ..AuditEntry::allowed(AuditAction::SecretRead)
             },

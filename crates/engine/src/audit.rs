@@ -137,10 +137,15 @@ pub(crate) fn secret_read(running: &Running, name: &str, error: Option<&SecretEr
             AuditEntry::refused(AuditAction::SecretRead, Arc::clone(&refusal.rule))
         }
         _ if !running.caller.is_audited() => return,
-        // There is none: nothing was read.
-        Some(_) => AuditEntry {
+        // Nothing was read.
+        Some(error) => AuditEntry {
             outcome: Some(AuditOutcome::Error),
-            error_code: Some(ErrorCode::CREDENTIAL_MISSING),
+            error_code: Some(match error {
+                SecretError::Unreadable { .. } | SecretError::NotReady { .. } => {
+                    ErrorCode::CREDENTIAL_UNREADABLE
+                }
+                _ => ErrorCode::CREDENTIAL_MISSING,
+            }),
             ..AuditEntry::allowed(AuditAction::SecretRead)
         },
         None => AuditEntry::allowed(AuditAction::SecretRead),

@@ -144,11 +144,16 @@ impl Running {
     }
 
     fn not_given(&self, what: &str, error: SecretError) -> NodeError {
-        let code = ErrorCode::CREDENTIAL_MISSING;
+        let text = error.to_string();
         match error {
             SecretError::Refused(refusal) => self.refused(what, &refusal),
-            later @ SecretError::NotReady { .. } => NodeError::retryable(code, later.to_string()),
-            missing => NodeError::permanent(code, missing.to_string()),
+            SecretError::NotReady { .. } => {
+                NodeError::retryable(ErrorCode::CREDENTIAL_UNREADABLE, text)
+            }
+            SecretError::Unreadable { .. } => {
+                NodeError::permanent(ErrorCode::CREDENTIAL_UNREADABLE, text)
+            }
+            _ => NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, text),
         }
     }
 

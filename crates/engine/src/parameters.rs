@@ -115,7 +115,11 @@ pub(crate) fn told(error: &EvaluationError, about_secrets: bool) -> String {
         expression,
         ..
     } = error;
-    let says_why = [ErrorCode::TENANT_FORBIDDEN, ErrorCode::CREDENTIAL_MISSING];
+    let says_why = [
+        ErrorCode::TENANT_FORBIDDEN,
+        ErrorCode::CREDENTIAL_MISSING,
+        ErrorCode::CREDENTIAL_UNREADABLE,
+    ];
     if about_secrets && !says_why.contains(&error.code) {
         let hidden = "what is wrong is not shown, because the expression reads a secret";
         return format!("{hidden}, in `{expression}`");

@@ -128,6 +128,14 @@ impl Running {
         }
     }
 
+    /// The same, when nothing may have been read of the tenant yet.
+    pub(crate) async fn read_secrets(&self) {
+        if let Some(refresh) = self.tenant().refresh_secrets() {
+            refresh.await;
+        }
+        self.learn_secrets();
+    }
+
     /// Counts once more what an execution used before it was taken up again. What is too much is
     /// told to the next call.
     pub(crate) fn count_again(&self, event: &EventKind) {

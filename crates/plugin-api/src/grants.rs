@@ -30,7 +30,9 @@ pub trait Grants: Send + Sync {
     ///
     /// # Errors
     /// [`NodeError::Refused`] when the policy does not grant it, [`NodeError::Permanent`] with the
-    /// code [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none.
+    /// code [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none, and with
+    /// [`CREDENTIAL_UNREADABLE`](ErrorCode::CREDENTIAL_UNREADABLE) when it cannot be read;
+    /// [`NodeError::Retryable`] with that code when it may be later.
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError>;
 
     /// Reads a credential of the tenant, to be used for a host at a port. To be asked for every
@@ -43,7 +45,9 @@ pub trait Grants: Send + Sync {
     /// # Errors
     /// [`NodeError::Refused`] when the policy does not grant it or the credential is bound to other
     /// uses, [`NodeError::Permanent`] with the code
-    /// [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none or it cannot be read.
+    /// [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none, and with
+    /// [`CREDENTIAL_UNREADABLE`](ErrorCode::CREDENTIAL_UNREADABLE) when it cannot be read;
+    /// [`NodeError::Retryable`] with that code when it may be later.
     fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
         let _ = (host, port);
         let message = format!("no credential `{name}`: this host keeps none");

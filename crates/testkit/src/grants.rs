@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
@@ -14,6 +14,7 @@ pub struct ScriptedGrants {
     capabilities: Option<Vec<Capability>>,
     hosts: Option<Vec<String>>,
     secrets: BTreeMap<String, Secret<String>>,
+    unreadable: BTreeSet<String>,
     credentials: BTreeMap<String, (Credential, Vec<String>)>,
     is_relaxed: bool,
     plugin_quota: PluginQuota,
@@ -48,7 +49,15 @@ impl ScriptedGrants {
         self
     }
 
-    /// Keeps a credential that may be used for these hosts, each with its port.
+    /// Keeps a secret that cannot be read.
+    #[must_use]
+    pub fn with_unreadable_secret(mut self, name: &str) -> Self {
+        self.unreadable.insert(name.to_owned());
+        self
+    }
+
+    /// Keeps a credential that may be used for these hosts, each with its port, and not be read as a
+    /// secret.
     #[must_use]
     pub fn with_credential(mut self, credential: Credential, hosts: &[&str]) -> Self {
         let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
@@ -120,6 +129,15 @@ impl Grants for ScriptedGrants {
 
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError> {
         self.remember(format!("secret {name}"));
+        if self.unreadable.contains(name) {
+            let message = format!("the test has no key for secret `{name}`");
+            let code = ErrorCode::CREDENTIAL_UNREADABLE;
+            return Err(NodeError::permanent(code, message));
+        }
+        if self.credentials.contains_key(name) {
+            let message = format!("credential `{name}` is bound by its hosts");
+            return Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message));
+        }
         self.secrets.get(name).cloned().ok_or_else(|| {
             let message = format!("no secret `{name}` is kept by the test");
             NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message)

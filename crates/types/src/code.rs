@@ -34,6 +34,8 @@ codes! {
     CONNECTION_INVALID;
     /// A secret that a node or an expression needs is not there.
     CREDENTIAL_MISSING;
+    /// A secret or a credential is there and cannot be read.
+    CREDENTIAL_UNREADABLE;
     /// A database is held up by others: a deadlock, a lock that was not free in time.
     DATABASE_BUSY;
     /// A value breaks a rule of the database: it is there already, missing, or refers to nothing.

@@ -179,13 +179,15 @@ async fn a_wrong_key_fails_the_call_with_the_way_out_and_nothing_else() {
     let parameters = json!({"url": server.uri(), "auth": {"credential": "crm"}});
     let told = traces(&run(&engine, "http-request", parameters).await);
     assert!(
-        told.contains("needs the master key `2024`, and there are `2025`"),
+        told.contains("CREDENTIAL_UNREADABLE")
+            && told.contains("needs the master key `2024`, and there are `2025`"),
         "{told}"
     );
     let parameters = json!({"set": {"value": "{{ $secrets.crm }}"}});
     let told = traces(&run(&engine, "transform", parameters).await);
     assert!(
-        told.contains("needs the master key `2024`, and there are `2025`"),
+        told.contains("CREDENTIAL_UNREADABLE")
+            && told.contains("needs the master key `2024`, and there are `2025`"),
         "{told}"
     );
     // What an execution starts with is another matter: nobody can tell what it holds.

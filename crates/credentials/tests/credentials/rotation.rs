@@ -1,11 +1,11 @@
 //! New keys, also when it breaks off.
 
-use jackfield_credentials::{KeyId, Rotation};
+use jackfield_credentials::{CredentialError, KeyId, Rotation};
 use jackfield_store_api::{Collection, Expected, Store};
 use jackfield_testkit::store::{Interruption, MemoryStore};
 use jackfield_types::TenantId;
 
-use crate::support::{Told, bearer, builder, key, put, tenant, token};
+use crate::support::{Told, bearer, builder, fragile, key, put, tenant, token};
 
 const COUNT: usize = 4;
 
@@ -50,11 +50,11 @@ async fn a_rotation_that_breaks_off_anywhere_loses_nothing_and_goes_on() {
         for interruption in [Interruption::BeforeTheWrite, Interruption::AfterTheWrite] {
             for after in 0..2 * COUNT {
                 let memory = filled(&old).await;
-                let broken = memory.reopen();
-                let store = builder(&broken, &[&new, &old]).build();
+                let (broken, builder_of_broken) = fragile(&memory, &[&new, &old]);
+                let store = builder_of_broken.build();
                 broken.interrupt(u64::try_from(after).unwrap(), interruption);
                 let error = store.rotate(rotation).await.unwrap_err();
-                assert!(error.is_transient(), "{error}");
+                assert!(matches!(error, CredentialError::Store(_)), "{error}");
                 assert_readable(&memory, &[&new, &old]).await;
 
                 let store = builder(&memory.reopen(), &[&new, &old]).build();

@@ -6,7 +6,7 @@ use jackfield_credentials::{
 };
 use jackfield_store_api::Expected;
 use jackfield_tenancy::CredentialUse;
-use jackfield_testkit::store::MemoryStore;
+use jackfield_testkit::store::{FragileStore, MemoryStore};
 use jackfield_types::{NodeTypeId, Secret, TenantId};
 use semver::Version;
 use serde_json::{Value, json};
@@ -40,6 +40,16 @@ pub(crate) fn keys(keys: &[&MasterKey]) -> MasterKeys {
 
 pub(crate) fn builder(store: &MemoryStore, own: &[&MasterKey]) -> CredentialStoreBuilder {
     CredentialStore::builder(Arc::new(store.clone()), keys(own))
+}
+
+/// The same store, as a process has it that is about to lose it.
+pub(crate) fn fragile(
+    store: &MemoryStore,
+    own: &[&MasterKey],
+) -> (FragileStore, CredentialStoreBuilder) {
+    let fragile = FragileStore::new(Arc::new(store.clone()));
+    let builder = CredentialStore::builder(Arc::new(fragile.clone()), keys(own));
+    (fragile, builder)
 }
 
 pub(crate) fn new(credential_type: &str, fields: Value) -> NewCredential {

@@ -12,7 +12,7 @@ use jackfield_testkit::store::{Interruption, MemoryStore};
 
 use serde_json::json;
 
-use crate::support::{bearer, builder, key, new, node_type, put, tenant, token, wanted};
+use crate::support::{bearer, builder, fragile, key, new, node_type, put, tenant, token, wanted};
 
 #[tokio::test]
 async fn a_key_that_is_missing_or_another_one_is_told_to_whoever_asks() {
@@ -133,15 +133,15 @@ async fn a_change_that_breaks_off_leaves_the_old_one_or_the_new_one() {
             &bearer("old"),
         )
         .await;
-        let broken = memory.reopen();
-        let store = builder(&broken, &[&k1]).build();
+        let (broken, builder_of_broken) = fragile(&memory, &[&k1]);
+        let store = builder_of_broken.build();
         store.tenant(&id).refresh().await;
         broken.interrupt(0, interruption);
         let put = store
             .tenant(&id)
             .put("crm", &bearer("new"), Expected::Anything)
             .await;
-        assert!(put.unwrap_err().is_transient());
+        assert!(matches!(put, Err(CredentialError::Store(_))), "{put:?}");
         let again = builder(&memory.reopen(), &[&k1]).build();
         let expected = if interruption == Interruption::BeforeTheWrite {
             "old"

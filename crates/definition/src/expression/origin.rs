@@ -115,7 +115,7 @@ impl<'a> Machine<'a> {
             }
             Err(SecretError::Unreadable { reason }) => {
                 let message = format!("the secret `{name}` cannot be read: {reason}");
-                Err(Stop::new(ErrorCode::CREDENTIAL_MISSING, message))
+                Err(Stop::new(ErrorCode::CREDENTIAL_UNREADABLE, message))
             }
         }
     }

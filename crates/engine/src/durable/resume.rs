@@ -100,7 +100,7 @@ async fn driver(
     let running = Running::with_id(caller, &plan, found.id, pinned.choices(), cancellation);
     // What was there a moment ago may have been replaced before the execution had its edition.
     pinned.check_running(&running)?;
-    running.learn_secrets();
+    running.read_secrets().await;
     let has_passed = replayed
         .events
         .iter()

@@ -83,7 +83,7 @@ impl TenantEngine {
         let cancellation = CancellationToken::new();
         let running = Running::with_id(&self.caller, &plan, new_id, choices, cancellation);
         if let Some(input) = input {
-            running.learn_secrets();
+            running.read_secrets().await;
             let input = running.nested.redactor.redact_items(input);
             events.push(replaced(graph, &events, target, input).ok_or_else(|| {
                 StoredError::invalid(format!(

@@ -26,7 +26,7 @@ impl CallRecord {
         }
     }
 
-    /// Keeps what was refused in full; the guest is told less.
+    /// Keeps what was refused, or could not be read, in full; the guest is told less.
     pub(super) fn keep_refusal(&mut self, error: NodeError) {
         self.refusal = Some(error);
     }

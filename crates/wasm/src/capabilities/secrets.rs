@@ -36,8 +36,18 @@ impl PluginState {
             Err(error) if error.code() == ErrorCode::CREDENTIAL_MISSING => Err(
                 super::fault::fault(&error.code(), format!("no secret `{name}`")),
             ),
+            // Which keys the host has is none of its business.
+            Err(error) if error.code() == ErrorCode::CREDENTIAL_UNREADABLE => {
+                let told = format!("secret `{name}` cannot be read");
+                let told = Fault {
+                    retryable: matches!(error, NodeError::Retryable(_)),
+                    ..super::fault::fault(&error.code(), told)
+                };
+                self.record.keep_refusal(error);
+                Err(told)
+            }
             Err(error) => {
-                let told = format!("the policy does not grant secret `{name}`");
+                let told = format!("secret `{name}` is not granted");
                 Err(self.refuse(error, told))
             }
         }

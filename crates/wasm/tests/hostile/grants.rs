@@ -1,7 +1,7 @@
 //! Each capability without its grant: of the manifest, of the policy, and both.
 
 use jackfield_testkit::ScriptedGrants;
-use jackfield_types::Capability;
+use jackfield_types::{Capability, Credential};
 
 use crate::guest::{Guest, signature};
 use crate::harness::{Host, Loaded};
@@ -171,6 +171,31 @@ async fn names_that_the_manifest_does_not_list_are_refused_before_anybody_is_ask
 async fn a_secret_that_is_not_there_is_no_refusal_and_names_no_tenant() {
     let failure = failure(&USES[2].asking("key"), ScriptedGrants::open()).await;
     assert_eq!(failure, "permanent CREDENTIAL_MISSING: no secret `key`");
+}
+
+#[tokio::test]
+async fn a_credential_that_is_bound_is_read_by_no_plugin() {
+    let fields = [("token".to_owned(), "s3cr3t".into())]
+        .into_iter()
+        .collect();
+    let credential = Credential::new("key", "bearer", fields, vec!["s3cr3t".to_owned()]);
+    let grants = ScriptedGrants::open().with_credential(credential, &["api.example.org:443"]);
+    let guest = USES[2].asking("key");
+    assert_eq!(
+        failure(&guest, grants.clone()).await,
+        "refused TENANT_FORBIDDEN: plugin `evil/node 1.0.0` at node `node`: credential `key` is bound by its hosts"
+    );
+    assert_eq!(grants.asked(), ["secret key"]);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_tells_people_why() {
+    let grants = ScriptedGrants::open().with_unreadable_secret("key");
+    let failure = failure(&USES[2].asking("key"), grants).await;
+    assert_eq!(
+        failure,
+        "permanent CREDENTIAL_UNREADABLE: plugin `evil/node 1.0.0` at node `node`: the test has no key for secret `key`"
+    );
 }
 
 #[tokio::test]
