@@ -41,12 +41,15 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `sqlite` | [`SqliteStore`]: executions that outlive the process, in one file |
+//! | `credentials` | `jackfield::credentials`: what tenants prove with who they are, encrypted in a store |
 //! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
 //! | `oci` | `jackfield::oci`: packages in registries of container images |
 
 #[cfg(feature = "plugins")]
 pub mod plugins;
 
+#[cfg(feature = "credentials")]
+pub use jackfield_credentials as credentials;
 pub use jackfield_definition as definition;
 pub use jackfield_kernel as kernel;
 pub use jackfield_nodes as nodes;
