@@ -10,6 +10,10 @@ pub(crate) enum Fault {
     Refused(StoreError),
     /// The database or the way to it failed.
     Broken(sqlx::Error),
+    /// Somebody else was in the way.
+    Collided,
+    /// The connection broke, and it is not known what was done.
+    Unsure,
     /// What is there cannot be what was written.
     Damaged(String),
 }
@@ -31,16 +35,17 @@ impl Fault {
     pub(crate) fn is_lost(&self) -> bool {
         match self {
             Self::Broken(error) => is_lost(error),
-            Self::Refused(_) | Self::Damaged(_) => false,
+            Self::Refused(_) | Self::Collided | Self::Unsure | Self::Damaged(_) => false,
         }
     }
 
     /// Whether somebody else was in the way: the same transaction can succeed if it is made again.
     pub(crate) fn is_collision(&self) -> bool {
         match self {
+            Self::Collided => true,
             // A unique key was taken meanwhile, serialization failed, a deadlock was broken.
             Self::Broken(error) => matches!(state_of(error), Some("23505" | "40001" | "40P01")),
-            Self::Refused(_) | Self::Damaged(_) => false,
+            Self::Refused(_) | Self::Unsure | Self::Damaged(_) => false,
         }
     }
 }
@@ -58,6 +63,9 @@ impl Place {
         match fault {
             Fault::Refused(error) => error,
             Fault::Broken(error) => self.broken(error),
+            Fault::Collided => self.unavailable("others change the same things all the time"),
+            Fault::Unsure => self
+                .unavailable("the connection broke, and whether the change was made is not known"),
             Fault::Damaged(reason) => self.damaged(&reason),
         }
     }
@@ -159,9 +167,9 @@ impl Place {
 /// Whether what went wrong may go well later.
 fn passes(error: &PgDatabaseError) -> bool {
     match error.code() {
-        // Read only, as a replica is; serialization; deadlock; a lock that was not got in time; a
-        // statement that was ended.
-        "25006" | "40001" | "40P01" | "55P03" | "57014" => true,
+        // Read only, as a replica is; serialization; deadlock; resources that are short; a lock that
+        // was not got in time; a statement that was ended.
+        "25006" | "40001" | "40P01" | "53200" | "53400" | "55P03" | "57014" => true,
         // Who is refused now is refused later, too.
         "28P01" | "28000" | "3D000" | "42501" => false,
         _ => is_of_connection(error),
@@ -170,8 +178,9 @@ fn passes(error: &PgDatabaseError) -> bool {
 
 fn is_of_connection(error: &PgDatabaseError) -> bool {
     let class = error.code().get(..2);
-    // Resources are short; the server ends, or begins.
-    matches!(class, Some("08" | "53" | "57"))
+    // The connection broke; the server ends, or begins, or has too many connections.
+    matches!(class, Some("08" | "57"))
+        || error.code() == "53300"
         || matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
 }
 

@@ -17,11 +17,37 @@
 //! message ever has a password in it.
 
 mod address;
+mod audit;
+mod births;
+mod claims;
+mod collect;
 mod connection;
+mod courses;
+mod documents;
+mod draft;
+mod drafts;
 mod error;
+mod executions;
+mod group;
+mod inner;
+mod journal;
+mod listing;
+mod names;
+mod operation;
 mod options;
+mod payloads;
+mod row;
 mod schema;
+mod session;
+mod signals;
+mod statements;
 mod store;
+mod sum;
+mod tenant;
+mod tries;
+mod workflows;
+mod writer;
+mod writing;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

@@ -1,19 +1,25 @@
 use std::fmt;
+use std::sync::Arc;
 
-use jackfield_store_api::StoreError;
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use jackfield_store_api::{
+    Claim, Claimed, PageRequest, Store, StoreError, StoreFuture, TenantStore,
+};
+use jackfield_types::TenantId;
+use jiff::Timestamp;
+use sqlx::Row;
 
-use crate::address::Address;
-use crate::connection::Connector;
+use crate::claims;
+use crate::inner::Inner;
 use crate::options::PostgresOptions;
-use crate::schema;
+use crate::row;
+use crate::tenant::PostgresTenant;
+use crate::tries::read;
 
 /// A store in a PostgreSQL database.
+///
+/// It belongs to the runtime of tokio in which it was opened.
 pub struct PostgresStore {
-    options: PostgresOptions,
-    address: Address,
-    pool: PgPool,
+    inner: Arc<Inner>,
 }
 
 impl PostgresStore {
@@ -22,48 +28,64 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::Refused`] when the URL cannot be read, or the database or schema is none for a
     /// store, [`StoreError::Newer`], [`StoreError::Unavailable`], [`StoreError::Full`],
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Damaged`], [`StoreError::Failed`].
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let address = Address::parse(&options)?;
-        let connector = Connector {
-            options: address.options.clone(),
-            schema: address.schema.clone(),
-            durability: options.durability,
-        };
-        let broken = |error| address.place.broken(error);
-        let mut connection = connector.connect().await.map_err(broken)?;
-        schema::prepare(&mut connection, &address).await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(options.connections)
-            .acquire_timeout(options.patience)
-            .after_connect(move |connection, _| {
-                let connector = connector.clone();
-                Box::pin(async move { connector.settle(connection).await })
-            })
-            .connect_lazy_with(address.options.clone());
+        let inner = Inner::open(options).await?;
         Ok(Self {
-            options,
-            address,
-            pool,
+            inner: Arc::new(inner),
         })
-    }
-
-    /// Where it is, for messages: no user names, no passwords.
-    pub fn describe(&self) -> String {
-        self.address.place.0.to_string()
-    }
-
-    /// Lets go of all connections.
-    pub async fn close(&self) {
-        self.pool.close().await;
     }
 }
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
-            .field("place", &self.address.place.0)
-            .field("options", &self.options)
+            .field("place", &self.inner.place.0)
+            .field("options", &self.inner.options)
             .finish_non_exhaustive()
+    }
+}
+
+impl Store for PostgresStore {
+    fn describe(&self) -> String {
+        self.inner.place.0.to_string()
+    }
+
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(PostgresTenant {
+            inner: Arc::clone(&self.inner),
+            id: id.clone(),
+        })
+    }
+
+    fn tenants<'a>(&'a self, after: Option<&'a TenantId>) -> StoreFuture<'a, Vec<TenantId>> {
+        Box::pin(async move {
+            read!(self.inner, |connection| {
+                let rows = sqlx::query("SELECT id FROM tenants WHERE id > $1 ORDER BY id LIMIT $2")
+                    .bind(after.map_or("", TenantId::as_str))
+                    .bind(i64::from(PageRequest::MOST))
+                    .fetch_all(connection)
+                    .await?;
+                rows.iter()
+                    .map(|one| row::tenant(one.try_get(0)?))
+                    .collect()
+            })
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        Box::pin(claims::claim(&self.inner, claim))
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        Box::pin(async move { read!(self.inner, |connection| claims::next_due(connection).await) })
+    }
+
+    fn now(&self) -> StoreFuture<'_, Timestamp> {
+        Box::pin(self.inner.now())
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.inner.close())
     }
 }

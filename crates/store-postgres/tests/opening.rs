@@ -1,6 +1,6 @@
 //! Which databases are opened, and what becomes of those that are not ours.
 
-use jackfield_store_api::StoreError;
+use jackfield_store_api::{Store, StoreError};
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_testkit::database::Postgres;
 
@@ -50,7 +50,7 @@ async fn schema_is_made_once_however_many_open_it() {
 async fn newer_schema_is_refused_and_left_as_it_is() {
     let server = Postgres::shared();
     let url = server.create_database();
-    open(&url).await.unwrap().close().await;
+    open(&url).await.unwrap().close().await.unwrap();
     server.execute(
         database(&url),
         "UPDATE jackfield.jackfield_store SET version = 7",
