@@ -1,7 +1,7 @@
 //! Who is told what was done with credentials.
 
 use jackfield_tenancy::{AuditAction, AuditEntry, AuditOutcome, Tenancy};
-use jackfield_types::{ErrorCode, NodeTypeId, TenantId};
+use jackfield_types::{ErrorCode, NodeTypeId, TenantId, UserId};
 
 use crate::key::KeyId;
 
@@ -55,12 +55,25 @@ pub enum CredentialEvent<'a> {
 
 /// Puts on record in the audit trails of tenants what is done with their credentials.
 #[derive(Debug, Clone)]
-pub struct AuditTrail(Tenancy);
+pub struct AuditTrail {
+    tenancy: Tenancy,
+    user: Option<UserId>,
+}
 
 impl AuditTrail {
     /// Records in the trails of a tenancy.
     pub fn new(tenancy: Tenancy) -> Self {
-        Self(tenancy)
+        Self {
+            tenancy,
+            user: None,
+        }
+    }
+
+    /// Says who does it all.
+    #[must_use]
+    pub fn by(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
     }
 }
 
@@ -97,8 +110,9 @@ impl CredentialAudit for AuditTrail {
             },
         };
         let note = entry.note.clone().unwrap_or_else(|| name.into());
-        self.0.tenant(tenant).record(AuditEntry {
+        self.tenancy.tenant(tenant).record(AuditEntry {
             note: Some(note),
+            user: self.user.clone(),
             ..entry
         });
     }

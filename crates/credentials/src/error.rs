@@ -1,6 +1,6 @@
 use jackfield_store_api::StoreError;
 use jackfield_tenancy::{BindingError, Refusal, SecretError};
-use jackfield_types::TenantId;
+use jackfield_types::{ErrorCode, TenantId};
 
 use crate::key::{KeyError, KeyId};
 
@@ -134,6 +134,29 @@ impl CredentialError {
     /// Whether the same call can succeed later, with nothing changed by the caller.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Name
+            | Self::UnknownType { .. }
+            | Self::Fields { .. }
+            | Self::Binding(_)
+            | Self::TooLarge { .. }
+            | Self::BindingTooLarge { .. }
+            | Self::TooMany { .. } => ErrorCode::INVALID_INPUT,
+            Self::Missing { .. } => ErrorCode::CREDENTIAL_MISSING,
+            Self::Refused(_) => ErrorCode::TENANT_FORBIDDEN,
+            Self::TypeGone { .. }
+            | Self::KeyMissing { .. }
+            | Self::KeyWrong { .. }
+            | Self::Damaged { .. }
+            | Self::Format { .. }
+            | Self::Key(_)
+            | Self::Encryption => ErrorCode::CREDENTIAL_UNREADABLE,
+            Self::Store(error) => error.code(),
+        }
     }
 
     /// What it is to those who ask a tenant for secrets.
