@@ -148,6 +148,7 @@ const LAYERS: &[Layer] = &[
             "jackfield-plugin-api",
             "jackfield-registry",
             "jackfield-store-api",
+            "jackfield-store-postgres",
             "jackfield-store-sqlite",
             "jackfield-tenancy",
             "jackfield-engine",

@@ -17,7 +17,8 @@ use crate::kept_error::store_error;
 
 /// How files of SQLite are often called.
 const FILE_EXTENSIONS: [&str; 3] = ["db", "sqlite", "sqlite3"];
-const FORMS: &str = "write `sqlite:FILE`, or a path that ends in `.db`";
+const FORMS: &str =
+    "write `sqlite:FILE`, a path that ends in `.db`, or `postgres://USER@HOST/DATABASE`";
 
 /// Where a store is, as it is written. There may be a password in it, so it is not shown.
 #[derive(Clone, PartialEq, Deserialize)]
@@ -28,6 +29,8 @@ pub(crate) struct StoreAddress(Secret<String>);
 #[derive(Debug, PartialEq, Eq)]
 enum Place<'a> {
     Sqlite(&'a Path),
+    /// A URL, with whatever secrets are in it.
+    Postgres(&'a str),
 }
 
 /// What a store is opened for.
@@ -49,6 +52,7 @@ impl StoreAddress {
         {
             return match scheme {
                 "sqlite" => sqlite_file(rest),
+                "postgres" | "postgresql" => Ok(Place::Postgres(text)),
                 // What follows may hold a password.
                 _ => Err(CliError::usage(
                     format!("there are no stores of the kind `{scheme}`"),
@@ -65,6 +69,11 @@ impl StoreAddress {
             "what is given as the store names none",
             FORMS,
         ))
+    }
+
+    /// Whether there is something to be opened, as far as that is known beforehand.
+    pub(crate) fn may_be_there(&self) -> bool {
+        !matches!(self.place(), Ok(Place::Sqlite(file)) if !file.exists())
     }
 
     /// A file is looked for in a folder, if its path does not say where it begins.
@@ -128,7 +137,23 @@ pub(crate) async fn open(
     })?;
     match address.place()? {
         Place::Sqlite(file) => open_sqlite(file.to_owned(), durability, purpose),
+        Place::Postgres(url) => open_postgres(url, durability).await,
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(url: &str, durability: Durability) -> Result<Arc<dyn Store>, CliError> {
+    let options = jackfield::PostgresOptions::new(url).durability(durability);
+    let store = jackfield::PostgresStore::open(options).await;
+    Ok(Arc::new(store.map_err(|error| store_error(&error))?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres(_: &str, _: Durability) -> Result<Arc<dyn Store>, CliError> {
+    Err(CliError::usage(
+        "this program was built without PostgreSQL",
+        "build it with the feature `postgres`, or keep executions in a file: `sqlite:FILE`",
+    ))
 }
 
 /// Opens the store that is named, if one is.
@@ -212,6 +237,13 @@ mod tests {
         ] {
             let address = address(text);
             assert_eq!(address.place().unwrap(), Place::Sqlite(Path::new(file)));
+        }
+    }
+
+    #[test]
+    fn databases_are_named_by_their_url() {
+        for text in ["postgres://ada@host/db", "postgresql:///db?host=/run"] {
+            assert_eq!(address(text).place().unwrap(), Place::Postgres(text));
         }
     }
 

@@ -41,6 +41,7 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `sqlite` | [`SqliteStore`]: executions that outlive the process, in one file |
+//! | `postgres` | `jackfield::PostgresStore`: the same, in a database that several processes share |
 //! | `credentials` | `jackfield::credentials`: what tenants prove with who they are, encrypted in a store |
 //! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
 //! | `oci` | `jackfield::oci`: packages in registries of container images |
@@ -58,6 +59,8 @@ pub use jackfield_oci as oci;
 pub use jackfield_plugin_api as plugin_api;
 pub use jackfield_registry as registry;
 pub use jackfield_store_api as store;
+#[cfg(feature = "postgres")]
+pub use jackfield_store_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use jackfield_store_sqlite as sqlite;
 pub use jackfield_tenancy as tenancy;
@@ -89,6 +92,8 @@ pub use jackfield_plugin_api::{
     NodeCall, NodeError, NodeExecutor, NodeOutput, NodeType, TypedCall,
 };
 pub use jackfield_registry::{Query, RegisterError, Registration, Registry};
+#[cfg(feature = "postgres")]
+pub use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use jackfield_store_sqlite::{SqliteOptions, SqliteStore};
 pub use jackfield_tenancy::{

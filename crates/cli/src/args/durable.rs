@@ -12,7 +12,7 @@ use crate::store::StoreAddress;
 /// Where executions are kept.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct StoreArgs {
-    /// Where executions are kept: `sqlite:FILE`, or a path that ends in `.db`
+    /// Where executions are kept: `sqlite:FILE`, a path that ends in `.db`, or `postgres://…`
     #[arg(
         long,
         value_name = "URL",

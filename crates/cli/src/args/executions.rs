@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use jackfield::{ExecutionId, SignalName, TenantId, UserId};
 
 use super::{
@@ -293,9 +293,10 @@ pub(crate) struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["older_than", "keep"])))]
 pub(crate) struct GcArgs {
     /// Lets go of executions that ended longer ago than this, such as `30d`
-    #[arg(long, value_name = "DURATION", value_parser = duration, required_unless_present = "keep")]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) older_than: Option<Duration>,
     /// Lets go of the oldest until no more than so many of those that have ended are left
     #[arg(long, value_name = "COUNT")]

@@ -2,7 +2,7 @@
 
 use jackfield::store::PageRequest;
 use jackfield::types::SignalReply;
-use jackfield::{Event, ExecutionId, SignalName, TenantEngine};
+use jackfield::{Event, ExecutionId, SignalName, StoredError, TenantEngine};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -134,6 +134,11 @@ async fn only_decision(
     engine: &TenantEngine,
     execution: ExecutionId,
 ) -> Result<SignalName, CliError> {
+    let found = engine.stored_execution(execution).await;
+    let found = found.map_err(|error| stored_error(&error))?;
+    if found.state.has_ended() {
+        return Err(stored_error(&StoredError::Ended { execution }));
+    }
     let mut names = decisions(engine, execution).await?;
     let first = names.pop();
     match (first, names.is_empty()) {

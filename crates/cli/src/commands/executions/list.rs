@@ -1,7 +1,7 @@
 //! `jackfield executions list`.
 
-use jackfield::store::{ExecutionFilter, Page, PageRequest};
-use jackfield::{StoredExecution, TenantEngine};
+use jackfield::store::{ExecutionFilter, Page, PageRequest, StoreError};
+use jackfield::{StoredError, StoredExecution, TenantEngine};
 use serde::Serialize;
 
 use crate::args::{ListArgs, PlainOutput, PluginArgs};
@@ -65,5 +65,11 @@ async fn find(args: &ListArgs, visit: &Visit) -> Result<Page<StoredExecution>, C
     };
     let engine: &TenantEngine = &visit.session.engine;
     let found = engine.stored_executions(&filter, &page).await;
-    found.map_err(|error| stored_error(&error))
+    found.map_err(|error| match error {
+        StoredError::Store(StoreError::Refused { .. }) if args.after.is_some() => CliError::usage(
+            "`--after` is given what no page has ended with",
+            "give it the cursor that the page before has shown",
+        ),
+        error => stored_error(&error),
+    })
 }
