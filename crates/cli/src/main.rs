@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod credentials;
 mod error;
 mod exit;
 mod file;

@@ -4,6 +4,7 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::sync::Arc;
 
+use jackfield::credentials::CredentialStore;
 use jackfield::store::Store;
 use jackfield::types::Secret;
 use jackfield::{
@@ -11,8 +12,11 @@ use jackfield::{
     HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
 };
 
-use crate::args::{ActingArgs, AuditKeyArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs};
+use crate::args::{
+    ActingArgs, AuditKeyArgs, CredentialStoreArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs,
+};
 use crate::commands::audit::audit_error;
+use crate::credentials;
 use crate::error::{CliError, whole_text};
 use crate::file::read_file;
 use crate::folder::WorkflowFolder;
@@ -70,9 +74,17 @@ pub(crate) fn registry_with(
 }
 
 /// A session that only checks and plans.
-pub(crate) fn planning(args: &TenancyArgs, plugins: &PluginArgs) -> Result<Session, CliError> {
+pub(crate) fn planning(
+    args: &TenancyArgs,
+    plugins: &PluginArgs,
+    store: &CredentialStoreArgs,
+) -> Result<Session, CliError> {
     let registry = registry_with(plugins, &NodeSettings::default())?;
-    let (tenancy, warnings) = tenancy(args, &registry, None)?;
+    let credentials = runtime()?.block_on(async {
+        let store = credentials::store_if_there(store).await?;
+        Ok::<_, CliError>(credentials::named_in(store.as_ref(), &args.tenant).await)
+    })?;
+    let (tenancy, warnings) = tenancy(args, &registry, None, credentials)?;
     let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
     Ok(Session {
         engine: engine.tenant(&args.tenant),
@@ -84,16 +96,18 @@ pub(crate) fn planning(args: &TenancyArgs, plugins: &PluginArgs) -> Result<Sessi
 }
 
 /// A session that runs things. `workflows` is the folder in which other workflows are looked for,
-/// and `store` what keeps executions.
+/// `store` what keeps executions, and `credentials` those that a store has.
 pub(crate) fn running(
     args: &RunningArgs,
     workflows: Option<&Path>,
     store: Option<Arc<dyn Store>>,
+    credentials: Option<CredentialStore>,
 ) -> Result<Session, CliError> {
     let RunningArgs {
         tenancy: tenants,
         acting,
         grants,
+        credential_keys: _,
         plugins,
     } = args;
     let http = http_settings(grants);
@@ -110,7 +124,7 @@ pub(crate) fn running(
         },
     )?;
     let audit = audit_log(acting)?;
-    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone())?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), credentials)?;
     let mut builder = Engine::builder(registry.clone())
         .environment(environment)
         .tenancy(tenancy);
@@ -136,10 +150,11 @@ pub(crate) fn visiting(
     acting: &ActingArgs,
     plugins: &PluginArgs,
     store: Option<Arc<dyn Store>>,
+    credentials: Option<CredentialStore>,
 ) -> Result<Session, CliError> {
     let registry = registry_with(plugins, &NodeSettings::default())?;
     let audit = audit_log(acting)?;
-    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone())?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), credentials)?;
     let mut builder = Engine::builder(registry.clone()).tenancy(tenancy);
     if let Some(store) = store {
         builder = builder.store(store);
@@ -196,17 +211,20 @@ pub(crate) fn data_sources(grants: &GrantArgs) -> Result<DataSources, CliError> 
     })
 }
 
-/// The policies and secrets that the command line names.
+/// The policies, secrets and credentials that the command line names.
 pub(crate) fn tenancy(
     args: &TenancyArgs,
     registry: &Registry,
     audit: Option<AuditLog>,
+    credentials: Option<CredentialStore>,
 ) -> Result<(Tenancy, Vec<Diagnostics>), CliError> {
     let mut builder = Tenancy::builder();
     if args.deny_by_default {
         builder = builder.deny_by_default();
     }
-    if let Some(secrets) = secrets(args.secrets.as_deref())? {
+    let external = credentials::external(args.credentials.as_deref())?;
+    let secrets = secrets(args.secrets.as_deref())?;
+    if let Some(secrets) = credentials::layered(credentials, external, secrets) {
         builder = builder.secrets(secrets);
     }
     if let Some(audit) = audit {
@@ -240,7 +258,7 @@ pub(crate) fn secrets(file: Option<&Path>) -> Result<Option<StaticSecrets>, CliE
     })
 }
 
-fn audit_log(acting: &ActingArgs) -> Result<Option<AuditLog>, CliError> {
+pub(crate) fn audit_log(acting: &ActingArgs) -> Result<Option<AuditLog>, CliError> {
     let Some(folder) = &acting.audit else {
         return match acting.key.audit_key {
             None => Ok(None),

@@ -13,7 +13,7 @@ use jackfield::wasm::{StaticConfig, WasmConfig};
 use jackfield::{ByteSize, TenantId};
 use serde::Deserialize;
 
-use crate::args::DurabilityArg;
+use crate::args::{DurabilityArg, WrittenKey};
 use crate::error::CliError;
 use crate::file::read_file;
 use crate::home;
@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) store: Option<StoreAddress>,
     /// How safe a step is before the next one begins.
     pub(crate) durability: Option<DurabilityArg>,
+    /// Where the master keys of credentials are.
+    pub(crate) credential_keys: Vec<WrittenKey>,
     /// The sandbox: limits, and how much of what there is.
     pub(crate) sandbox: WasmConfig,
     /// What plugins are told by the capability `config`, for all tenants.
@@ -132,6 +134,9 @@ impl Settings {
         ];
         for path in one.into_iter().flatten().chain(&mut self.plugins) {
             *path = folder.join(&*path);
+        }
+        for key in &mut self.credential_keys {
+            key.within(folder);
         }
         if let Some(store) = &mut self.store {
             store.within(folder);

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{
-    Command, DurabilityArgs, ExecutionsCommand, InstalledArgs, KeyCommand, KeysArgs, LockArgs,
-    NodesCommand, PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, SchemaCommand, StoreArgs,
-    TrustArgs,
+    Command, CredentialKeyArgs, CredentialStoreArgs, DurabilityArgs, ExecutionsCommand,
+    InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand, PluginArgs, PluginCommand,
+    PolicyCommand, RemoteArgs, RunningArgs, SchemaCommand, StoreArgs, TrustArgs, WrittenKey,
 };
 use crate::settings::Settings;
 
 /// Names folders of plugins, as `PATH` names folders of programs.
 const PLUGINS: &str = "JACKFIELD_PLUGINS";
+/// Says where the master keys of credentials are, with `;` or line ends between them.
+const CREDENTIAL_KEYS: &str = "JACKFIELD_CREDENTIAL_KEYS";
 /// Where plugins are installed if nobody says where.
 const INSTALLED: &str = "plugins";
 
@@ -33,21 +35,30 @@ pub(crate) fn settle(command: &mut Command, settings: &Settings) {
         Command::Run(args) => {
             args.store.settle(settings);
             args.durability.settle(settings);
-            args.running.plugins.settle(settings);
+            args.running.settle(settings);
         }
         Command::Resume(args) => {
             args.store.settle(settings);
             args.durability.settle(settings);
-            args.running.plugins.settle(settings);
+            args.running.settle(settings);
         }
-        Command::Validate(args) => args.plugins.settle(settings),
-        Command::Plan(args) => args.plugins.settle(settings),
+        Command::Validate(args) => {
+            args.store.settle(settings);
+            args.plugins.settle(settings);
+        }
+        Command::Plan(args) => {
+            args.store.settle(settings);
+            args.plugins.settle(settings);
+        }
         Command::Executions(command) => executions(command, settings),
         Command::Signal(args) => args.visit.store.settle(settings),
         Command::Approve(args) | Command::Reject(args) => args.visit.store.settle(settings),
         Command::Replay(args) => args.plugins.settle(settings),
         Command::Gc(args) => args.store.settle(settings),
-        Command::Exec(args) => args.running.plugins.settle(settings),
+        Command::Exec(args) => {
+            args.store.settle(settings);
+            args.running.settle(settings);
+        }
         Command::Nodes(
             NodesCommand::List { plugins, .. }
             | NodesCommand::Show { plugins, .. }
@@ -87,7 +98,7 @@ fn executions(command: &mut ExecutionsCommand, settings: &Settings) {
             &mut args.visit.store
         }
         ExecutionsCommand::Retry(args) => {
-            args.running.plugins.settle(settings);
+            args.running.settle(settings);
             args.durability.settle(settings);
             &mut args.store
         }
@@ -137,6 +148,37 @@ fn plugin(command: &mut PluginCommand, settings: &Settings) {
         | PluginCommand::Build(_)
         | PluginCommand::Test(_)
         | PluginCommand::CompileComponent { .. } => {}
+    }
+}
+
+impl RunningArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.plugins.settle(settings);
+        self.credential_keys.settle(settings);
+    }
+}
+
+impl CredentialKeyArgs {
+    fn settle(&mut self, settings: &Settings) {
+        let named = || {
+            let named = env::var(CREDENTIAL_KEYS).unwrap_or_default();
+            let named = named.split([';', '\n']).map(str::trim);
+            let named = named.filter(|key| !key.is_empty());
+            named.map(WrittenKey::new).collect::<Vec<_>>()
+        };
+        self.keys = std::mem::take(&mut self.given);
+        if self.keys.is_empty() {
+            self.keys = named();
+        }
+        if self.keys.is_empty() {
+            self.keys = settings.credential_keys.clone();
+        }
+    }
+}
+
+impl CredentialStoreArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.store = self.store.take().or_else(|| settings.store.clone());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line, as it is written.
 
+mod credential_keys;
 mod durable;
 mod executions;
 mod plugin;
@@ -15,7 +16,9 @@ use jackfield::{DurationParseError, parse_duration};
 use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
+use crate::store::StoreAddress;
 
+pub(crate) use self::credential_keys::{CredentialKeyArgs, WrittenKey};
 pub(crate) use self::durable::{
     DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
 };
@@ -166,7 +169,22 @@ pub(crate) struct RunningArgs {
     #[command(flatten)]
     pub(crate) grants: GrantArgs,
     #[command(flatten)]
+    pub(crate) credential_keys: CredentialKeyArgs,
+    #[command(flatten)]
     pub(crate) plugins: PluginArgs,
+}
+
+/// The store that is looked into for the credentials of tenants.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CredentialStoreArgs {
+    /// The store that has the tenant's credentials, if it is there
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "JACKFIELD_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: Option<StoreAddress>,
 }
 
 /// What workflows may reach outside themselves.
@@ -227,6 +245,8 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) tenancy: TenancyArgs,
     #[command(flatten)]
+    pub(crate) store: CredentialStoreArgs,
+    #[command(flatten)]
     pub(crate) plugins: PluginArgs,
 }
 
@@ -241,6 +261,8 @@ pub(crate) struct PlanArgs {
     pub(crate) missing_fields: MissingFieldsArgs,
     #[command(flatten)]
     pub(crate) tenancy: TenancyArgs,
+    #[command(flatten)]
+    pub(crate) store: CredentialStoreArgs,
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
 }
@@ -285,6 +307,8 @@ pub(crate) struct ExecArgs {
     /// What is printed
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) store: CredentialStoreArgs,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
 }

@@ -24,6 +24,10 @@ pub(crate) struct TenancyArgs {
     /// A file with the secrets of tenants: `{"TENANT": {"NAME": "value"}}`
     #[arg(long, value_name = "FILE", env = "JACKFIELD_SECRETS")]
     pub(crate) secrets: Option<PathBuf>,
+    /// A file that says where credentials of tenants are that others keep: in the environment, and
+    /// in files
+    #[arg(long, value_name = "FILE", env = "JACKFIELD_CREDENTIALS")]
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 /// Who does something, and where it is noted down.

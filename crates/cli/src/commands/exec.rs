@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{say, warn_all};
-use crate::args::{ExecArgs, PlainOutput};
+use crate::args::{ExecArgs, PlainOutput, RunningArgs};
+use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::input::{read_items, read_parameters, variables};
@@ -27,7 +28,17 @@ pub(crate) fn exec(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::running(&args.running, None, None)?;
+    let runtime = session::runtime()?;
+    let credentials = runtime.block_on(async {
+        let store = credentials::store_if_there(&args.store).await?;
+        let RunningArgs {
+            tenancy,
+            credential_keys: keys,
+            ..
+        } = &args.running;
+        credentials::of_store(store.as_ref(), keys, &tenancy.tenant).await
+    })?;
+    let session = session::running(&args.running, None, None, credentials)?;
     warn_all(&session.warnings, terminal.stderr);
     let registration = session
         .registry()
@@ -51,7 +62,6 @@ pub(crate) fn exec(
         variables: variables(args.variables),
         ..NodeRequest::new(args.node.node_type.clone(), parameters)
     };
-    let runtime = session::runtime()?;
     let began = Instant::now();
     let result: Result<Result<NodeOutput, NodeFailure>, CliError> = runtime.block_on(async {
         let mut interrupts = Interrupts::listen()

@@ -26,7 +26,7 @@ pub(crate) fn plan(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::planning(&args.tenancy, &args.plugins)?;
+    let session = session::planning(&args.tenancy, &args.plugins, &args.store)?;
     warn_all(&session.warnings, terminal.stderr);
     let source = workflow_file::read_source(&args.file)?;
     let options = workflow_file::plan_options(&args.missing_fields);

@@ -220,7 +220,7 @@ fn explain(
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let registry = session::registry_with(&args.plugins, &NodeSettings::default())?;
-    let (tenancy, warnings) = session::tenancy(&args.tenancy, &registry, None)?;
+    let (tenancy, warnings) = session::tenancy(&args.tenancy, &registry, None, None)?;
     warn_all(&warnings, terminal.stderr);
     let tenant = tenancy.tenant(&args.tenancy.tenant);
     // What is not registered may be explained all the same: plugins come later than policies.

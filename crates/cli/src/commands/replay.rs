@@ -22,7 +22,7 @@ pub(crate) fn replay(
 ) -> Result<Exit, CliError> {
     let exported = read_file_or_stdin(&args.file, LARGEST)?;
     let acting = ActingArgs::default();
-    let session = session::visiting(&args.tenancy, &acting, &args.plugins, None)?;
+    let session = session::visiting(&args.tenancy, &acting, &args.plugins, None, None)?;
     warn_all(&session.warnings, terminal.stderr);
     let runtime = session::runtime()?;
     let outcome = runtime.block_on(session.engine.replay(&exported));

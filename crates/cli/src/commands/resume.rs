@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow::{self, DRAIN, INTERRUPTED, Keeping, Watch};
 use super::{say, warn_all};
-use crate::args::{ResumeArgs, RunOutput};
+use crate::args::{ResumeArgs, RunOutput, RunningArgs};
+use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::kept_error::{start_error, stored_error};
@@ -41,7 +42,15 @@ pub(crate) fn resume(
     let opened = store::open(&args.store, args.durability.level, Purpose::GoOn);
     let store = runtime.block_on(opened)?;
     let folder = &args.workflows.workflows;
-    let session = session::running(&args.running, Some(folder), Some(Arc::clone(&store)))?;
+    let RunningArgs {
+        tenancy,
+        credential_keys: keys,
+        ..
+    } = &args.running;
+    let read = credentials::of_store(Some(&store), keys, &tenancy.tenant);
+    let credentials = runtime.block_on(read)?;
+    let kept = Some(Arc::clone(&store));
+    let session = session::running(&args.running, Some(folder), kept, credentials)?;
     warn_all(&session.warnings, terminal.stderr);
     let done = runtime.block_on(async {
         let interrupts = Interrupts::listen()

@@ -7,7 +7,8 @@ use jackfield::{Items, PinnedData, StartError, StartOptions, TenantEngine, Workf
 
 use super::follow::{self, Finish, INTERRUPTED, Keeping, Watch};
 use super::{warn, warn_all};
-use crate::args::RunArgs;
+use crate::args::{RunArgs, RunningArgs};
+use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::folder::{folder_of, input_file};
@@ -31,7 +32,14 @@ pub(crate) fn run(
     let level = args.durability.level;
     let store = runtime.block_on(store::open_if_named(&args.store, level, Purpose::Run))?;
     let folder = folder_of(&args.file);
-    let session = session::running(&args.running, Some(folder), store.clone())?;
+    let RunningArgs {
+        tenancy,
+        credential_keys: keys,
+        ..
+    } = &args.running;
+    let read = credentials::of_store(store.as_ref(), keys, &tenancy.tenant);
+    let credentials = runtime.block_on(read)?;
+    let session = session::running(&args.running, Some(folder), store.clone(), credentials)?;
     let options = workflow_file::plan_options(&args.missing_fields);
     let planned = workflow_file::plan(&session.engine, &source, &options)?;
     let items = items(&args, &planned.workflow)?;

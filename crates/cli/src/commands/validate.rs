@@ -36,7 +36,7 @@ pub(crate) fn validate(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let session = session::planning(&args.tenancy, &args.plugins)?;
+    let session = session::planning(&args.tenancy, &args.plugins, &args.store)?;
     warn_all(&session.warnings, terminal.stderr);
     let mut exit = Exit::Success;
     let mut files = Vec::new();

@@ -7,6 +7,7 @@ use jackfield::store::{Durability, Store};
 
 use super::warn_all;
 use crate::args::{PluginArgs, VisitArgs};
+use crate::credentials;
 use crate::error::CliError;
 use crate::session::{self, Session};
 use crate::store::{self, Purpose};
@@ -44,7 +45,15 @@ impl Visit {
         let runtime = session::runtime()?;
         let store = runtime.block_on(store::open(&args.store, durability, purpose))?;
         let kept = Arc::clone(&store);
-        let session = session::visiting(&args.tenancy, &args.acting, plugins, Some(kept))?;
+        let tenant = &args.tenancy.tenant;
+        let credentials = runtime.block_on(credentials::named_in(Some(&store), tenant));
+        let session = session::visiting(
+            &args.tenancy,
+            &args.acting,
+            plugins,
+            Some(kept),
+            credentials,
+        )?;
         warn_all(&session.warnings, terminal.stderr);
         Ok(Self {
             session,

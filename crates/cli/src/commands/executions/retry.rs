@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::args::RetryArgs;
+use crate::args::{RetryArgs, RunningArgs};
 use crate::commands::follow::{self, Keeping, Watch};
 use crate::commands::{say, warn_all};
+use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::input::read_items;
@@ -26,7 +27,15 @@ pub(super) fn retry(
     let opened = store::open(&args.store, args.durability.level, Purpose::GoOn);
     let store = runtime.block_on(opened)?;
     let folder = &args.workflows.workflows;
-    let session = session::running(&args.running, Some(folder), Some(Arc::clone(&store)))?;
+    let RunningArgs {
+        tenancy,
+        credential_keys: keys,
+        ..
+    } = &args.running;
+    let read = credentials::of_store(Some(&store), keys, &tenancy.tenant);
+    let credentials = runtime.block_on(read)?;
+    let kept = Some(Arc::clone(&store));
+    let session = session::running(&args.running, Some(folder), kept, credentials)?;
     warn_all(&session.warnings, terminal.stderr);
     let engine = &session.engine;
     let finished = runtime.block_on(async {
