@@ -108,9 +108,10 @@ async fn count(
              SELECT u.digest, count(*) AS uses FROM going AS g
                  JOIN uses AS u ON u.tenant = $1 AND u.execution = g.id
              GROUP BY u.digest)
-         SELECT count(*), coalesce(sum(octet_length(p.content)), 0)::bigint
-         FROM brought AS b JOIN payloads AS p ON p.tenant = $1 AND p.digest = b.digest
-         WHERE b.uses = (SELECT count(*) FROM uses AS u
+         SELECT count(*), coalesce(sum((
+             SELECT octet_length(p.content) FROM payloads AS p
+             WHERE p.tenant = $1 AND p.digest = b.digest)), 0)::bigint
+         FROM brought AS b WHERE b.uses = (SELECT count(*) FROM uses AS u
                          WHERE u.tenant = $1 AND u.digest = b.digest)",
     )
     .bind(tenant.id.as_str())

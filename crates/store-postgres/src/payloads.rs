@@ -207,8 +207,9 @@ pub(crate) async fn remove(
     let row = sqlx::query(
         "WITH gone AS (
              DELETE FROM payloads AS p
-             WHERE p.tenant = $1 AND p.digest = ANY($2) AND NOT EXISTS (
-                 SELECT FROM uses AS u WHERE u.tenant = p.tenant AND u.digest = p.digest)
+             WHERE p.tenant = $1 AND p.digest = ANY($2) AND (
+                 SELECT u.execution FROM uses AS u
+                 WHERE u.tenant = p.tenant AND u.digest = p.digest LIMIT 1) IS NULL
              RETURNING octet_length(p.content)::bigint AS size)
          SELECT count(*), coalesce(sum(size), 0)::bigint FROM gone",
     )

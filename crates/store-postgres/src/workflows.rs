@@ -55,9 +55,8 @@ macro_rules! page {
 
 const NEWEST_OF_EACH: &str = page!(
     "id",
-    "w.id > $4 AND NOT EXISTS (
-         SELECT FROM workflows AS o
-         WHERE o.tenant = w.tenant AND o.id = w.id AND o.version > w.version)"
+    "w.id > $4 AND w.version = (
+         SELECT max(o.version) FROM workflows AS o WHERE o.tenant = w.tenant AND o.id = w.id)"
 );
 const VERSIONS: &str = page!("version DESC", "w.id = $4 AND w.version < $5");
 

@@ -12,6 +12,23 @@ const SUPERUSER: &str = "jackfield";
 const PASSWORD: &str = "open sesame";
 const PASSWORD_IN_URL: &str = "open%20sesame";
 
+/// What all servers are set to.
+const COMMON: &[&str] = &[
+    "max_connections=200",
+    "log_min_messages=log",
+    "lc_messages=C",
+];
+/// For tests: what is tested is the other side of the connection.
+const FAST: &[&str] = &[
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "shared_buffers=32MB",
+    "max_wal_size=256MB",
+];
+/// For measuring: as safe as a server is if nobody says otherwise.
+const DURABLE: &[&str] = &["shared_buffers=128MB", "max_wal_size=1GB"];
+
 /// A PostgreSQL server of this process's own.
 #[derive(Debug)]
 pub struct Postgres {
@@ -39,13 +56,26 @@ impl Postgres {
     /// [`DatabaseError::Missing`] when PostgreSQL is not on this machine, and whatever else keeps
     /// it from starting.
     pub fn start() -> Result<Self, DatabaseError> {
+        Self::start_with(FAST)
+    }
+
+    /// Starts a server that nobody else uses and that has on the disk what it acknowledges: for
+    /// measuring.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn start_durable() -> Result<Self, DatabaseError> {
+        Self::start_with(DURABLE)
+    }
+
+    fn start_with(settings: &[&str]) -> Result<Self, DatabaseError> {
         let folders = debian_folders();
         let program = programs::find("postgres", &folders, PACKAGE)?;
         let initdb = programs::find("initdb", &folders, PACKAGE)?;
         let psql = programs::find("psql", &folders, PACKAGE)?;
         let mut tries = 1;
         loop {
-            match Self::try_start(&program, &initdb, &psql) {
+            match Self::try_start(&program, &initdb, &psql, settings) {
                 Err(DatabaseError::Ended { output, .. })
                     if tries < PORT_TRIES && output.contains("Address already in use") =>
                 {
@@ -56,7 +86,12 @@ impl Postgres {
         }
     }
 
-    fn try_start(program: &Path, initdb: &Path, psql: &Path) -> Result<Self, DatabaseError> {
+    fn try_start(
+        program: &Path,
+        initdb: &Path,
+        psql: &Path,
+        settings: &[&str],
+    ) -> Result<Self, DatabaseError> {
         let temporary = template::folder("jackfield-postgres-")?;
         let folder = temporary.path().to_path_buf();
         let account = Account::find("postgres", &folder)?;
@@ -100,17 +135,8 @@ impl Postgres {
             "-p".to_owned(),
             port.to_string(),
         ];
-        for setting in [
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "max_connections=200",
-            "shared_buffers=32MB",
-            "max_wal_size=256MB",
-            "log_min_messages=log",
-            "lc_messages=C",
-        ] {
-            arguments.extend(["-c".to_owned(), setting.to_owned()]);
+        for setting in settings.iter().chain(COMMON) {
+            arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
         }
         let server = Server::start(&Launch {
             folder: &folder,
