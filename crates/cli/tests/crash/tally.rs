@@ -1,0 +1,85 @@
+//! What processes were at when they were killed.
+
+use jackfield::History;
+
+use crate::life::{End, Life};
+
+/// How many processes were killed, by what they were at.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Before their execution was kept.
+    never_kept: usize,
+    /// With their execution kept, and nothing said of it.
+    unacknowledged: usize,
+    /// With their execution under way.
+    under_way: usize,
+    /// After the end of their execution.
+    at_the_end: usize,
+    /// Going on with executions, before anything had happened in them.
+    taking_up: usize,
+    /// Going on with executions, with something done.
+    going_on: usize,
+    /// Those that ended by themselves.
+    spared: usize,
+}
+
+impl Tally {
+    pub(crate) fn kills(&self) -> usize {
+        let begun = self.never_kept + self.unacknowledged + self.under_way + self.at_the_end;
+        begun + self.taking_up + self.going_on
+    }
+
+    pub(crate) fn never_kept(&mut self) {
+        self.never_kept += 1;
+    }
+
+    /// Counts a process that began an execution.
+    pub(crate) fn begun(&mut self, life: &Life, history: &History) {
+        if life.end != End::Killed {
+            self.spared += 1;
+        } else if history
+            .entries()
+            .last()
+            .is_some_and(|end| end.event.at < life.over)
+        {
+            self.at_the_end += 1;
+        } else if life.acknowledged().is_none() {
+            self.unacknowledged += 1;
+        } else {
+            self.under_way += 1;
+        }
+    }
+
+    /// Counts a process that went on with executions.
+    pub(crate) fn resumed(&mut self, life: &Life, histories: &[History]) {
+        let mut entries = histories.iter().flat_map(History::entries);
+        if life.end != End::Killed {
+            self.spared += 1;
+        } else if entries.any(|entry| life.began < entry.event.at && entry.event.at < life.over) {
+            self.going_on += 1;
+        } else {
+            self.taking_up += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.never_kept += other.never_kept;
+        self.unacknowledged += other.unacknowledged;
+        self.under_way += other.under_way;
+        self.at_the_end += other.at_the_end;
+        self.taking_up += other.taking_up;
+        self.going_on += other.going_on;
+        self.spared += other.spared;
+    }
+
+    /// Sees to it that processes were killed at everything that they do.
+    pub(crate) fn check(&self) {
+        let all = [
+            self.never_kept,
+            self.under_way,
+            self.taking_up,
+            self.going_on,
+        ];
+        assert!(all.iter().all(|number| *number >= 10), "{self:?}");
+    }
+}
