@@ -5,8 +5,8 @@
 //!   the data key with a master key. What surrounds a credential (whose it is, its name, type and
 //!   binding, the keys and the version of the format) is authenticated with it, so that nothing of a
 //!   row can be changed, moved to another tenant or given another name.
-//! - `credential_type`, `built_in`, `url`: types with a JSON Schema each, and what of their fields is
-//!   secret.
+//! - `credential_type`, `built_in`, `field`, `url`: types with a JSON Schema each, and what of their
+//!   fields is secret.
 //! - `store`, `tenant`, `kept`: a [`CredentialStore`], its handle for one tenant, and what is kept in
 //!   memory, encrypted, so that calls never wait for the store.
 //! - `rotation`: new master keys, and new data keys.
@@ -23,6 +23,7 @@ mod credential_type;
 mod envelope;
 mod error;
 mod external;
+mod field;
 mod kept;
 mod key;
 mod key_source;
@@ -39,6 +40,7 @@ pub use built_in::built_in_types;
 pub use credential_type::{CredentialType, CredentialTypeError, CredentialTypes};
 pub use error::CredentialError;
 pub use external::{ExternalCredentials, ExternalError};
+pub use field::CredentialField;
 pub use key::{KeyError, KeyId, MasterKey, MasterKeys};
 pub use key_source::{KeyPlace, KeySource, KeySourceError};
 pub use layered::LayeredSecrets;
