@@ -16,7 +16,11 @@ pub(crate) fn store_error(error: &StoreError) -> CliError {
         StoreError::Refused { .. } => (Exit::InvalidInput, None),
         // Their texts name the way out.
         StoreError::Newer { .. } => (Exit::InvalidInput, None),
-        StoreError::InUse { .. } | StoreError::Damaged { .. } => (Exit::Internal, None),
+        StoreError::InUse { .. } => (Exit::Internal, None),
+        StoreError::Damaged { .. } => (
+            Exit::Internal,
+            Some("executions that are whole go on; `jackfield executions export` saves them"),
+        ),
         StoreError::Fenced { .. } => (
             Exit::Internal,
             Some("it goes on there; `jackfield executions show` says how it stands"),

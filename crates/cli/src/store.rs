@@ -1,6 +1,8 @@
 //! Stores, as the command line names them.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -210,9 +212,28 @@ fn open_sqlite(
             hint: Some("name a file in it".to_owned()),
         });
     }
+    if is_other_file(&file) {
+        return Err(CliError::File {
+            path: file,
+            reason: "it is no database".to_owned(),
+            hint: Some("name another file; if it was a store, restore it from a copy".to_owned()),
+        });
+    }
     let options = SqliteOptions::new(file).durability(durability).role(role);
     let store = SqliteStore::open(options).map_err(|error| store_error(&error))?;
     Ok(Arc::new(store))
+}
+
+/// Whether a file has something in it, and that is no database. What cannot be read is for SQLite
+/// to say.
+fn is_other_file(file: &Path) -> bool {
+    const BEGINNING: &[u8] = b"SQLite format 3\0";
+    let mut read = Vec::new();
+    let opened = File::open(file).and_then(|file| {
+        let most = BEGINNING.len() as u64;
+        file.take(most).read_to_end(&mut read)
+    });
+    opened.is_ok() && !read.is_empty() && read != BEGINNING
 }
 
 #[cfg(test)]

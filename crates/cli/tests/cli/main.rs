@@ -7,18 +7,22 @@
 
 mod authors;
 mod bad_input;
-mod databases;
 mod bad_plugins;
+mod databases;
 mod exec;
+mod executions;
 mod guest;
 mod harness;
 mod hostile;
+mod kept;
 mod nodes;
 mod plan;
 mod plugins;
 mod recovery;
 mod registry;
 mod run;
+mod running;
+mod server;
 mod settings;
 mod signals;
 mod tenancy;
