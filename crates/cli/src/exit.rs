@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// What was asked for was done.
     Success,
-    /// The workflow or node ran and failed, was cancelled, or ran out of time.
+    /// The workflow or node ran and failed, was cancelled, or ran out of time; or it cannot go on.
     ExecutionFailed,
     /// The workflow, the input or the command line is wrong. Nothing was run.
     InvalidInput,
@@ -26,7 +26,7 @@ impl Exit {
     pub(crate) const HELP: &'static str = "\
 Exit codes:
   0  success
-  1  the execution failed, was cancelled, or ran out of time
+  1  the execution failed, was cancelled, ran out of time, or is stuck
   2  invalid input or usage; nothing was run
   3  refused by policy
   4  a fault of jackfield or of the machine, not of the input

@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Goes on with executions that are kept in a store
     Resume(Box<ResumeArgs>),
     /// Lists, shows, steers and exports executions that are kept
-    #[command(subcommand, visible_alias = "execution")]
+    #[command(subcommand)]
     Executions(ExecutionsCommand),
     /// Sends a signal to an execution that is kept
     Signal(Box<SignalArgs>),
