@@ -54,12 +54,17 @@ impl Session {
 
     /// Sees to it that what was recorded is on the disk.
     pub(crate) fn finish(self) -> Result<(), CliError> {
-        match &self.audit {
-            Some(audit) => audit.flush().map_err(|error| {
-                CliError::internal("the audit trail cannot be written", &whole_text(&error))
-            }),
-            None => Ok(()),
-        }
+        flush(self.audit.as_ref())
+    }
+}
+
+/// Sees to it that what was recorded is on the disk, if anything was.
+pub(crate) fn flush(audit: Option<&AuditLog>) -> Result<(), CliError> {
+    match audit {
+        Some(audit) => audit.flush().map_err(|error| {
+            CliError::internal("the audit trail cannot be written", &whole_text(&error))
+        }),
+        None => Ok(()),
     }
 }
 

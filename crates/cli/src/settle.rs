@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{
-    Command, CredentialKeyArgs, CredentialStoreArgs, DurabilityArgs, ExecutionsCommand,
-    InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand, PluginArgs, PluginCommand,
-    PolicyCommand, RemoteArgs, RunningArgs, SchemaCommand, StoreArgs, TrustArgs, WrittenKey,
+    Command, CredentialCommand, CredentialKeptArgs, CredentialKeyArgs, CredentialStoreArgs,
+    DurabilityArgs, ExecutionsCommand, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand,
+    PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, RunningArgs, SchemaCommand, StoreArgs,
+    TrustArgs, WrittenKey,
 };
 use crate::settings::Settings;
 
@@ -42,6 +43,7 @@ pub(crate) fn settle(command: &mut Command, settings: &Settings) {
             args.durability.settle(settings);
             args.running.settle(settings);
         }
+        Command::Credential(command) => credential(command, settings),
         Command::Validate(args) => {
             args.store.settle(settings);
             args.plugins.settle(settings);
@@ -104,6 +106,17 @@ fn executions(command: &mut ExecutionsCommand, settings: &Settings) {
         }
     };
     store.settle(settings);
+}
+
+fn credential(command: &mut CredentialCommand, settings: &Settings) {
+    match command {
+        CredentialCommand::Add(args) => args.kept.settle(settings),
+        CredentialCommand::List(args) => args.kept.settle(settings),
+        CredentialCommand::Show(args) => args.kept.settle(settings),
+        CredentialCommand::Remove(args) => args.visit.store.settle(settings),
+        CredentialCommand::Rotate(args) => args.kept.settle(settings),
+        CredentialCommand::Types { .. } | CredentialCommand::Key(_) => {}
+    }
 }
 
 fn plugin(command: &mut PluginCommand, settings: &Settings) {
@@ -173,6 +186,13 @@ impl CredentialKeyArgs {
         if self.keys.is_empty() {
             self.keys = settings.credential_keys.clone();
         }
+    }
+}
+
+impl CredentialKeptArgs {
+    fn settle(&mut self, settings: &Settings) {
+        self.visit.store.settle(settings);
+        self.keys.settle(settings);
     }
 }
 

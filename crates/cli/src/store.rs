@@ -44,6 +44,8 @@ pub(crate) enum Purpose {
     GoOn,
     /// To look at executions, and to ask things of them.
     Visit,
+    /// To keep things in it beside whoever runs executions. One that is not there is made.
+    Keep,
 }
 
 impl StoreAddress {
@@ -187,6 +189,7 @@ fn open_sqlite(
         Purpose::Run => (Role::Worker, true),
         Purpose::GoOn => (Role::Worker, false),
         Purpose::Visit => (Role::Visitor, false),
+        Purpose::Keep => (Role::Visitor, true),
     };
     if !is_there && !is_made {
         return Err(CliError::File {

@@ -1,5 +1,6 @@
 //! The command line, as it is written.
 
+mod credential;
 mod credential_keys;
 mod durable;
 mod executions;
@@ -18,6 +19,11 @@ use crate::input::Assignment;
 use crate::node_reference::NodeReference;
 use crate::store::StoreAddress;
 
+pub(crate) use self::credential::{
+    CredentialAddArgs, CredentialCommand, CredentialKeptArgs, CredentialKeyCommand,
+    CredentialListArgs, CredentialRemoveArgs, CredentialRotateArgs, CredentialShowArgs,
+    WrittenField,
+};
 pub(crate) use self::credential_keys::{CredentialKeyArgs, WrittenKey};
 pub(crate) use self::durable::{
     DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
@@ -98,6 +104,9 @@ pub(crate) enum Command {
     Replay(Box<ReplayArgs>),
     /// Lets go of executions that have ended
     Gc(GcArgs),
+    /// Keeps, lists, removes and re-encrypts the credentials of tenants
+    #[command(subcommand, visible_alias = "credentials")]
+    Credential(CredentialCommand),
     /// Checks workflow files and reports everything that is wrong with them
     Validate(ValidateArgs),
     /// Shows what would run, and in which order

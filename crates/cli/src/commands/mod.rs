@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod completions;
+pub(crate) mod credential;
 pub(crate) mod exec;
 pub(crate) mod executions;
 mod follow;
