@@ -8,8 +8,9 @@ use jackfield::credentials::CredentialStore;
 use jackfield::store::Store;
 use jackfield::types::Secret;
 use jackfield::{
-    Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, Engine,
-    HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine,
+    Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, DurableOptions,
+    Engine, HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy,
+    TenantEngine,
 };
 
 use crate::args::{
@@ -101,11 +102,11 @@ pub(crate) fn planning(
 }
 
 /// A session that runs things. `workflows` is the folder in which other workflows are looked for,
-/// `store` what keeps executions, and `credentials` those that a store has.
+/// `store` what keeps executions and how, and `credentials` those that a store has.
 pub(crate) fn running(
     args: &RunningArgs,
     workflows: Option<&Path>,
-    store: Option<Arc<dyn Store>>,
+    store: Option<(Arc<dyn Store>, DurableOptions)>,
     credentials: Option<CredentialStore>,
 ) -> Result<Session, CliError> {
     let RunningArgs {
@@ -136,8 +137,8 @@ pub(crate) fn running(
     if let Some(folder) = workflows {
         builder = builder.workflow_source(WorkflowFolder::new(folder));
     }
-    if let Some(store) = store {
-        builder = builder.store(store);
+    if let Some((store, options)) = store {
+        builder = builder.store(store).durable_options(options);
     }
     let all = builder.build();
     Ok(Session {

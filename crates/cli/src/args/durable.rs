@@ -1,12 +1,13 @@
 //! The part of the command line that is about executions that are kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use jackfield::ExecutionId;
 use jackfield::store::Durability;
+use jackfield::{DurableOptions, ExecutionId, format_duration};
 
-use super::{RunOutput, RunningArgs};
+use super::{RunOutput, RunningArgs, duration};
 use crate::store::StoreAddress;
 
 /// Where executions are kept.
@@ -31,6 +32,39 @@ pub(crate) struct DurabilityArgs {
     /// The same, with the settings file regarded.
     #[arg(skip)]
     pub(crate) level: Durability,
+}
+
+/// How long executions are held.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct LeaseArgs {
+    /// After how long others take over from a process that is gone or stands still; `10s` if not
+    /// given. The same for all that share a database
+    #[arg(long, value_name = "DURATION", env = "JACKFIELD_LEASE", value_parser = lease)]
+    pub(crate) lease: Option<Duration>,
+}
+
+/// A shorter lease runs out while a process is only busy, and a longer one is no use.
+const LEASES: [Duration; 2] = [Duration::from_millis(500), Duration::from_hours(1)];
+
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text).map_err(|error| error.to_string())?;
+    let [shortest, longest] = LEASES;
+    if lease < shortest || lease > longest {
+        let (shortest, longest) = (format_duration(shortest), format_duration(longest));
+        return Err(format!("a lease takes from {shortest} to {longest}"));
+    }
+    Ok(lease)
+}
+
+impl LeaseArgs {
+    /// How executions are kept.
+    pub(crate) fn options(&self) -> DurableOptions {
+        let default = DurableOptions::default();
+        DurableOptions {
+            lease: self.lease.unwrap_or(default.lease),
+            ..default
+        }
+    }
 }
 
 /// How safe a step is.
@@ -82,6 +116,8 @@ pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) durability: DurabilityArgs,
     #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
+    #[command(flatten)]
     pub(crate) workflows: WorkflowsArgs,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
@@ -93,4 +129,19 @@ pub(crate) struct WorkflowsArgs {
     /// The folder in and below which workflows are looked for that others call
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) workflows: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_are_neither_too_short_nor_too_long() {
+        for (text, expected) in [("500ms", 500), ("10s", 10_000), ("1h", 3_600_000)] {
+            assert_eq!(lease(text), Ok(Duration::from_millis(expected)));
+        }
+        for text in ["0", "499ms", "61m", "soon"] {
+            assert!(lease(text).is_err(), "{text}");
+        }
+    }
 }

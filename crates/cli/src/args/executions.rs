@@ -7,8 +7,8 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use jackfield::{ExecutionId, SignalName, TenantId, UserId};
 
 use super::{
-    ActingArgs, DurabilityArgs, PlainOutput, PluginArgs, RunOutput, RunningArgs, StoreArgs,
-    TenancyArgs, WorkflowsArgs, duration,
+    ActingArgs, DurabilityArgs, LeaseArgs, PlainOutput, PluginArgs, RunOutput, RunningArgs,
+    StoreArgs, TenancyArgs, WorkflowsArgs, duration,
 };
 use crate::moment::Moment;
 
@@ -245,6 +245,8 @@ pub(crate) struct RetryArgs {
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) durability: DurabilityArgs,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
     #[command(flatten)]
     pub(crate) workflows: WorkflowsArgs,
     #[command(flatten)]

@@ -26,7 +26,7 @@ pub(crate) use self::credential::{
 };
 pub(crate) use self::credential_keys::{CredentialKeyArgs, WrittenKey};
 pub(crate) use self::durable::{
-    DurabilityArg, DurabilityArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
+    DurabilityArg, DurabilityArgs, LeaseArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
 };
 pub(crate) use self::executions::{
     AskArgs, DecisionArgs, EventsArgs, ExecutionsCommand, ExportArgs, GcArgs, ImportArgs, ListArgs,
@@ -164,6 +164,8 @@ pub(crate) struct RunArgs {
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) durability: DurabilityArgs,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
     #[command(flatten)]
     pub(crate) running: RunningArgs,
 }

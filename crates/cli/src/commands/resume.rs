@@ -49,7 +49,7 @@ pub(crate) fn resume(
     } = &args.running;
     let read = credentials::of_store(Some(&store), keys, &tenancy.tenant);
     let credentials = runtime.block_on(read)?;
-    let kept = Some(Arc::clone(&store));
+    let kept = Some((Arc::clone(&store), args.lease.options()));
     let session = session::running(&args.running, Some(folder), kept, credentials)?;
     warn_all(&session.warnings, terminal.stderr);
     let done = runtime.block_on(async {

@@ -39,7 +39,8 @@ pub(crate) fn run(
     } = &args.running;
     let read = credentials::of_store(store.as_ref(), keys, &tenancy.tenant);
     let credentials = runtime.block_on(read)?;
-    let session = session::running(&args.running, Some(folder), store.clone(), credentials)?;
+    let kept = store.clone().map(|store| (store, args.lease.options()));
+    let session = session::running(&args.running, Some(folder), kept, credentials)?;
     let options = workflow_file::plan_options(&args.missing_fields);
     let planned = workflow_file::plan(&session.engine, &source, &options)?;
     let items = items(&args, &planned.workflow)?;
