@@ -1,4 +1,4 @@
-//! Executions that are begun, killed, resumed and killed again, until they are through.
+//! All that is tried on one kind of store: many sagas, until enough processes have been killed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,72 +7,69 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use jackfield::{EventKind, History};
+use jackfield::History;
+use rand::Rng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use crate::claims::{Kept, check_effects};
-use crate::ground::Ground;
-use crate::life::{Doom, End, Life, live};
+use crate::ground::{Database, Ground};
+use crate::life::{Doom, End, Life, Orders};
 use crate::outcome::outcome;
+use crate::saga::Saga;
 use crate::shapes::{self, Shape};
 use crate::tally::Tally;
-use crate::world::{Asked, World};
+use crate::world::World;
 
 /// How often processes are killed at the least.
-pub(crate) const KILLS: usize = 200;
-/// How often one execution's processes are killed at the most.
-const KILLS_EACH: usize = 12;
-/// How many stores there are at the same time, each with its own processes.
-const WORKERS: u64 = 3;
+const KILLS: usize = 200;
 /// The environment variable with the seed to be used again.
 const SEED: &str = "CRASH_SEED";
 
 /// A workflow, and what it comes to when nobody is killed.
-struct Known {
-    shape: Shape,
-    outcome: Value,
+pub(crate) struct Known {
+    pub(crate) shape: Shape,
+    pub(crate) outcome: Value,
+    /// How often the world is asked.
+    asks: usize,
 }
 
-/// All that is tried on one database.
+/// All that is tried on one kind of store.
 pub(crate) struct Campaign {
-    world: World,
-    seed: u64,
-    ground: fn() -> Ground,
-    known: Vec<Known>,
-    /// How long processes live, by what they do.
-    spans: Mutex<BTreeMap<String, Duration>>,
-    /// How long it takes until an execution is kept.
-    birth: Duration,
+    pub(crate) world: World,
+    pub(crate) seed: u64,
+    pub(crate) database: Database,
+    pub(crate) known: Vec<Known>,
+    /// How long it takes, at present, to do something, by what it is.
+    spans: Mutex<BTreeMap<&'static str, Duration>>,
     lives: AtomicU32,
     sagas: AtomicU64,
     tally: Mutex<Tally>,
     has_failed: AtomicBool,
 }
 
-/// An execution that a process was told to run.
-struct Begun {
-    ticket: String,
-    /// The place of its workflow.
-    known: usize,
-    /// The place of the process.
-    life: usize,
+/// Something that processes do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act<'a> {
+    Run(&'a Known),
+    Resume,
 }
 
-/// What is done on one ground.
-struct Saga<'c> {
-    campaign: &'c Campaign,
-    number: u64,
-    ground: Ground,
-    chance: SmallRng,
-    begun: Vec<Begun>,
-    lives: Vec<Life>,
+/// Getting as far as an execution that is kept.
+const BIRTH: &str = "birth";
+
+impl Act<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Run(known) => known.shape.name,
+            Self::Resume => "resume",
+        }
+    }
 }
 
 impl Campaign {
     /// Gets ready, and finds out what comes of each workflow when nobody is killed.
-    pub(crate) fn new(ground: fn() -> Ground) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         let seed = match std::env::var(SEED) {
             Ok(seed) => seed.parse().unwrap(),
             Err(_) => rand::random(),
@@ -82,10 +79,9 @@ impl Campaign {
         let mut campaign = Self {
             world,
             seed,
-            ground,
+            database,
             known: Vec::new(),
             spans: Mutex::default(),
-            birth: Duration::ZERO,
             lives: AtomicU32::new(0),
             sagas: AtomicU64::new(0),
             tally: Mutex::default(),
@@ -98,37 +94,47 @@ impl Campaign {
         campaign
     }
 
-    fn undisturbed(&mut self, shape: Shape) -> Known {
-        let ground = (self.ground)();
+    fn undisturbed(&self, shape: Shape) -> Known {
+        let ground = Ground::new(self.database);
         let ticket = "whole-".to_owned() + shape.name;
-        let life = self.run(&ground, &shape, &ticket, &["--output", "json"], Doom::Never);
+        let mut known = Known {
+            shape,
+            outcome: Value::Null,
+            asks: 0,
+        };
+        let shape = &known.shape;
+        let orders = self.run(&ground, shape, &ticket);
+        let life = orders.and(&["--output", "json"]).live(&self.world);
+        self.remember(Act::Run(&known), &life);
         assert_eq!(life.end, End::ByItself(shape.exit), "{life:#?}");
         let histories = ground.histories();
         let [history] = &histories[..] else {
             panic!("{} executions are kept: {life:#?}", histories.len());
         };
-        let kept = history.execution().created_at;
-        self.birth = kept.duration_since(life.began).unsigned_abs();
+        self.remember_birth(&life, history);
         Kept::new(&histories).check(&life);
         let asked = self.world.asked(&ticket);
         check_effects(history, &asked);
-        let outcome = outcome(history, &ticket, &asked);
-        Known { shape, outcome }
+        known.outcome = outcome(history, &ticket, &asked);
+        known.asks = asked.len();
+        known
     }
 
     /// Goes on until enough processes have been killed.
     pub(crate) fn fight(&self) {
+        let (stores, _) = self.database.crowd();
         thread::scope(|scope| {
-            for _ in 0..WORKERS {
+            for _ in 0..stores {
                 scope.spawn(|| {
                     while !self.is_over() {
-                        Saga::new(self).play();
+                        let number = self.sagas.fetch_add(1, Ordering::Relaxed);
+                        Saga::new(self, number).play();
                     }
                 });
             }
         });
         let tally = self.tally.lock().unwrap();
-        eprintln!("seed {}: {tally:?}", self.seed);
+        eprintln!("{:?}, seed {}: {tally:?}", self.database, self.seed);
         tally.check();
     }
 
@@ -137,213 +143,89 @@ impl Campaign {
         is_enough || self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Has a process run a workflow.
-    fn run(&self, ground: &Ground, shape: &Shape, ticket: &str, more: &[&str], doom: Doom) -> Life {
+    /// Notes how a saga went.
+    pub(crate) fn count(&self, tally: &Tally) {
+        self.tally.lock().unwrap().add(tally);
+    }
+
+    /// Tells how a saga failed, and begins no other.
+    pub(crate) fn fail(&self, saga: u64, lives: &[Life]) {
+        self.has_failed.store(true, Ordering::Relaxed);
+        let seed = self.seed;
+        eprintln!("saga {saga} of {SEED}={seed} failed; its processes were: {lives:#?}");
+    }
+
+    /// What a process is told that runs a workflow.
+    pub(crate) fn run(&self, ground: &Ground, shape: &Shape, ticket: &str) -> Orders {
         let file = ground.folder().join(format!("{}.json", shape.name));
         fs::write(&file, shape.document.to_string()).unwrap();
         let input = shapes::input(ticket).to_string();
         let file = file.display().to_string();
-        let arguments = ["run", &file, "--input", &input];
-        let life = self.live(ground, &[&arguments, more].concat(), doom);
-        self.remember(shape.name, &life);
-        life
+        self.orders(ground, &["run", &file, "--input", &input])
     }
 
-    fn resume(&self, ground: &Ground, more: &[&str], doom: Doom) -> Life {
-        let life = self.live(ground, &[&["resume"], more].concat(), doom);
-        self.remember("resume", &life);
-        life
+    /// What a process is told that goes on with executions.
+    pub(crate) fn resume(&self, ground: &Ground) -> Orders {
+        self.orders(ground, &["resume"])
     }
 
-    fn live(&self, ground: &Ground, arguments: &[&str], doom: Doom) -> Life {
+    fn orders(&self, ground: &Ground, arguments: &[&str]) -> Orders {
         let number = self.lives.fetch_add(1, Ordering::Relaxed);
-        let always = [
-            "--store",
-            ground.url(),
-            "--allow-private-network",
-            "--env",
-            "LIFE",
-        ];
-        let arguments = arguments.iter().chain(&always);
-        let arguments = arguments.map(|&text| text.to_owned()).collect();
-        live(&self.world, ground.folder(), number, arguments, doom)
+        let url = ground.url();
+        let always = ["--store", &url, "--allow-private-network", "--env", "LIFE"];
+        Orders::new(number, ground.folder(), arguments)
+            .and(&always)
+            .and(self.database.manner())
     }
 
-    /// Remembers how long a process lives that is let live, as this machine is now.
-    fn remember(&self, what: &str, life: &Life) {
+    /// Remembers how long something takes when nobody is killed, as this machine is now.
+    pub(crate) fn remember(&self, act: Act<'_>, life: &Life) {
         if life.end != End::Killed {
-            let mut spans = self.spans.lock().unwrap();
-            let span = spans.entry(what.to_owned()).or_insert(life.lasted);
-            *span = (*span * 3 + life.lasted) / 4;
+            self.note(act.name(), life.lasted);
         }
+    }
+
+    /// Remembers how long it takes until an execution is kept.
+    pub(crate) fn remember_birth(&self, life: &Life, history: &History) {
+        let kept = history.execution().created_at;
+        self.note(BIRTH, kept.duration_since(life.began).unsigned_abs());
+    }
+
+    fn note(&self, what: &'static str, lasted: Duration) {
+        let mut spans = self.spans.lock().unwrap();
+        let span = spans.entry(what).or_insert(lasted);
+        *span = (*span * 3 + lasted) / 4;
     }
 
     /// When a process is to be killed: at any instant from its first to its last, around the one in
     /// which its execution is made, or while it is at something.
-    fn doom(&self, what: &str, chance: &mut SmallRng) -> Doom {
+    pub(crate) fn doom(&self, act: Act<'_>, chance: &mut SmallRng) -> Doom {
         let some = |chance: &mut SmallRng, most: Duration| {
-            Duration::from_micros(chance.random_range(0..=most.as_micros() as u64))
+            let most = u64::try_from(most.as_micros()).unwrap();
+            Duration::from_micros(chance.random_range(0..=most))
         };
-        let span = self.spans.lock().unwrap().get(what).copied();
-        let span = span.unwrap_or(self.birth * 3);
+        let (birth, span) = {
+            let spans = self.spans.lock().unwrap();
+            let birth = spans[BIRTH];
+            (birth, spans.get(act.name()).copied().unwrap_or(birth * 3))
+        };
+        let asks = match act {
+            Act::Run(known) => known.asks,
+            Act::Resume => 10,
+        };
         match chance.random_range(0..8) {
-            0..4 => Doom::After(some(chance, span * 11 / 10)),
-            4 => Doom::After(self.birth * 3 / 4 + some(chance, self.birth / 2)),
+            0..3 => Doom::After(some(chance, span * 11 / 10)),
+            3 => Doom::After(birth * 7 / 8 + some(chance, birth / 4)),
             _ => Doom::Asking {
-                times: chance.random_range(1..=12),
+                times: chance.random_range(1..=asks + 1),
                 then: some(chance, Duration::from_millis(10)),
             },
         }
     }
 }
 
-impl<'c> Saga<'c> {
-    fn new(campaign: &'c Campaign) -> Self {
-        let number = campaign.sagas.fetch_add(1, Ordering::Relaxed);
-        Self {
-            campaign,
-            number,
-            ground: (campaign.ground)(),
-            chance: SmallRng::seed_from_u64(campaign.seed.wrapping_add(number)),
-            begun: Vec::new(),
-            lives: Vec::new(),
-        }
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.shape.name)
     }
-
-    fn play(mut self) {
-        for _ in 0..self.chance.random_range(1..=3) {
-            self.begin();
-        }
-        if self.ground.is_there() {
-            while !self.go_on() {}
-        }
-        self.judge();
-    }
-
-    fn begin(&mut self) {
-        let campaign = self.campaign;
-        let place = self.chance.random_range(0..campaign.known.len());
-        let shape = &campaign.known[place].shape;
-        let ticket = format!("ticket-{}-{}", self.number, self.begun.len());
-        let doom = campaign.doom(shape.name, &mut self.chance);
-        let more = self.manner();
-        let life = campaign.run(&self.ground, shape, &ticket, &more, doom);
-        let is_expected = match life.end {
-            End::Killed => true,
-            End::ByItself(code) => code == shape.exit,
-        };
-        assert!(is_expected, "{life:#?}");
-        self.begun.push(Begun {
-            ticket,
-            known: place,
-            life: self.lives.len(),
-        });
-        self.lives.push(life);
-    }
-
-    /// Resumes what is there; says whether all of it has ended.
-    fn go_on(&mut self) -> bool {
-        let campaign = self.campaign;
-        let killed = self.lives.iter().filter(|life| life.end == End::Killed);
-        let doom = if killed.count() < KILLS_EACH {
-            campaign.doom("resume", &mut self.chance)
-        } else {
-            Doom::Never
-        };
-        let mut acknowledged = self.lives.iter().filter_map(Life::acknowledged);
-        let one = acknowledged.next_back().map(str::to_owned);
-        let one = one.filter(|_| self.chance.random_range(0..4) == 0);
-        let mut more = self.manner();
-        more.extend(one.as_deref());
-        let life = campaign.resume(&self.ground, &more, doom);
-        let is_over = match life.end {
-            End::Killed => false,
-            // One of them may be meant to fail.
-            End::ByItself(0 | 1) => one.is_none(),
-            End::ByItself(_) => {
-                let has_ended = one.is_some() && life.stderr.contains("has ended");
-                assert!(has_ended, "{life:#?}");
-                false
-            }
-        };
-        self.lives.push(life);
-        is_over
-    }
-
-    /// How safely it is done, and what is told of it.
-    fn manner(&mut self) -> Vec<&'static str> {
-        let outputs = ["events", "events", "json", "pretty"];
-        let levels = ["grouped", "grouped", "full", "relaxed"];
-        let output = outputs[self.chance.random_range(0..outputs.len())];
-        let level = levels[self.chance.random_range(0..levels.len())];
-        vec!["--output", output, "--durability", level]
-    }
-
-    /// Sees to it that everything came to what it had to, and was told as it was.
-    fn judge(&self) {
-        let histories = self.ground.histories();
-        let kept = Kept::new(&histories);
-        self.lives.iter().for_each(|life| kept.check(life));
-        let mut found: BTreeMap<String, &History> = BTreeMap::new();
-        for history in &histories {
-            let before = found.insert(ticket_of(history), history);
-            assert!(
-                before.is_none(),
-                "it was made twice: {:?}",
-                history.execution()
-            );
-        }
-        let mut tally = Tally::default();
-        for begun in &self.begun {
-            let life = &self.lives[begun.life];
-            let asked = self.campaign.world.asked(&begun.ticket);
-            let Some(history) = found.remove(&begun.ticket) else {
-                assert!(asked.is_empty(), "something of it was done: {asked:#?}");
-                assert_eq!(life.end, End::Killed, "it was lost: {life:#?}");
-                tally.never_kept();
-                continue;
-            };
-            self.judge_one(begun, history, &asked);
-            tally.begun(life, history);
-        }
-        assert!(found.is_empty(), "nobody began these: {:?}", found.keys());
-        for life in &self.lives[self.begun.len()..] {
-            tally.resumed(life, &histories);
-        }
-        self.campaign.tally.lock().unwrap().add(&tally);
-    }
-
-    fn judge_one(&self, begun: &Begun, history: &History, asked: &[Asked]) {
-        check_effects(history, asked);
-        let known = &self.campaign.known[begun.known];
-        let outcome = outcome(history, &begun.ticket, asked);
-        let (found, wanted) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
-        assert!(
-            found == wanted,
-            "{}: {found}\ninstead of {wanted}",
-            known.shape.name
-        );
-    }
-}
-
-impl Drop for Saga<'_> {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            return;
-        }
-        self.campaign.has_failed.store(true, Ordering::Relaxed);
-        eprintln!(
-            "saga {} of {SEED}={} failed; its processes were: {:#?}",
-            self.number, self.campaign.seed, self.lives
-        );
-    }
-}
-
-/// What an execution is known by outside.
-fn ticket_of(history: &History) -> String {
-    let first = history.entries().next().unwrap();
-    let EventKind::ExecutionStarted { input, .. } = first.event.kind else {
-        panic!("it begins with {first:?}");
-    };
-    input[0].json()["ticket"].as_str().unwrap().to_owned()
 }

@@ -38,9 +38,8 @@ impl Kept {
             let is_kept = self.entries.contains_key(id);
             assert!(is_kept, "{id} is lost, which was acknowledged: {life:#?}");
         }
-        let lines = life.lines().filter(|line| line.starts_with('{'));
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
-        for line in lines {
+        for line in life.told() {
             let said: Value = serde_json::from_str(line).unwrap();
             let id = said["executionId"].as_str().unwrap();
             let Some(entries) = self.entries.get(id) else {

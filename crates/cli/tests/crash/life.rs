@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub(crate) enum End {
 
 /// A process that has been.
 pub(crate) struct Life {
-    number: u32,
+    pub(crate) number: u32,
     arguments: Vec<String>,
     doom: Doom,
     pub(crate) end: End,
@@ -49,10 +49,12 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// The lines that it has written to its standard output. One that it was about to write is none.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
-        let whole = |line: &&str| line.ends_with('\n');
-        self.stdout.split_inclusive('\n').filter(whole)
+    /// What it has told programs on its standard output, a line each. One that it was about to write
+    /// is none.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &str> {
+        let is_for_people = self.arguments.iter().any(|argument| argument == "pretty");
+        let lines = self.stdout.split_inclusive('\n');
+        lines.filter(move |line| !is_for_people && line.ends_with('\n'))
     }
 
     /// The execution that it has said is kept.
@@ -102,75 +104,112 @@ impl Drop for Alive {
     }
 }
 
-/// Has a process live in a folder.
-pub(crate) fn live(
-    world: &World,
-    folder: &Path,
+/// What a process is told, and where it lives.
+pub(crate) struct Orders {
     number: u32,
+    folder: PathBuf,
     arguments: Vec<String>,
     doom: Doom,
-) -> Life {
-    let said = |name: &str| folder.join(format!("{number}-{name}.txt"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
-    // What is set where the tests are run is none of its business.
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"JACKFIELD_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .current_dir(folder)
-        .args(&arguments)
-        .env("JACKFIELD_HOME", folder.join("home"))
-        .env("LIFE", number.to_string())
-        .stdin(Stdio::null())
-        // Files have no readers who could hold it up.
-        .stdout(File::create(said("out")).unwrap())
-        .stderr(File::create(said("err")).unwrap());
-    let began = Timestamp::now();
-    let since = Instant::now();
-    let mut process = Alive(command.spawn().unwrap());
-    let status = meet(world, number, &mut process, since, doom);
-    let lasted = since.elapsed();
-    let over = Timestamp::now();
-    let read = |name| fs::read_to_string(said(name)).unwrap();
-    let life = Life {
-        number,
-        arguments,
-        doom,
-        end: status.code().map_or(End::Killed, End::ByItself),
-        began,
-        over,
-        lasted,
-        stdout: read("out"),
-        stderr: read("err"),
-    };
-    assert!(lasted < PATIENCE, "it does not end: {life:#?}");
-    life
 }
 
-/// Waits until the process has ended, or its time has come.
-fn meet(world: &World, life: u32, process: &mut Alive, since: Instant, doom: Doom) -> ExitStatus {
-    loop {
-        if let Some(status) = process.ended() {
-            return status;
-        }
-        let last = match doom {
-            Doom::After(time) => time,
-            Doom::Never | Doom::Asking { .. } => PATIENCE,
+impl Orders {
+    pub(crate) fn new(number: u32, folder: &Path, arguments: &[&str]) -> Self {
+        let orders = Self {
+            number,
+            folder: folder.to_owned(),
+            arguments: Vec::new(),
+            doom: Doom::Never,
         };
-        let left = last.saturating_sub(since.elapsed());
-        if left.is_zero() {
-            return process.kill();
-        }
-        match doom {
-            Doom::Asking { times, then } => {
-                if world.wait_for(life, times, GLANCE) {
-                    thread::sleep(then);
-                    return process.kill();
-                }
+        orders.and(arguments)
+    }
+
+    /// Adds to them.
+    pub(crate) fn and(mut self, more: &[&str]) -> Self {
+        self.arguments
+            .extend(more.iter().map(|&text| text.to_owned()));
+        self
+    }
+
+    pub(crate) fn doomed(mut self, doom: Doom) -> Self {
+        self.doom = doom;
+        self
+    }
+
+    /// Has a process live.
+    pub(crate) fn live(self, world: &World) -> Life {
+        let began = Timestamp::now();
+        let since = Instant::now();
+        let mut process = self.begin();
+        let status = self.meet(world, &mut process, since);
+        self.life(status, began, since.elapsed())
+    }
+
+    fn said(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{}-{name}.txt", self.number))
+    }
+
+    fn begin(&self) -> Alive {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
+        // What is set where the tests are run is none of its business.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"JACKFIELD_") {
+                command.env_remove(name);
             }
-            Doom::Never | Doom::After(_) => thread::sleep(left.min(GLANCE)),
         }
+        command
+            .current_dir(&self.folder)
+            .args(&self.arguments)
+            .env("JACKFIELD_HOME", self.folder.join("home"))
+            .env("LIFE", self.number.to_string())
+            .stdin(Stdio::null())
+            // Files have no readers who could hold it up.
+            .stdout(File::create(self.said("out")).unwrap())
+            .stderr(File::create(self.said("err")).unwrap());
+        Alive(command.spawn().unwrap())
+    }
+
+    /// Waits until the process has ended, or its time has come.
+    fn meet(&self, world: &World, process: &mut Alive, since: Instant) -> ExitStatus {
+        loop {
+            if let Some(status) = process.ended() {
+                return status;
+            }
+            let last = match self.doom {
+                Doom::After(time) => time,
+                Doom::Never | Doom::Asking { .. } => PATIENCE,
+            };
+            let left = last.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return process.kill();
+            }
+            match self.doom {
+                Doom::Asking { times, then } => {
+                    if world.wait_for(self.number, times, GLANCE) {
+                        thread::sleep(then);
+                        return process.kill();
+                    }
+                }
+                Doom::Never | Doom::After(_) => thread::sleep(left.min(GLANCE)),
+            }
+        }
+    }
+
+    /// What has become of it.
+    fn life(self, status: ExitStatus, began: Timestamp, lasted: Duration) -> Life {
+        let read = |name| fs::read_to_string(self.said(name)).unwrap();
+        let (stdout, stderr) = (read("out"), read("err"));
+        let life = Life {
+            number: self.number,
+            arguments: self.arguments,
+            doom: self.doom,
+            end: status.code().map_or(End::Killed, End::ByItself),
+            began,
+            over: Timestamp::now(),
+            lasted,
+            stdout,
+            stderr,
+        };
+        assert!(lasted < PATIENCE, "it does not end: {life:#?}");
+        life
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! What a machine loses that breaks down is another matter: what processes wrote stays written here.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "postgres"))]
 #![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
 #![expect(clippy::print_stderr, reason = "it tells what it tried")]
 
@@ -17,14 +17,20 @@ mod claims;
 mod ground;
 mod life;
 mod outcome;
+mod saga;
 mod shapes;
 mod tally;
 mod world;
 
 use crate::campaign::Campaign;
-use crate::ground::Ground;
+use crate::ground::Database;
 
 #[test]
 fn nothing_is_lost_in_sqlite() {
-    Campaign::new(Ground::in_file).fight();
+    Campaign::new(Database::Sqlite).fight();
+}
+
+#[test]
+fn nothing_is_lost_in_postgres() {
+    Campaign::new(Database::Postgres).fight();
 }

@@ -15,9 +15,9 @@ pub(crate) struct Tally {
     under_way: usize,
     /// After the end of their execution.
     at_the_end: usize,
-    /// Going on with executions, before anything had happened in them.
+    /// Going on with executions, before anything was asked.
     taking_up: usize,
-    /// Going on with executions, with something done.
+    /// Going on with executions, with something asked.
     going_on: usize,
     /// Those that ended by themselves.
     spared: usize,
@@ -50,15 +50,12 @@ impl Tally {
         }
     }
 
-    /// Counts a process that went on with executions.
-    pub(crate) fn resumed(&mut self, life: &Life, histories: &[History]) {
-        let mut entries = histories.iter().flat_map(History::entries);
-        if life.end != End::Killed {
-            self.spared += 1;
-        } else if entries.any(|entry| life.began < entry.event.at && entry.event.at < life.over) {
-            self.going_on += 1;
-        } else {
-            self.taking_up += 1;
+    /// Counts a process that went on with executions, and asked so much outside.
+    pub(crate) fn resumed(&mut self, life: &Life, asks: usize) {
+        match (life.end, asks) {
+            (End::ByItself(_), _) => self.spared += 1,
+            (End::Killed, 0) => self.taking_up += 1,
+            (End::Killed, _) => self.going_on += 1,
         }
     }
 

@@ -100,6 +100,12 @@ impl World {
         asked.cloned().collect()
     }
 
+    /// How often a process has asked anything.
+    pub(crate) fn asks_of(&self, life: u32) -> usize {
+        let all = self.memory.all.lock().unwrap();
+        all.by_life.get(&life).copied().unwrap_or_default()
+    }
+
     /// Waits until a process has asked so much, or until it is too late.
     pub(crate) fn wait_for(&self, life: u32, number: usize, patience: Duration) -> bool {
         let until = Instant::now() + patience;

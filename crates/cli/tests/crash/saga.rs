@@ -1,0 +1,214 @@
+//! A few executions in one store: begun, killed, resumed and killed again, until they are through.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+
+use jackfield::{EventKind, History};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use crate::campaign::{Act, Campaign};
+use crate::claims::{Kept, check_effects};
+use crate::ground::Ground;
+use crate::life::{Doom, End, Life};
+use crate::outcome::outcome;
+use crate::tally::Tally;
+
+/// After so many kills for each of those that kill, a store is left in peace.
+const KILLS_EACH: usize = 12;
+/// What `jackfield resume` says when there is nothing for it to do about an execution.
+const NOT_NEEDED: [&str; 2] = ["error[EXECUTION_ENDED]", "error[EXECUTION_HELD]"];
+
+/// An execution that a process was told to run.
+struct Begun {
+    ticket: String,
+    /// The place of its workflow.
+    known: usize,
+    /// The process.
+    life: u32,
+}
+
+/// What is done in one store.
+pub(crate) struct Saga<'c> {
+    campaign: &'c Campaign,
+    number: u64,
+    ground: Ground,
+    past: Mutex<Past>,
+}
+
+/// What has been done so far.
+#[derive(Default)]
+struct Past {
+    begun: Vec<Begun>,
+    lives: Vec<Life>,
+}
+
+impl<'c> Saga<'c> {
+    pub(crate) fn new(campaign: &'c Campaign, number: u64) -> Self {
+        Self {
+            campaign,
+            number,
+            ground: Ground::new(campaign.database),
+            past: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn play(self) {
+        let (_, actors) = self.campaign.database.crowd();
+        let chance = |actor: usize| {
+            let number = self.number * 100 + u64::try_from(actor).unwrap();
+            SmallRng::seed_from_u64(self.campaign.seed.wrapping_add(number))
+        };
+        thread::scope(|scope| {
+            for actor in 1..=actors {
+                let (saga, chance) = (&self, chance(actor));
+                scope.spawn(move || saga.act(actor, actors, chance));
+            }
+        });
+        if self.ground.is_there() {
+            let mut chance = chance(0);
+            while !self.go_on(actors, &mut chance) {}
+        }
+        self.judge();
+    }
+
+    /// Begins executions and, if others do so too, goes on with whatever is left lying.
+    fn act(&self, actor: usize, actors: usize, mut chance: SmallRng) {
+        for round in 0..chance.random_range(1..=3) {
+            let ticket = format!("ticket-{}-{actor}-{round}", self.number);
+            self.begin(ticket, &mut chance);
+            if actors > 1 {
+                self.go_on(actors, &mut chance);
+            }
+        }
+    }
+
+    fn begin(&self, ticket: String, chance: &mut SmallRng) {
+        let campaign = self.campaign;
+        let place = chance.random_range(0..campaign.known.len());
+        let known = &campaign.known[place];
+        let orders = campaign.run(&self.ground, &known.shape, &ticket);
+        let orders = orders.and(&manner(chance));
+        let doom = campaign.doom(Act::Run(known), chance);
+        let life = orders.doomed(doom).live(&campaign.world);
+        campaign.remember(Act::Run(known), &life);
+        let is_expected = match life.end {
+            End::Killed => true,
+            End::ByItself(code) => code == known.shape.exit,
+        };
+        assert!(is_expected, "{life:#?}");
+        let mut past = self.past.lock().unwrap();
+        past.begun.push(Begun {
+            ticket,
+            known: place,
+            life: life.number,
+        });
+        past.lives.push(life);
+    }
+
+    /// Resumes what is there; says whether nothing was left to do.
+    fn go_on(&self, actors: usize, chance: &mut SmallRng) -> bool {
+        let campaign = self.campaign;
+        let (killed, one) = {
+            let past = self.past.lock().unwrap();
+            let killed = past.lives.iter().filter(|life| life.end == End::Killed);
+            let mut acknowledged = past.lives.iter().filter_map(Life::acknowledged);
+            (killed.count(), acknowledged.next_back().map(str::to_owned))
+        };
+        let doom = if killed < KILLS_EACH * actors {
+            campaign.doom(Act::Resume, chance)
+        } else {
+            Doom::Never
+        };
+        let one = one.filter(|_| chance.random_range(0..4) == 0);
+        let mut orders = campaign.resume(&self.ground).and(&manner(chance));
+        if let Some(one) = &one {
+            orders = orders.and(&[one]);
+        }
+        let life = orders.doomed(doom).live(&campaign.world);
+        let is_over = match life.end {
+            End::Killed => false,
+            // One of them may be meant to fail.
+            End::ByItself(0 | 1) => one.is_none(),
+            End::ByItself(_) => {
+                let is_said = |word: &&str| life.stderr.contains(*word);
+                let is_needed = one.is_none() || !NOT_NEEDED.iter().any(is_said);
+                assert!(!is_needed, "{life:#?}");
+                false
+            }
+        };
+        if is_over {
+            campaign.remember(Act::Resume, &life);
+        }
+        self.past.lock().unwrap().lives.push(life);
+        is_over
+    }
+
+    /// Sees to it that everything came to what it had to, and was told as it was.
+    fn judge(&self) {
+        let past = self.past.lock().unwrap();
+        let histories = self.ground.histories();
+        let kept = Kept::new(&histories);
+        past.lives.iter().for_each(|life| kept.check(life));
+        let mut found: BTreeMap<String, &History> = BTreeMap::new();
+        for history in &histories {
+            let before = found.insert(ticket_of(history), history);
+            let execution = history.execution();
+            assert!(before.is_none(), "it was made twice: {execution:?}");
+        }
+        let mut tally = Tally::default();
+        for life in &past.lives {
+            let Some(begun) = past.begun.iter().find(|one| one.life == life.number) else {
+                tally.resumed(life, self.campaign.world.asks_of(life.number));
+                continue;
+            };
+            let asked = self.campaign.world.asked(&begun.ticket);
+            let Some(history) = found.remove(&begun.ticket) else {
+                assert!(asked.is_empty(), "something of it was done: {asked:#?}");
+                assert_eq!(life.end, End::Killed, "it was lost: {life:#?}");
+                tally.never_kept();
+                continue;
+            };
+            check_effects(history, &asked);
+            let known = &self.campaign.known[begun.known];
+            let outcome = outcome(history, &begun.ticket, &asked);
+            let (outcome, whole) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
+            assert!(outcome == whole, "{known:?}: {outcome}\ninstead of {whole}");
+            tally.begun(life, history);
+            self.campaign.remember_birth(life, history);
+        }
+        assert!(found.is_empty(), "nobody began these: {:?}", found.keys());
+        self.campaign.count(&tally);
+    }
+}
+
+impl Drop for Saga<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let past = match self.past.get_mut() {
+                Ok(past) => past,
+                Err(poisoned) => poisoned.into_inner(),
+            };
+            self.campaign.fail(self.number, &past.lives);
+        }
+    }
+}
+
+/// How safely it is done, and what is told of it.
+fn manner(chance: &mut SmallRng) -> [&'static str; 4] {
+    let outputs = ["events", "events", "json", "pretty"];
+    let levels = ["grouped", "grouped", "full", "relaxed"];
+    let output = outputs[chance.random_range(0..outputs.len())];
+    let level = levels[chance.random_range(0..levels.len())];
+    ["--output", output, "--durability", level]
+}
+
+/// What an execution is known by outside.
+fn ticket_of(history: &History) -> String {
+    let first = history.entries().next().unwrap();
+    let EventKind::ExecutionStarted { input, .. } = first.event.kind else {
+        panic!("it begins with {first:?}");
+    };
+    input[0].json()["ticket"].as_str().unwrap().to_owned()
+}
