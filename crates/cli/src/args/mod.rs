@@ -162,6 +162,9 @@ pub(crate) struct RunArgs {
     pub(crate) no_pinned_data: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    /// Ends as soon as nothing is left to do but wait; `resume` goes on when it is time
+    #[arg(long)]
+    pub(crate) park: bool,
     #[command(flatten)]
     pub(crate) durability: DurabilityArgs,
     #[command(flatten)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jackfield::{
     ErrorCode, Event, ExecutionHandle, ExecutionStatus, JournalEntry, Report, StartError,
-    StoredExecution, TenantEngine,
+    StoredExecution, TenantEngine, WorkerOptions,
 };
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -242,6 +243,33 @@ pub(super) fn show(
         say(&render::report::failure_line(failure));
     }
     Ok(exit_of(&report))
+}
+
+/// As long as there is one, executions leave memory that wait for long, and with it this process.
+pub(super) struct Parking {
+    shutdown: CancellationToken,
+    works: JoinHandle<()>,
+}
+
+impl Parking {
+    /// Begins to have executions parked; `None` when none are kept.
+    pub(super) fn begin(engine: &TenantEngine) -> Option<Self> {
+        // It takes nothing up by itself: others do, when it is due.
+        let worker = engine.worker(WorkerOptions {
+            concurrency: 0,
+            ..WorkerOptions::default()
+        })?;
+        let shutdown = CancellationToken::new();
+        let works = tokio::spawn(worker.run(shutdown.clone()));
+        Some(Self { shutdown, works })
+    }
+
+    pub(super) async fn end(self) {
+        self.shutdown.cancel();
+        if let Err(error) = self.works.await {
+            tracing::error!(%error, "the worker broke off");
+        }
+    }
 }
 
 /// How a command ends that ran an execution.

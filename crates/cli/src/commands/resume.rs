@@ -1,5 +1,6 @@
 //! `jackfield resume`: goes on with executions that are kept, with one or with all that nobody runs.
 
+use std::collections::HashSet;
 use std::process;
 use std::sync::Arc;
 
@@ -175,34 +176,43 @@ async fn many(
         Exit::Success
     } else if is_stopping {
         Exit::Left
-    } else if counts.failed > 0 || counts.stuck > 0 {
+    } else if counts.failed > 0 || !counts.stuck.is_empty() {
         Exit::ExecutionFailed
     } else {
         Exit::Success
     })
 }
 
-/// What became of the executions that were taken up.
+/// What became of the executions that were taken up. Many are taken up more than once.
 #[derive(Debug, Default)]
 struct Counts {
     succeeded: usize,
     failed: usize,
-    stuck: usize,
-    left: usize,
+    cancelled: usize,
+    stuck: HashSet<(TenantId, ExecutionId)>,
+    left: HashSet<(TenantId, ExecutionId)>,
 }
 
 impl Counts {
+    /// What is known of an execution so far is not so any more.
+    fn forget(&mut self, tenant: &TenantId, execution: ExecutionId) {
+        let key = (tenant.clone(), execution);
+        self.stuck.remove(&key);
+        self.left.remove(&key);
+    }
+
     fn summary(&self) -> String {
-        let all = self.succeeded + self.failed + self.stuck + self.left;
-        if all == 0 {
-            return "nothing is left to do now".to_owned();
-        }
         let parts = [
             (self.succeeded, "succeeded"),
             (self.failed, "failed"),
-            (self.stuck, "stuck"),
-            (self.left, "to go on later"),
+            (self.cancelled, "cancelled"),
+            (self.stuck.len(), "stuck"),
+            (self.left.len(), "to go on later"),
         ];
+        let all = parts.iter().map(|(number, _)| number).sum();
+        if all == 0 {
+            return "nothing is left to do now".to_owned();
+        }
         let parts: Vec<_> = parts
             .iter()
             .filter(|(number, _)| *number > 0)
@@ -270,7 +280,12 @@ impl Shown<'_> {
                 let found = engine.stored_execution(execution).await;
                 self.left(&tenant, &found.map_err(|error| stored_error(&error))?)
             }
-            WorkerNotice::Failed { error, .. } => {
+            WorkerNotice::Failed {
+                tenant,
+                execution,
+                error,
+            } => {
+                self.counts.forget(&tenant, execution);
                 self.counts.failed += 1;
                 say(&findings::error(start_error(&error), self.terminal.stderr));
                 Ok(())
@@ -281,10 +296,13 @@ impl Shown<'_> {
     }
 
     fn ended(&mut self, tenant: &TenantId, report: &Report) -> Result<(), CliError> {
-        if report.status == ExecutionStatus::Success {
-            self.counts.succeeded += 1;
-        } else {
-            self.counts.failed += 1;
+        self.counts.forget(tenant, report.execution_id);
+        match report.status {
+            ExecutionStatus::Success => self.counts.succeeded += 1,
+            ExecutionStatus::Cancelled => self.counts.cancelled += 1,
+            ExecutionStatus::Error | ExecutionStatus::TimedOut | ExecutionStatus::Running => {
+                self.counts.failed += 1;
+            }
         }
         let status = report.status.as_str().to_owned();
         match self.format {
@@ -314,12 +332,17 @@ impl Shown<'_> {
     }
 
     fn left(&mut self, tenant: &TenantId, execution: &StoredExecution) -> Result<(), CliError> {
-        match execution.state {
-            ExecutionState::Stuck { .. } => self.counts.stuck += 1,
-            ExecutionState::Running
-            | ExecutionState::Parked(_)
-            | ExecutionState::Paused
-            | ExecutionState::Ended { .. } => self.counts.left += 1,
+        self.counts.forget(tenant, execution.id);
+        let key = (tenant.clone(), execution.id);
+        match &execution.state {
+            ExecutionState::Stuck { .. } => {
+                self.counts.stuck.insert(key);
+            }
+            ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Paused => {
+                self.counts.left.insert(key);
+            }
+            // It could not be run, and did not have to be.
+            ExecutionState::Ended { .. } => self.counts.cancelled += 1,
         }
         match self.format {
             RunOutput::Pretty => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jackfield::store::Store;
 use jackfield::{Items, PinnedData, StartError, StartOptions, TenantEngine, Workflow};
 
-use super::follow::{self, Finish, INTERRUPTED, Keeping, Watch};
+use super::follow::{self, Finish, INTERRUPTED, Keeping, Parking, Watch};
 use super::{warn, warn_all};
 use crate::args::{RunArgs, RunningArgs};
 use crate::credentials;
@@ -28,6 +28,12 @@ pub(crate) fn run(
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let source = workflow_file::read_source(&args.file)?;
+    if args.park && args.store.store.is_none() {
+        return Err(CliError::usage(
+            "`--park` leaves an execution that waits, and without a store it would be lost",
+            "name a store with `--store URL`",
+        ));
+    }
     let runtime = session::runtime()?;
     let level = args.durability.level;
     let store = runtime.block_on(store::open_if_named(&args.store, level, Purpose::Run))?;
@@ -60,13 +66,12 @@ pub(crate) fn run(
     };
     let nodes = planned.plan.nodes().len();
     let mut watch = Watch::new(args.output, nodes, terminal, output);
-    let finished = runtime.block_on(execute(
-        &session.engine,
-        &planned,
-        start,
-        store.as_deref(),
-        &mut watch,
-    ));
+    let kept = store.as_deref().map(|store| Kept {
+        store,
+        parks: args.park,
+    });
+    let begun = execute(&session.engine, &planned, start, kept, &mut watch);
+    let finished = runtime.block_on(begun);
     watch.finish();
     if let Some(store) = &store {
         runtime.block_on(store::close(store));
@@ -87,11 +92,18 @@ fn items(args: &RunArgs, workflow: &Workflow) -> Result<Items, CliError> {
     }
 }
 
+/// How an execution is kept.
+struct Kept<'a> {
+    store: &'a dyn Store,
+    /// Whether it is left as soon as it waits for long.
+    parks: bool,
+}
+
 async fn execute(
     engine: &TenantEngine,
     planned: &Planned,
     options: StartOptions,
-    store: Option<&dyn Store>,
+    kept: Option<Kept<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Finish, CliError> {
     let mut interrupts = Interrupts::listen()
@@ -99,7 +111,7 @@ async fn execute(
     let execution = engine
         .start(&Arc::clone(&planned.plan), options)
         .map_err(|error| start_error(&error))?;
-    let Some(store) = store else {
+    let Some(Kept { store, parks }) = kept else {
         let keeping = Keeping::Nowhere;
         return follow::follow(engine, execution, keeping, &mut interrupts, watch).await;
     };
@@ -116,5 +128,11 @@ async fn execute(
         execution.id(),
         store.describe()
     ));
-    follow::follow(engine, execution, Keeping::InStore, &mut interrupts, watch).await
+    let parking = parks.then(|| Parking::begin(engine)).flatten();
+    let keeping = Keeping::InStore;
+    let finish = follow::follow(engine, execution, keeping, &mut interrupts, watch).await;
+    if let Some(parking) = parking {
+        parking.end().await;
+    }
+    finish
 }

@@ -209,6 +209,26 @@ fn what_waits_for_long_waits_without_a_process_and_is_taken_up_when_it_is_due() 
     assert_eq!(events.last().unwrap()["status"], "success");
 }
 
+#[test]
+fn a_run_may_leave_what_waits_to_whoever_takes_it_up() {
+    let folder = Folder::new().file("flow.json", WAITS);
+    let parked = run(&folder, &["run", "flow.json", "--park", "--output", "json"]);
+    assert_eq!(code(&parked), 5, "{}", show(&parked));
+    let report: Value = serde_json::from_slice(&parked.stdout).unwrap();
+    assert_eq!(report["status"], "running");
+    let id = report["executionId"].as_str().unwrap();
+    let is_kept = format!("execution {id} is kept: waits for a signal\n");
+    assert!(said(&parked).ends_with(&is_kept), "{}", said(&parked));
+    run(&folder, &["signal", id, "go", "--data", r#"{"n": 1}"#]);
+    let resumed = run(&folder, &["resume"]);
+    assert_eq!(code(&resumed), 0, "{}", show(&resumed));
+    let shown = json_of(&folder, &["executions", "show", id]);
+    assert_eq!(shown["report"]["output"], json!([{ "n": 1 }]));
+    // Without a store it would be lost.
+    let refused = folder.run(&["run", "flow.json", "--park"]);
+    assert_eq!(code(&refused), 2, "{}", show(&refused));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_worker_takes_up_what_comes_until_it_is_told_to_stop() {
