@@ -3,7 +3,7 @@
 use jackfield::store::StoreError;
 use jackfield::{ErrorCode, ExecutionId, StartError, StoredError};
 
-use crate::error::{CliError, whole_text};
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// What a store said.
@@ -29,7 +29,7 @@ pub(crate) fn store_error(error: &StoreError) -> CliError {
             Exit::Internal,
             Some("make room on the disk; what was acknowledged is kept"),
         ),
-        StoreError::Unavailable { .. } | StoreError::Failed { .. } => (
+        StoreError::Unavailable { .. } => (
             Exit::Internal,
             Some("what was acknowledged is kept; try again when the store can be reached"),
         ),
@@ -37,7 +37,7 @@ pub(crate) fn store_error(error: &StoreError) -> CliError {
     };
     CliError::Kept {
         code: error.code(),
-        message: whole_text(error),
+        message: error.to_string(),
         hint: hint.map(str::to_owned),
         exit,
     }
