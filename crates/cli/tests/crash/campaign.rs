@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::claims::{Kept, check_effects};
 use crate::ground::{Database, Ground};
-use crate::life::{Doom, End, Life, Orders};
+use crate::life::{End, Life};
+use crate::orders::{Doom, Orders};
 use crate::outcome::outcome;
 use crate::saga::Saga;
 use crate::shapes::{self, Shape};
@@ -118,6 +119,12 @@ impl Campaign {
         known.outcome = outcome(history, &ticket, &asked);
         known.asks = asked.len();
         known
+    }
+
+    /// A workflow by its name.
+    pub(crate) fn named(&self, name: &str) -> &Known {
+        let mut known = self.known.iter();
+        known.find(|known| known.shape.name == name).unwrap()
     }
 
     /// Goes on until enough processes have been killed.

@@ -16,9 +16,11 @@ mod campaign;
 mod claims;
 mod ground;
 mod life;
+mod orders;
 mod outcome;
 mod saga;
 mod shapes;
+mod takeover;
 mod tally;
 mod world;
 

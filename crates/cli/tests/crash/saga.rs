@@ -11,7 +11,8 @@ use rand::{Rng, SeedableRng};
 use crate::campaign::{Act, Campaign};
 use crate::claims::{Kept, check_effects};
 use crate::ground::Ground;
-use crate::life::{Doom, End, Life};
+use crate::life::{End, Life};
+use crate::orders::Doom;
 use crate::outcome::outcome;
 use crate::tally::Tally;
 
