@@ -38,6 +38,10 @@ pub(crate) async fn claim_of_tenant(
             let Some(next) = found.next else { break };
             page.after = Some(next);
         }
+        if !claimed.is_empty() {
+            // What was taken up is not held up by looking for more.
+            break;
+        }
     }
     Ok(claimed)
 }

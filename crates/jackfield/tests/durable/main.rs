@@ -13,3 +13,4 @@ mod stuck;
 mod support;
 mod takeover;
 mod waiting;
+mod workers;
