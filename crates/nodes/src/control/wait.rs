@@ -93,7 +93,7 @@ impl NodeType for Wait {
                 "A quarter of a second",
                 json!({"for": "250ms"}),
                 json!([[{"a": 1}]]),
-                json!([[{"a": 1}]]),
+                json!([[{"a": 1}], []]),
             )],
             ports: Ports {
                 outputs: vec!["done".to_owned(), "otherwise".to_owned()],

@@ -5,7 +5,11 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Database, Executor, MySqlPool, PgPool, SqlitePool};
+use sqlx::{
+    ConnectOptions, Connection, Database, Executor, MySqlPool, PgPool, Sqlite, SqliteConnection,
+    SqlitePool,
+};
+use sqlx_core::transaction::TransactionManager;
 
 use super::DataSourceConfig;
 use crate::dbal::dialect::Dialect;
@@ -94,6 +98,8 @@ impl Address {
                     true => bounds(config, 1).idle_timeout(None).max_lifetime(None),
                     false => bounds(config, most),
                 };
+                let bounds = bounds
+                    .after_release(|connection, _| Box::pin(async { settle(connection).await }));
                 Pool::Sqlite(bounds.connect_lazy_with((**options).clone()))
             }
             Self::Postgres(options) => {
@@ -136,6 +142,21 @@ impl Address {
             }
         }
     }
+}
+
+/// Brings a connection back to where no transaction is open.
+///
+/// SQLite ends a transaction by itself when a statement of it is interrupted or the disk is full.
+/// The driver, which then cannot end it, would take every later transaction for one inside of it.
+async fn settle(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // The end of the transaction may still be under way.
+    connection.ping().await?;
+    if connection.is_in_transaction() {
+        // It may be open after all, and then there is no other.
+        let _ = connection.execute("BEGIN").await;
+        <Sqlite as Database>::TransactionManager::rollback(connection).await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn bounds<DB: Database>(config: &DataSourceConfig, most: u32) -> PoolOptions<DB> {
