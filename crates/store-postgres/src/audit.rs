@@ -10,7 +10,7 @@ use crate::names::Kind;
 use crate::row::{BYTES, counted, number};
 use crate::sum::{checked, sum};
 use crate::tenant::PostgresTenant;
-use crate::tries::{edit, read};
+use crate::tries::{Found, edit, read};
 
 impl AuditRecords for PostgresTenant {
     fn append_audit(&self, after: u64, records: Vec<Bytes>) -> StoreFuture<'_, u64> {
@@ -18,9 +18,11 @@ impl AuditRecords for PostgresTenant {
             return refuse(refused);
         }
         Box::pin(async move {
-            edit!(self.inner, |connection| self
-                .add_audit(connection, after, &records)
-                .await)
+            edit!(
+                self.inner,
+                |connection| self.add_audit(connection, after, &records).await,
+                |connection, length: u64| self.find_audit(connection, *length, &records).await
+            )
         })
     }
 
@@ -105,5 +107,35 @@ impl PostgresTenant {
         .execute(connection)
         .await?;
         Ok(length + records.len() as u64)
+    }
+
+    /// Whether just these records are the ones before an end.
+    async fn find_audit(
+        &self,
+        connection: &mut PgConnection,
+        length: u64,
+        records: &[Bytes],
+    ) -> Result<Found, Fault> {
+        self.lock(connection, Kind::Audit, "").await?;
+        let rows = sqlx::query(
+            "SELECT record FROM audit WHERE tenant = $1 AND sequence > $2 AND sequence <= $3
+             ORDER BY sequence",
+        )
+        .bind(self.id.as_str())
+        .bind(number(length - records.len() as u64))
+        .bind(number(length))
+        .fetch_all(connection)
+        .await?;
+        let found = rows
+            .iter()
+            .map(|row| row.try_get::<&[u8], _>(0))
+            .collect::<sqlx::Result<Vec<_>>>()?;
+        Ok(Found::made_if(
+            found.iter().eq(records
+                .iter()
+                .map(|record| &**record)
+                .collect::<Vec<_>>()
+                .iter()),
+        ))
     }
 }

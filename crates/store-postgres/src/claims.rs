@@ -5,12 +5,12 @@ use jackfield_types::{ExecutionId, TenantId};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row};
 
-use crate::courses::{self, Columns, Kept, course_columns};
+use crate::courses::{self, Columns, Kept, course_columns, course_rows};
 use crate::error::Fault;
 use crate::inner::Inner;
 use crate::row::{self, micros, timestamp};
 use crate::statements::{self, time};
-use crate::tries::edit;
+use crate::tries::{Found, edit, read};
 
 /// Whether anything is due, and the time.
 const ANY_DUE: &str = concat!(
@@ -45,6 +45,14 @@ const DUE: &str = concat!(
      ORDER BY t.place, c.due, c.id"
 );
 
+/// Executions that were to be taken up, and whether they were taken up so, or by another claim.
+const FIND_TAKEN: &str = concat!(
+    "SELECT (c.fence = h.fence AND c.worker = h.worker AND c.lease = h.lease) IS TRUE,
+         c.fence >= h.fence FROM ",
+    course_rows!(),
+    " JOIN courses AS c ON c.tenant = h.tenant AND c.id = h.id FOR UPDATE OF c"
+);
+
 /// Greater than the id of any tenant.
 const LAST_TENANT: &str = "~";
 
@@ -54,31 +62,45 @@ pub(crate) async fn claim(inner: &Inner, claim: Claim) -> Result<Vec<Claimed>, S
     if most == 0 {
         return Ok(Vec::new());
     }
+    let own = inner.options.own_time();
+    let (now, any) = read!(inner, |connection| any_due(connection, own).await)?;
+    if !any {
+        return Ok(Vec::new());
+    }
     let turn = inner
         .turn
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let claimed = edit!(inner, |connection| {
-        let (now, any) = any_due(connection, inner.options.own_time()).await?;
-        let mut claimed = Vec::new();
-        let mut turn = turn.clone();
-        // A tenant that has given all that it has need not be asked again.
-        let mut goes_on = any;
-        while goes_on && claimed.len() < most {
-            let room = most - claimed.len();
-            let taken = take(connection, &claim, (now, &turn, room)).await?;
-            goes_on = taken.may_be_more;
-            if let Some(last) = taken.claimed.last() {
-                last.tenant.as_str().clone_into(&mut turn);
+    let taken = edit!(
+        inner,
+        |connection| {
+            let mut all: Vec<Due> = Vec::new();
+            let mut goes_on = true;
+            while goes_on && all.len() < most {
+                let turn = all
+                    .last()
+                    .map_or(turn.as_str(), |last| last.tenant.as_str());
+                let room = most - all.len();
+                let some;
+                // A tenant that has given all that it has need not be asked again.
+                (some, goes_on) = take(connection, &claim, (now, turn, room)).await?;
+                all.extend(some);
             }
-            claimed.extend(taken.claimed);
-        }
-        Ok((claimed, turn))
+            Ok(all)
+        },
+        |connection, taken: Vec<Due>| look(connection, taken).await
+    )?;
+    if let Some(last) = taken.last() {
+        let mut turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        last.tenant.as_str().clone_into(&mut turn);
+    }
+    let claimed = taken.into_iter().map(|one| Claimed {
+        fence: one.kept.course.fence,
+        tenant: one.tenant,
+        execution: one.id,
     });
-    let (claimed, turn) = claimed?;
-    *inner.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
-    Ok(claimed)
+    Ok(claimed.collect())
 }
 
 /// The earliest time when something is due.
@@ -87,6 +109,35 @@ pub(crate) async fn next_due(connection: &mut PgConnection) -> Result<Option<Tim
         .fetch_optional(connection)
         .await?;
     row.map(|row| timestamp(row.try_get(0)?)).transpose()
+}
+
+/// Whether executions were taken up just so: all of them or none.
+async fn look(connection: &mut PgConnection, taken: &[Due]) -> Result<Found, Fault> {
+    let mut columns = Columns::default();
+    for one in taken {
+        columns.push(
+            &one.tenant,
+            one.id,
+            Some(one.kept.revision),
+            &one.kept.course,
+        );
+    }
+    let rows = columns
+        .bind(sqlx::query(FIND_TAKEN))
+        .fetch_all(connection)
+        .await?;
+    let mut found = Found::made_if(taken.is_empty());
+    for row in rows {
+        let (by_us, by_another): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        if by_us {
+            return Ok(Found::Made);
+        }
+        if by_another {
+            // After us, or instead of us.
+            found = Found::Unknown;
+        }
+    }
+    Ok(found)
 }
 
 async fn any_due(
@@ -100,44 +151,30 @@ async fn any_due(
     Ok((timestamp(row.try_get(0)?)?, row.try_get(1)?))
 }
 
-/// What one round took.
-struct Taken {
-    claimed: Vec<Claimed>,
-    may_be_more: bool,
-}
-
-/// Takes up an equal share of each tenant whose turn it is.
+/// Takes up an equal share of each tenant whose turn it is, and says whether there may be more.
 async fn take(
     connection: &mut PgConnection,
     claim: &Claim,
     (now, turn, room): (Timestamp, &str, usize),
-) -> Result<Taken, Fault> {
+) -> Result<(Vec<Due>, bool), Fault> {
     let mut tenants = due_tenants(connection, (turn, LAST_TENANT), now, room).await?;
     if tenants.len() < room {
         let before = ("", turn);
         tenants.extend(due_tenants(connection, before, now, room - tenants.len()).await?);
     }
-    let mut taken = Taken {
-        claimed: Vec::new(),
-        may_be_more: false,
-    };
     if tenants.is_empty() {
-        return Ok(taken);
+        return Ok((Vec::new(), false));
     }
     let share = room.div_ceil(tenants.len());
     let mut due = due(connection, &tenants, now, share).await?;
-    taken.may_be_more = due.iter().any(|one| one.rank + 1 == share);
+    let may_be_more = due.iter().any(|one| one.rank + 1 == share);
     // One of each, then the second of each.
     due.sort_by_key(|one| one.rank);
     due.truncate(room);
-    for one in &mut due {
-        let fence = one.kept.course.claim(claim.worker, claim.lease, now);
-        taken.claimed.extend(fence.map(|fence| Claimed {
-            tenant: one.tenant.clone(),
-            execution: one.id,
-            fence,
-        }));
-    }
+    due.retain_mut(|one| {
+        let course = &mut one.kept.course;
+        course.claim(claim.worker, claim.lease, now).is_some()
+    });
     let mut columns = Columns::default();
     for one in &due {
         columns.push(
@@ -151,8 +188,8 @@ async fn take(
         .bind(sqlx::query(statements::UPDATE_COURSES))
         .execute(connection)
         .await?;
-    taken.may_be_more &= !taken.claimed.is_empty();
-    Ok(taken)
+    let goes_on = may_be_more && !due.is_empty();
+    Ok((due, goes_on))
 }
 
 /// Tenants with an id after one and up to another who have something due.

@@ -11,7 +11,7 @@ use crate::inner::time;
 use crate::payloads;
 use crate::row::{counted, micros, number};
 use crate::tenant::PostgresTenant;
-use crate::tries::{edit, read};
+use crate::tries::{Found, edit, read};
 
 /// The rows after which a turn takes no further execution.
 const TURN: i64 = 2_000;
@@ -40,8 +40,12 @@ pub(crate) async fn collect(
     // Whoever collects at the same time has the same bound or an earlier one, so that no more goes
     // than has to.
     loop {
-        let turn = edit!(inner, |connection| remove_some(connection, tenant, bound)
-            .await)?;
+        let turn = edit!(
+            inner,
+            |connection| remove_some(connection, tenant, bound).await,
+            |connection, turn: (Collected, Vec<Uuid>)| look(connection, tenant, &turn.1).await
+        );
+        let (turn, _) = turn?;
         if turn.executions == 0 {
             return Ok(collected);
         }
@@ -131,7 +135,7 @@ async fn remove_some(
     connection: &mut PgConnection,
     tenant: &PostgresTenant,
     bound: Bound,
-) -> Result<Collected, Fault> {
+) -> Result<(Collected, Vec<Uuid>), Fault> {
     let rows = sqlx::query(
         "SELECT id, length, signals FROM courses
          WHERE tenant = $1 AND ended_at IS NOT NULL AND (ended_at, id) <= ($2, $3)
@@ -154,7 +158,7 @@ async fn remove_some(
         weight = weight.saturating_add(length).saturating_add(signals);
     }
     if ids.is_empty() {
-        return Ok(Collected::default());
+        return Ok((Collected::default(), ids));
     }
     let (payloads, payload_bytes) = payloads::remove(connection, tenant.id.as_str(), &ids).await?;
     let tables = [
@@ -170,9 +174,24 @@ async fn remove_some(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(Collected {
+    let collected = Collected {
         executions: ids.len() as u64,
         payloads,
         payload_bytes,
-    })
+    };
+    Ok((collected, ids))
+}
+
+/// Whether executions were removed: all of them or none.
+async fn look(
+    connection: &mut PgConnection,
+    tenant: &PostgresTenant,
+    ids: &[Uuid],
+) -> Result<Found, Fault> {
+    let left = sqlx::query("SELECT FROM courses WHERE tenant = $1 AND id = ANY($2) FOR UPDATE")
+        .bind(tenant.id.as_str())
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(Found::made_if(left.is_empty()))
 }

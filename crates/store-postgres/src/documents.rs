@@ -13,7 +13,7 @@ use crate::names::{self, Kind};
 use crate::row::{BYTES, count, counted, number, time};
 use crate::sum::{checked, sum};
 use crate::tenant::PostgresTenant;
-use crate::tries::{edit, read};
+use crate::tries::{Found, edit, read};
 
 const PAGE: &str = "SELECT q.* FROM (
          SELECT p.*, count(*) OVER () AS every, row_number() OVER w AS place,
@@ -65,10 +65,12 @@ impl Documents for PostgresTenant {
             return refuse(refused);
         }
         Box::pin(async move {
-            edit!(self.inner, |connection| {
-                let named = Named(self, collection, name);
-                named.put(connection, &content, expected).await
-            })
+            let named = Named(self, collection, name);
+            edit!(
+                self.inner,
+                |connection| named.put(connection, &content, expected).await,
+                |connection, revision: Revision| named.look(connection, *revision).await
+            )
         })
     }
 
@@ -79,14 +81,16 @@ impl Documents for PostgresTenant {
         expected: Expected,
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
-            edit!(self.inner, |connection| {
-                if !limits::is_name(name) {
-                    check_expected(name, expected, None)?;
-                    return Ok(false);
-                }
-                let named = Named(self, collection, name);
-                named.delete(connection, expected).await
-            })
+            if !limits::is_name(name) {
+                check_expected(name, expected, None)?;
+                return Ok(false);
+            }
+            let named = Named(self, collection, name);
+            edit!(
+                self.inner,
+                |connection| named.delete(connection, expected).await,
+                |connection, was_there: bool| named.look_deleted(connection, *was_there).await
+            )
         })
     }
 
@@ -161,6 +165,36 @@ impl Named<'_> {
         .execute(connection)
         .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    /// Whether it was written as this revision.
+    async fn look(
+        &self,
+        connection: &mut PgConnection,
+        revision: Revision,
+    ) -> Result<Found, Fault> {
+        let (_, found) = self.find(connection).await?;
+        Ok(match found {
+            Some(found) if found == revision => Found::Made,
+            // It was not written, or somebody has written or deleted it since.
+            Some(found) if found > revision => Found::Unknown,
+            None => Found::Unknown,
+            Some(_) => Found::NotMade,
+        })
+    }
+
+    /// Whether it was deleted, if it was there.
+    async fn look_deleted(
+        &self,
+        connection: &mut PgConnection,
+        was_there: bool,
+    ) -> Result<Found, Fault> {
+        let (_, found) = self.find(connection).await?;
+        Ok(match (was_there, found) {
+            (false, _) | (true, None) => Found::Made,
+            // It was not deleted, or somebody has made it again since.
+            (true, Some(_)) => Found::Unknown,
+        })
     }
 
     /// Which writing of it is there, while nobody else can change it.

@@ -12,8 +12,10 @@ pub(crate) enum Fault {
     Broken(sqlx::Error),
     /// Somebody else was in the way.
     Collided,
-    /// The connection broke, and it is not known what was done.
+    /// The connection broke, and it is not known yet what was done.
     Unsure,
+    /// The connection broke, and it cannot be known any more what was done.
+    Overtaken,
     /// What is there cannot be what was written.
     Damaged(String),
 }
@@ -35,7 +37,11 @@ impl Fault {
     pub(crate) fn is_lost(&self) -> bool {
         match self {
             Self::Broken(error) => is_lost(error),
-            Self::Refused(_) | Self::Collided | Self::Unsure | Self::Damaged(_) => false,
+            Self::Refused(_)
+            | Self::Collided
+            | Self::Unsure
+            | Self::Overtaken
+            | Self::Damaged(_) => false,
         }
     }
 
@@ -45,7 +51,7 @@ impl Fault {
             Self::Collided => true,
             // A unique key was taken meanwhile, serialization failed, a deadlock was broken.
             Self::Broken(error) => matches!(state_of(error), Some("23505" | "40001" | "40P01")),
-            Self::Refused(_) | Self::Unsure | Self::Damaged(_) => false,
+            Self::Refused(_) | Self::Unsure | Self::Overtaken | Self::Damaged(_) => false,
         }
     }
 }
@@ -64,7 +70,7 @@ impl Place {
             Fault::Refused(error) => error,
             Fault::Broken(error) => self.broken(error),
             Fault::Collided => self.unavailable("others change the same things all the time"),
-            Fault::Unsure => self
+            Fault::Unsure | Fault::Overtaken => self
                 .unavailable("the connection broke, and whether the change was made is not known"),
             Fault::Damaged(reason) => self.damaged(&reason),
         }

@@ -16,6 +16,8 @@ pub(crate) struct Group {
     touched: Vec<usize>,
     /// The executions of which something was refused then by what was only remembered.
     stale: Vec<usize>,
+    /// The number under which it was made the last time.
+    applied: i64,
 }
 
 /// The executions that a group is about, in the order in which they are locked.
@@ -34,6 +36,7 @@ impl Group {
             operations,
             touched: Vec::new(),
             stale: Vec::new(),
+            applied: 0,
         }
     }
 
@@ -86,8 +89,14 @@ impl Group {
         wanted
     }
 
+    /// The number under which it was made the last time: to that its answers belong.
+    pub(crate) fn applied(&self) -> i64 {
+        self.applied
+    }
+
     /// Makes its changes, in their order.
-    pub(crate) fn apply(&mut self, drafts: &mut Drafts) {
+    pub(crate) fn apply(&mut self, drafts: &mut Drafts, number: i64) {
+        self.applied = number;
         for (operation, place) in self.operations.iter_mut().zip(&self.places) {
             let draft = &mut drafts.list[*place];
             // A journal that gets longer needs no time: the statement has it.

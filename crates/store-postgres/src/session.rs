@@ -37,14 +37,6 @@ pub(crate) struct Session {
     workflows: HashSet<(TenantId, WorkflowVersion)>,
 }
 
-/// Numbers under which a group may have been written: the connection broke each time before there
-/// was an answer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unsure {
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-}
-
 /// What became of a group: which executions of it have to be done again.
 pub(crate) struct Written {
     pub(crate) missed: Vec<usize>,
@@ -90,7 +82,7 @@ impl Session {
     ) -> Result<Written, Fault> {
         let wanted = group.wanted();
         let mut drafts = self.drafts(&wanted, stamp).await?;
-        group.apply(&mut drafts);
+        group.apply(&mut drafts, stamp.number);
         let connection = &mut self.connection;
         let missed = if drafts.list.iter().all(Draft::is_plain) {
             write_group(connection, &drafts.list, stamp).await?
@@ -106,13 +98,13 @@ impl Session {
     }
 
     /// Makes a group while nobody else can change its executions. If it is not sure whether it was
-    /// written before, that is looked up first: what was on its way then waits or has failed as long
+    /// written before, under the number `unsure` or a later one, that is looked up first: what was on its way then waits or has failed as long
     /// as the writer's row is locked.
     pub(crate) async fn write_locked(
         &mut self,
         group: &mut Group,
         stamp: Stamp,
-        unsure: Option<Unsure>,
+        unsure: Option<i64>,
     ) -> Result<Written, Fault> {
         self.at_hand.clear();
         let mut transaction = self.connection.begin().await?;
@@ -122,15 +114,14 @@ impl Session {
             .fetch_one(&mut *transaction)
             .await?;
         let number: i64 = last.try_get(0)?;
-        match unsure {
-            Some(unsure) if number == unsure.last => {
-                let missed = places_of(last.try_get(1)?);
-                let missed = group.missed(&missed);
-                return Ok(Written { missed });
+        if unsure.is_some_and(|first| number >= first) {
+            if number != group.applied() {
+                // The answers of that time are not known any more.
+                return Err(Fault::Overtaken);
             }
-            // The answers of that time are not known any more.
-            Some(unsure) if number >= unsure.first => return Err(Fault::Unsure),
-            _ => {}
+            let missed = places_of(last.try_get(1)?);
+            let missed = group.missed(&missed);
+            return Ok(Written { missed });
         }
         let wanted = group.wanted();
         let all: Vec<usize> = (0..wanted.keys.len()).collect();
@@ -145,7 +136,7 @@ impl Session {
         find_workflows(&mut transaction, &mut self.workflows, &wanted).await?;
         let mut drafts = Drafts::new(&wanted, &self.workflows);
         drafts.settle(now, found);
-        group.apply(&mut drafts);
+        group.apply(&mut drafts, stamp.number);
         write_all(&mut transaction, &drafts.list, stamp).await?;
         transaction.commit().await?;
         self.remember(drafts.list, &[]);

@@ -28,36 +28,66 @@ macro_rules! read {
                 let read = $crate::tries::in_time(async { $read }).await;
                 $crate::tries::give_back(held, read)
             };
-            if let Some(read) = tries.settle(read.await).await {
-                break read;
+            match read.await {
+                Ok(read) => break Ok(read),
+                Err(fault) => {
+                    if let Some(failed) = tries.again(fault).await {
+                        break Err(failed);
+                    }
+                }
             }
         }
     }};
 }
 
 /// Changes something in a transaction, which is made again if others are in the way of it, or if
-/// the connection breaks before its end.
+/// the connection breaks.
+///
+/// When the connection breaks at the end of the transaction, nobody knows whether it was made. The
+/// last argument says so, given what was answered: it looks while whoever may still be making it is
+/// waited for, which is for as long as it holds a lock.
 macro_rules! edit {
-    ($inner:expr, |$connection:ident| $edit:expr) => {{
+    ($inner:expr, |$connection:ident| $edit:expr, |$again:ident, $edited:ident: $type:ty| $look:expr) => {{
         let inner: &$crate::inner::Inner = &$inner;
         let mut tries = $crate::tries::Tries::new(inner);
+        let mut unsure: Option<$type> = None;
         loop {
             let edited = async {
                 let mut held = inner.acquire().await?;
                 let edited = $crate::tries::in_time(async {
                     let mut transaction = sqlx::Connection::begin(&mut *held).await?;
+                    if let Some($edited) = &unsure {
+                        let $again: &mut sqlx::PgConnection = &mut transaction;
+                        let found: Result<_, $crate::error::Fault> = async { $look }.await;
+                        if found?.is_made()? {
+                            return Ok($crate::tries::Edited::Before);
+                        }
+                    }
                     let $connection: &mut sqlx::PgConnection = &mut transaction;
                     let edited: Result<_, $crate::error::Fault> = async { $edit }.await;
-                    if edited.is_ok() {
-                        $crate::tries::commit(transaction).await?;
-                    }
-                    edited
+                    $crate::tries::commit(transaction, edited?).await
                 });
                 let edited = edited.await;
                 $crate::tries::give_back(held, edited)
             };
-            if let Some(edited) = tries.settle(edited.await).await {
-                break edited;
+            match edited.await {
+                Ok($crate::tries::Edited::Perhaps(edited)) => {
+                    unsure = Some(edited);
+                    if let Some(late) = tries.again($crate::error::Fault::Unsure).await {
+                        break Err(late);
+                    }
+                }
+                Ok($crate::tries::Edited::Before) => {
+                    if let Some(edited) = unsure {
+                        break Ok(edited);
+                    }
+                }
+                Ok($crate::tries::Edited::Now(edited)) => break Ok(edited),
+                Err(fault) => {
+                    if let Some(failed) = tries.again(fault).await {
+                        break Err(failed);
+                    }
+                }
             }
         }
     }};
@@ -81,16 +111,10 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// What to answer; nothing when it is to be tried again.
-    pub(crate) async fn settle<T>(
-        &mut self,
-        done: Result<T, Fault>,
-    ) -> Option<Result<T, StoreError>> {
-        let fault = match done {
-            Ok(done) => return Some(Ok(done)),
-            Err(fault) => fault,
-        };
-        if fault.is_lost() && Instant::now() + AGAIN < self.end {
+    /// What to say after something went wrong; nothing when it is to be tried again.
+    pub(crate) async fn again(&mut self, fault: Fault) -> Option<StoreError> {
+        let is_lost = fault.is_lost() || matches!(fault, Fault::Unsure);
+        if is_lost && Instant::now() + AGAIN < self.end {
             tokio::time::sleep(AGAIN).await;
             return None;
         }
@@ -98,7 +122,43 @@ impl<'a> Tries<'a> {
         if fault.is_collision() && self.collisions < COLLISIONS {
             return None;
         }
-        Some(Err(self.inner.place.fault(fault)))
+        Some(self.inner.place.fault(fault))
+    }
+}
+
+/// What became of a transaction.
+pub(crate) enum Edited<T> {
+    /// It was made.
+    Now(T),
+    /// It had been made when it was tried before.
+    Before,
+    /// The connection broke at its end.
+    Perhaps(T),
+}
+
+/// What is found of a transaction at the end of which the connection broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Made,
+    NotMade,
+    /// Others have changed the same thing since.
+    Unknown,
+}
+
+impl Found {
+    pub(crate) fn made_if(is_made: bool) -> Self {
+        match is_made {
+            true => Self::Made,
+            false => Self::NotMade,
+        }
+    }
+
+    pub(crate) fn is_made(self) -> Result<bool, Fault> {
+        match self {
+            Self::Made => Ok(true),
+            Self::NotMade => Ok(false),
+            Self::Unknown => Err(Fault::Overtaken),
+        }
     }
 }
 
@@ -112,16 +172,19 @@ pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> 
     }
 }
 
-/// Ends a transaction. When the connection breaks just then, nobody knows whether it ended.
-pub(crate) async fn commit(transaction: Transaction<'_, Postgres>) -> Result<(), Fault> {
+/// Ends a transaction.
+pub(crate) async fn commit<T>(
+    transaction: Transaction<'_, Postgres>,
+    edited: T,
+) -> Result<Edited<T>, Fault> {
     let fault = match transaction.commit().await {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(Edited::Now(edited)),
         Err(error) => Fault::Broken(error),
     };
-    Err(match fault.is_lost() {
-        true => Fault::Unsure,
-        false => fault,
-    })
+    match fault.is_lost() {
+        true => Ok(Edited::Perhaps(edited)),
+        false => Err(fault),
+    }
 }
 
 /// Gives back a connection that is still of use.
@@ -129,9 +192,8 @@ pub(crate) fn give_back<T>(
     mut connection: PoolConnection<Postgres>,
     done: Result<T, Fault>,
 ) -> Result<T, Fault> {
-    if let Err(fault) = &done
-        && (fault.is_lost() || matches!(fault, Fault::Unsure))
-    {
+    // One that broke at the end of a transaction is noticed when it is given back.
+    if done.as_ref().is_err_and(Fault::is_lost) {
         connection.close_on_drop();
     }
     done

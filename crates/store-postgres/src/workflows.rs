@@ -12,7 +12,7 @@ use crate::names::{self, Kind};
 use crate::row::{BYTES, digest, time, version};
 use crate::sum::{checked, sum};
 use crate::tenant::PostgresTenant;
-use crate::tries::{edit, read};
+use crate::tries::{Found, edit, read};
 
 macro_rules! columns {
     () => {
@@ -66,9 +66,13 @@ impl Workflows for PostgresTenant {
             return refuse(refused);
         }
         Box::pin(async move {
-            edit!(self.inner, |connection| self
-                .put(connection, &workflow)
-                .await)
+            edit!(
+                self.inner,
+                |connection| self.put(connection, &workflow).await,
+                |connection, version: WorkflowVersion| self
+                    .look(connection, &workflow, version)
+                    .await
+            )
         })
     }
 
@@ -183,6 +187,28 @@ impl PostgresTenant {
         .execute(connection)
         .await?;
         Ok(version)
+    }
+}
+
+impl PostgresTenant {
+    /// Whether a workflow was kept as this version.
+    async fn look(
+        &self,
+        connection: &mut PgConnection,
+        workflow: &NewWorkflow,
+        version: &WorkflowVersion,
+    ) -> Result<Found, Fault> {
+        self.lock(connection, Kind::Workflow, &workflow.id).await?;
+        let row = sqlx::query(
+            "SELECT digest FROM workflows WHERE tenant = $1 AND id = $2 AND version = $3",
+        )
+        .bind(self.id.as_str())
+        .bind(&version.id)
+        .bind(i64::from(version.version))
+        .fetch_optional(connection)
+        .await?;
+        let found = row.map(|row| digest(row.try_get(0)?)).transpose()?;
+        Ok(Found::made_if(found == Some(workflow.digest)))
     }
 }
 

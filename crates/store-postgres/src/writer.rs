@@ -10,7 +10,7 @@ use crate::error::{Fault, Place};
 use crate::group::Group;
 use crate::operation::Operation;
 use crate::options::PostgresOptions;
-use crate::session::{Session, Stamp, Unsure, Written};
+use crate::session::{Session, Stamp, Written};
 
 /// The most changes of a group.
 const GROUP: usize = 512;
@@ -152,7 +152,8 @@ impl Writer {
     /// Makes a group of changes, and tells everybody; gives it back when that does not work.
     async fn make(&mut self, mut group: Group) -> Result<(), (Group, Fault)> {
         let limit = ANSWER + Duration::from_secs((group.weight() >> 20) as u64);
-        let mut unsure: Option<Unsure> = None;
+        // The first number under which it may have been written without an answer.
+        let mut unsure: Option<i64> = None;
         let mut is_locked = false;
         let mut patience: Option<Instant> = None;
         let mut wait = WAITS.0;
@@ -174,9 +175,7 @@ impl Writer {
             is_locked = true;
             if fault.is_lost() {
                 if self.session.take().is_some() {
-                    let first = unsure.map_or(self.number, |unsure| unsure.first);
-                    let last = self.number;
-                    unsure = Some(Unsure { first, last });
+                    unsure = unsure.or(Some(self.number));
                 }
                 let end = *patience.get_or_insert_with(|| Instant::now() + self.options.patience);
                 if Instant::now() + wait > end {
@@ -197,7 +196,7 @@ impl Writer {
         &mut self,
         group: &mut Group,
         is_locked: bool,
-        unsure: Option<Unsure>,
+        unsure: Option<i64>,
         limit: Duration,
     ) -> Result<Written, Fault> {
         let time = self.options.own_time();

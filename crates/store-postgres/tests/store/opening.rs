@@ -4,10 +4,7 @@ use jackfield_store_api::{Store, StoreError};
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_testkit::database::Postgres;
 
-/// The name of the database that a URL names.
-fn database(url: &str) -> &str {
-    url.rsplit('/').next().expect("a URL has slashes")
-}
+use crate::support::database;
 
 async fn open(url: &str) -> Result<PostgresStore, StoreError> {
     PostgresStore::open(PostgresOptions::new(url)).await
