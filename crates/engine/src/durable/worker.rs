@@ -150,7 +150,12 @@ impl Worker {
             }
             let is_idle = until == Until::NothingLeft && crew.tasks.is_empty();
             if is_idle && self.is_done(claimed_at).await {
-                break;
+                // Something may have come due since it was looked for.
+                if !self.claim(&mut crew, most).await {
+                    break;
+                }
+                claimed_at = Instant::now();
+                continue;
             }
             let stirred = self.keeper.stirred.notified();
             tokio::pin!(stirred);

@@ -9,6 +9,7 @@ mod histories;
 mod plugins;
 mod resumed;
 mod shapes;
+mod slow;
 mod stuck;
 mod support;
 mod takeover;
