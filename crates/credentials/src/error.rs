@@ -145,7 +145,8 @@ impl CredentialError {
             | Self::Binding(_)
             | Self::TooLarge { .. }
             | Self::BindingTooLarge { .. }
-            | Self::TooMany { .. } => ErrorCode::INVALID_INPUT,
+            | Self::TooMany { .. }
+            | Self::Key(_) => ErrorCode::INVALID_INPUT,
             Self::Missing { .. } => ErrorCode::CREDENTIAL_MISSING,
             Self::Refused(_) => ErrorCode::TENANT_FORBIDDEN,
             Self::TypeGone { .. }
@@ -153,7 +154,6 @@ impl CredentialError {
             | Self::KeyWrong { .. }
             | Self::Damaged { .. }
             | Self::Format { .. }
-            | Self::Key(_)
             | Self::Encryption => ErrorCode::CREDENTIAL_UNREADABLE,
             Self::Store(error) => error.code(),
         }

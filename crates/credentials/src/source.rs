@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use jackfield_tenancy::{BoundCredential, RefreshFuture, SecretError, SecretSource};
+use jackfield_tenancy::{
+    BoundCredential, CredentialBinding, RefreshFuture, SecretError, SecretSource,
+};
 use jackfield_types::{Secret, TenantId};
 
 use crate::credential_type::CredentialType;
 use crate::envelope::Place;
 use crate::kept::{Entry, Found};
+use crate::row::Header;
 use crate::store::{CredentialStore, problem};
 
 impl CredentialStore {
@@ -59,6 +62,16 @@ impl SecretSource for CredentialStore {
     }
 
     fn find(&self, tenant: &TenantId, name: &str) -> Result<Secret<String>, SecretError> {
+        // What is bound needs no key to be refused: to whoever plans, it is the same without one.
+        if let Ok(row) = &*self.kept_entry(tenant, name)? {
+            let Header {
+                hosts, node_types, ..
+            } = &row.header;
+            let binding = CredentialBinding::compile(hosts.as_deref(), node_types.as_deref());
+            binding
+                .map_or(Ok(()), |binding| binding.check_plain(name))
+                .map_err(SecretError::Refused)?;
+        }
         let (bound, credential_type) = self.open_kept(tenant, name)?;
         bound
             .binding

@@ -77,12 +77,6 @@ impl Running {
         wanted: &CredentialUse<'_>,
     ) -> Result<Credential, SecretError> {
         let found = self.tenant().credential(name, wanted);
-        if let Ok(credential) = &found {
-            for secret in credential.expose_secrets() {
-                self.nested.redactor.learn(secret);
-            }
-        }
-        // Each use by itself: one of them may be refused where another one was not.
         let CredentialUse {
             node_type,
             version,
@@ -90,10 +84,41 @@ impl Running {
             port,
         } = wanted;
         let used = format!("{name} {node_type} {version} {host}:{port}");
-        if self.nested.is_first_use(&used) {
-            audit::secret_read(self, name, found.as_ref().err());
-        }
+        self.note_credential(name, &used, found.as_ref());
         found
+    }
+
+    /// Reads a credential that says by itself which host it is for.
+    fn placed_credential(
+        &self,
+        registration: &Registration,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, SecretError> {
+        let (node_type, version) = (registration.node_type(), registration.version());
+        let found = self
+            .tenant()
+            .placed_credential(name, (node_type, version), place);
+        let used = match &found {
+            Ok((_, (host, port))) => format!("{name} {node_type} {version} {host}:{port}"),
+            Err(_) => format!("{name} {node_type} {version}"),
+        };
+        let found = found.map(|(credential, _)| credential);
+        self.note_credential(name, &used, found.as_ref());
+        found
+    }
+
+    /// Has what is secret masked, and the use put on record: each by itself, since one may be refused
+    /// where another one was not.
+    fn note_credential(&self, name: &str, used: &str, found: Result<&Credential, &SecretError>) {
+        if let Ok(credential) = found {
+            for secret in credential.expose_secrets() {
+                self.nested.redactor.learn(secret);
+            }
+        }
+        if self.nested.is_first_use(used) {
+            audit::secret_read(self, name, found.err());
+        }
     }
 }
 
@@ -143,6 +168,16 @@ impl Running {
             .map_err(|error| self.not_given(&format!("use credential `{name}`"), error))
     }
 
+    fn grant_placed_credential(
+        &self,
+        registration: &Registration,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, NodeError> {
+        self.placed_credential(registration, name, place)
+            .map_err(|error| self.not_given(&format!("use credential `{name}`"), error))
+    }
+
     fn not_given(&self, what: &str, error: SecretError) -> NodeError {
         let text = error.to_string();
         match error {
@@ -187,6 +222,15 @@ impl Grants for CallHost<'_> {
             .grant_credential(self.registration, name, (host, port))
     }
 
+    fn placed_credential(
+        &self,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, NodeError> {
+        self.running
+            .grant_placed_credential(self.registration, name, place)
+    }
+
     fn plugin_quota(&self) -> PluginQuota {
         self.running.plugin_quota()
     }
@@ -220,6 +264,14 @@ impl Grants for RunningGrants {
 
     fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
         self.0.grant_credential(&self.1, name, (host, port))
+    }
+
+    fn placed_credential(
+        &self,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, NodeError> {
+        self.0.grant_placed_credential(&self.1, name, place)
     }
 
     fn plugin_quota(&self) -> PluginQuota {

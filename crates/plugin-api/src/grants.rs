@@ -54,6 +54,24 @@ pub trait Grants: Send + Sync {
         Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
     }
 
+    /// Reads a credential of the tenant that says by itself which host and port it is for, as the URL
+    /// of a database does. `place` tells them; what is for no host has an empty one, which none is
+    /// bound to.
+    ///
+    /// By default there is none.
+    ///
+    /// # Errors
+    /// Those of [`credential`](Self::credential).
+    fn placed_credential(
+        &self,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, NodeError> {
+        let _ = place;
+        let message = format!("no credential `{name}`: this host keeps none");
+        Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
+    }
+
     /// How much a sandboxed plugin may use in the call.
     fn plugin_quota(&self) -> PluginQuota {
         PluginQuota::default()

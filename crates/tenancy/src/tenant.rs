@@ -234,6 +234,31 @@ impl Tenant {
         Ok(credential)
     }
 
+    /// Reads a credential that says by itself which host and port it is for, and gives both with it.
+    ///
+    /// # Errors
+    /// Those of [`credential`](Self::credential).
+    pub fn placed_credential(
+        &self,
+        name: &str,
+        (node_type, version): (&NodeTypeId, &Version),
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<(Credential, (String, u16)), SecretError> {
+        let BoundCredential {
+            credential,
+            binding,
+        } = self.source(name)?.credential(&self.0.id, name)?;
+        let (host, port) = place(&credential);
+        let wanted = CredentialUse {
+            node_type,
+            version,
+            host: &host,
+            port,
+        };
+        binding.check(name, &wanted).map_err(SecretError::Refused)?;
+        Ok((credential, (host, port)))
+    }
+
     /// Everything that must not be shown of what it keeps under a name, be it a secret or a
     /// credential.
     pub fn secret_texts(&self, name: &str) -> Vec<Secret<String>> {

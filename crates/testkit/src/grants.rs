@@ -158,6 +158,18 @@ impl Grants for ScriptedGrants {
         Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message))
     }
 
+    fn placed_credential(
+        &self,
+        name: &str,
+        place: &dyn Fn(&Credential) -> (String, u16),
+    ) -> Result<Credential, NodeError> {
+        let (host, port) = match self.credentials.get(name) {
+            Some((credential, _)) => place(credential),
+            None => (String::new(), 0),
+        };
+        self.credential(name, &host, port)
+    }
+
     fn plugin_quota(&self) -> PluginQuota {
         self.plugin_quota
     }

@@ -45,6 +45,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         "read a credential",
         [
             "Tenant::credential",
+            "Tenant::placed_credential",
             "SecretSource::credential",
             "SecretSource::find",
             "SecretSource::refresh",
@@ -119,6 +120,11 @@ async fn credential(stage: &Stage) -> Outcome {
     for name in [OWNED_SECRET, SHARED_SECRET] {
         match tenant.credential(name, &wanted) {
             Ok(found) => stage.hear_debug("credential", &found.expose()),
+            Err(error) => stage.hear_but("error", &format!("{error} {error:?}"), &[name]),
+        }
+        let user = (&node_type, wanted.version);
+        match tenant.placed_credential(name, user, &|_| ("localhost".to_owned(), 80)) {
+            Ok((found, _)) => stage.hear_debug("credential", &found.expose()),
             Err(error) => stage.hear_but("error", &format!("{error} {error:?}"), &[name]),
         }
     }
