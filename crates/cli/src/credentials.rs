@@ -113,10 +113,6 @@ pub(crate) fn credential_error(error: &CredentialError) -> CliError {
         CredentialError::Fields { .. } => {
             "`jackfield credential types TYPE` prints the schema of a type"
         }
-        CredentialError::Binding(_) => {
-            "hosts are written like `api.example.org`, `*.example.org` or `db.example.org:5432`, and \
-             node types like `http-request` or `acme/*`"
-        }
         CredentialError::KeyMissing { .. } | CredentialError::KeyWrong { .. } => {
             "keys are given by `--credential-key ID=WHERE`, by JACKFIELD_CREDENTIAL_KEYS, or as \
              `credential-keys` in the settings file"
@@ -128,7 +124,8 @@ pub(crate) fn credential_error(error: &CredentialError) -> CliError {
         CredentialError::Damaged { .. } | CredentialError::Format { .. } => {
             "`jackfield credential add NAME --replace` puts it anew; no other is concerned"
         }
-        _ => "docs/credentials.md tells more",
+        // Their texts name the way out.
+        _ => "docs/credentials.md tells more of credentials",
     };
     CliError::Kept {
         code: error.code(),

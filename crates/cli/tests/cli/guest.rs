@@ -10,42 +10,146 @@ use wit_parser::Resolve;
 /// What the node type of the plugin gives.
 const OUTPUT: &str = r#"[{"json":{"a":1}}]"#;
 
+/// What an example in the manifest says.
+const EXAMPLE: &str =
+    "[[nodeTypes.examples]]\ntitle = \"one item\"\nparameters = {}\noutput = [[{ a = 1 }]]\n";
+
+/// What is different about a plugin.
+struct Made<'a> {
+    version: &'a str,
+    /// What it asks for, and what the manifest says of that.
+    capability: (&'a str, String),
+    has_example: bool,
+    imports: &'a str,
+    /// Data beside the description and the output.
+    data: String,
+    /// What it does when it is called, with local variables first.
+    body: String,
+}
+
 /// Writes a package as a folder: `acme/guest` in a version.
 pub(crate) fn write_package(folder: &Path, version: &str) {
-    write(folder, version, "");
+    write(folder, &Made::giving(version, ""));
 }
 
 /// The same, but its node type computes for ever.
 pub(crate) fn write_endless_package(folder: &Path) {
-    write(folder, "1.2.3", "(loop $for_ever (br $for_ever))");
+    let body = "(loop $for_ever (br $for_ever))";
+    write(folder, &Made::giving("1.2.3", body));
 }
 
-/// `first` is what the guest does before it answers.
-fn write(folder: &Path, version: &str, first: &str) {
+/// The same, but its node type gives a secret of the tenant away, and fails as it is told to if it
+/// is not given the secret.
+pub(crate) fn write_secret_reader(folder: &Path, name: &str) {
+    let (before, behind) = (r#"[{"json":{"secret":""#, r#""}}]"#);
+    let lengths = (name.len(), before.len(), behind.len());
+    let body = format!(
+        r"(local $length i32)
+            (call $get (i32.const 9000) (i32.const {name}) (i32.const 9600))
+            (memory.fill (i32.const 64) (i32.const 0) (i32.const 256))
+            (if (i32.load8_u (i32.const 9600)) (then
+                (i32.store8 (i32.const 64) (i32.const 1))
+                (memory.copy (i32.const 72) (i32.const 9604) (i32.const 16))
+                (return (i32.const 64))))
+            (local.set $length (i32.load (i32.const 9608)))
+            (memory.copy (i32.const 12000) (i32.const 9200) (i32.const {before}))
+            (memory.copy (i32.const {at}) (i32.load (i32.const 9604)) (local.get $length))
+            (memory.copy (i32.add (i32.const {at}) (local.get $length)) (i32.const 9400)
+                (i32.const {behind}))
+            {}",
+        answer(
+            "12000",
+            &format!(
+                "(i32.add (i32.const {}) (local.get $length))",
+                lengths.1 + lengths.2
+            )
+        ),
+        name = lengths.0,
+        before = lengths.1,
+        behind = lengths.2,
+        at = 12_000 + lengths.1,
+    );
+    let data = format!(
+        r#"(data (i32.const 9000) "{}") (data (i32.const 9200) "{}") (data (i32.const 9400) "{}")"#,
+        escape(name),
+        escape(before),
+        escape(behind),
+    );
+    let import =
+        r#"(import "jackfield:plugin/secrets@0.1.0" "get" (func $get (param i32 i32 i32)))"#;
+    let made = Made {
+        version: "1.0.0",
+        capability: ("secrets", format!("names = [\"{name}\"]\n")),
+        has_example: false,
+        imports: import,
+        data,
+        body,
+    };
+    write(folder, &made);
+}
+
+impl<'a> Made<'a> {
+    /// One that gives an item after it has done something.
+    fn giving(version: &'a str, first: &str) -> Self {
+        let answer = answer("8192", &format!("(i32.const {})", OUTPUT.len()));
+        Self {
+            version,
+            capability: ("log", String::new()),
+            has_example: true,
+            imports: "",
+            data: format!(r#"(data (i32.const 8192) "{}")"#, escape(OUTPUT)),
+            body: format!(
+                "{first}\n(memory.fill (i32.const 64) (i32.const 0) (i32.const 256))\n{answer}"
+            ),
+        }
+    }
+}
+
+/// Answers with one port, whose items are at a place.
+fn answer(at: &str, length: &str) -> String {
+    format!(
+        "(i32.store (i32.const 72) (i32.const 32))
+            (i32.store (i32.const 76) (i32.const 1))
+            (i32.store (i32.const 32) (i32.const {at}))
+            (i32.store (i32.const 36) {length})
+            (i32.const 64)"
+    )
+}
+
+fn write(folder: &Path, made: &Made<'_>) {
     fs::create_dir_all(folder).unwrap();
+    let version = made.version;
+    let (capability, more) = &made.capability;
+    let example = if made.has_example { EXAMPLE } else { "" };
     let manifest = format!(
         "id = \"acme/guest\"\nversion = \"{version}\"\ncontract = \"0.1\"\nentry = \"guest.wasm\"\n\
-         description = \"Gives an item.\"\n\n[capabilities.log]\nreason = \"says what it does\"\n\n\
-         [[nodeTypes]]\nnodeType = \"acme/guest\"\ncategory = \"test\"\n\
-         description = \"Gives an item, whatever it is given.\"\n\
-         [[nodeTypes.examples]]\ntitle = \"one item\"\nparameters = {{}}\noutput = [[{{ a = 1 }}]]\n"
+         description = \"Gives an item.\"\n\n[capabilities.{capability}]\nreason = \"says what it does\"\n\
+         {more}\n[[nodeTypes]]\nnodeType = \"acme/guest\"\ncategory = \"test\"\n\
+         description = \"Gives an item, whatever it is given.\"\n{example}"
     );
     fs::write(folder.join("plugin.toml"), manifest).unwrap();
-    fs::write(folder.join("guest.wasm"), component(version, first)).unwrap();
+    fs::write(folder.join("guest.wasm"), component(made)).unwrap();
 }
 
-fn component(version: &str, first: &str) -> Vec<u8> {
-    let described = format!(
-        r#"{{"contract":"0.1","nodeTypes":[{{"nodeType":"acme/guest","version":"{version}","category":"test","description":"Gives an item, whatever it is given.","capabilities":["log"],"examples":[{{"title":"one item","parameters":{{}},"output":[[{{"a":1}}]]}}]}}]}}"#
-    );
-    let escape = |text: &str| {
-        text.bytes().fold(String::new(), |mut escaped, byte| {
-            write!(escaped, "\\{byte:02x}").unwrap();
-            escaped
-        })
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        write!(escaped, "\\{byte:02x}").unwrap();
+        escaped
+    })
+}
+
+fn component(made: &Made<'_>) -> Vec<u8> {
+    let (version, capability) = (made.version, made.capability.0);
+    let example = match made.has_example {
+        true => r#","examples":[{"title":"one item","parameters":{},"output":[[{"a":1}]]}]"#,
+        false => "",
     };
+    let described = format!(
+        r#"{{"contract":"0.1","nodeTypes":[{{"nodeType":"acme/guest","version":"{version}","category":"test","description":"Gives an item, whatever it is given.","capabilities":["{capability}"]{example}}}]}}"#
+    );
     let text = format!(
         r#"(module
+        {imports}
         (memory (export "memory") 2)
         (global $heap (mut i32) (i32.const 65536))
         (func (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32)
@@ -60,19 +164,14 @@ fn component(version: &str, first: &str) -> Vec<u8> {
             (i32.store (i32.const 20) (i32.const {described_length}))
             (i32.const 16))
         (func (export "jackfield:plugin/node@0.1.0#execute") (param $call i32) (result i32)
-            {first}
-            (memory.fill (i32.const 64) (i32.const 0) (i32.const 256))
-            (i32.store (i32.const 72) (i32.const 32))
-            (i32.store (i32.const 76) (i32.const 1))
-            (i32.store (i32.const 32) (i32.const 8192))
-            (i32.store (i32.const 36) (i32.const {output_length}))
-            (i32.const 64))
+            {body})
         (data (i32.const 1024) "{described}")
-        (data (i32.const 8192) "{output}"))"#,
+        {data})"#,
+        imports = made.imports,
         described_length = described.len(),
-        output_length = OUTPUT.len(),
         described = escape(&described),
-        output = escape(OUTPUT),
+        body = made.body,
+        data = made.data,
     );
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();

@@ -8,6 +8,7 @@
 mod authors;
 mod bad_input;
 mod bad_plugins;
+mod credentials;
 mod databases;
 mod exec;
 mod executions;

@@ -32,8 +32,12 @@ pub(super) fn rotate(args: &CredentialRotateArgs, output: &mut Output) -> Result
     match args.output {
         PlainOutput::Json => output.document(&described(&rotated, in_use.as_ref().ok()))?,
         PlainOutput::Pretty => {
+            let failed = match rotated.failed.len() {
+                0 => String::new(),
+                failed => format!(", {failed} that cannot be read"),
+            };
             output.text(&format!(
-                "{} encrypted anew, {} as they were",
+                "{} encrypted anew, {} as they were{failed}",
                 count(whole(rotated.changed), "credential"),
                 rotated.unchanged
             ))?;

@@ -1,0 +1,200 @@
+//! What is in a credential is taken from where nobody else looks.
+
+use super::{TOKEN, add, assert_hidden, fed, folder, with_store};
+use crate::harness::{Folder, assert_shown, code, show};
+
+fn adding<'a>(credential_type: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let arguments = [
+        "credential",
+        "add",
+        "crm",
+        "--replace",
+        "--type",
+        credential_type,
+    ];
+    with_store(&[&arguments, more].concat())
+}
+
+/// What `http-request` would send is more than these tests need: that it can be read is enough.
+fn assert_readable(folder: &Folder) {
+    let shown = folder.json(&with_store(&["credential", "show", "crm", "-o", "json"]));
+    assert_eq!(shown["readable"], true, "{shown}");
+}
+
+#[test]
+fn standard_input_files_and_the_environment_are_read() {
+    let folder = folder().file("token", format!("{TOKEN}\r\n")).file(
+        "fields.json",
+        format!(r#"{{"user": "ada", "password": "{TOKEN}"}}"#),
+    );
+    let pair = format!(r#"{{"user": "ada", "password": "{TOKEN}"}}"#);
+    for (arguments, input) in [
+        (adding("bearer", &[]), TOKEN),
+        (
+            adding("bearer", &["--fields", "-"]),
+            &*format!(r#"{{"token": "{TOKEN}"}}"#),
+        ),
+        (adding("bearer", &["--from-file", "token=token"]), ""),
+        (adding("bearer", &["--from-env", "token=THE_TOKEN"]), ""),
+        (adding("basic", &["--fields", "fields.json"]), ""),
+        (adding("basic", &["--fields", "-"]), &*pair),
+        (adding("basic", &["--field", "user=ada"]), TOKEN),
+        (
+            adding(
+                "basic",
+                &["--field", "user=ada", "--from-file", "password=token"],
+            ),
+            "",
+        ),
+    ] {
+        let mut process = folder.process(&arguments);
+        process.env("THE_TOKEN", TOKEN);
+        let mut command = assert_cmd::Command::from(process);
+        let output = command.write_stdin(input).output().unwrap();
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", show(&output));
+        assert_hidden("the output", show(&output).as_bytes());
+        assert_readable(&folder);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_and_not_shown() {
+    let folder = folder()
+        .file("broken.json", format!(r#"{{"token": "{TOKEN}", "#))
+        .file("list.json", format!(r#"["{TOKEN}"]"#))
+        .file(
+            "twice.json",
+            format!(r#"{{"token": "{TOKEN}", "{TOKEN}": 1}}"#),
+        )
+        .file("text", [TOKEN.as_bytes(), b"\xff"].concat());
+    let secret = format!("token={TOKEN}");
+    let mut all = String::new();
+    for (arguments, input) in [
+        (adding("bearer", &["--field", &secret]), ""),
+        (adding("bearer", &["--field", TOKEN]), ""),
+        (adding("bearer", &["--from-env", &secret]), ""),
+        (adding("bearer", &["--from-env", "token=THERE_IS_NONE"]), ""),
+        (
+            adding("bearer", &["--from-file", "token=there-is-none"]),
+            "",
+        ),
+        (adding("bearer", &["--from-file", "token=text"]), ""),
+        (adding("bearer", &["--fields", "broken.json"]), ""),
+        (adding("bearer", &["--fields", "list.json"]), ""),
+        (adding("bearer", &["--fields", "twice.json"]), ""),
+        (adding("bearer", &[]), ""),
+        (adding("basic", &[]), TOKEN),
+        (adding("basic", &["--fields", "-"]), r#"{"user": "ada"}"#),
+        (adding("header", &["--field", "name=a b"]), TOKEN),
+        (adding("bearer", &["--host", "https://a.example"]), TOKEN),
+        (adding("bearer", &["--node-type", "a b"]), TOKEN),
+        (adding("baerer", &[]), TOKEN),
+    ] {
+        let output = fed(&folder, &arguments, input);
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", show(&output));
+        assert_hidden("the error", show(&output).as_bytes());
+        all += &show(&output);
+    }
+    assert_shown("credentials_given", &all);
+    // Nothing of it was kept.
+    let listed = folder.json(&with_store(&["credential", "list", "-o", "json"]));
+    assert_eq!(listed, serde_json::json!([]));
+}
+
+#[test]
+fn one_that_is_there_is_not_replaced_by_chance_and_stays_bound() {
+    let folder = folder();
+    add(
+        &folder,
+        "crm",
+        &["--host", "127.0.0.1", "--node-type", "http-request"],
+    );
+    let again = with_store(&["credential", "add", "crm", "--type", "bearer"]);
+    let output = fed(&folder, &again, "another-token");
+    assert_eq!(code(&output), 2, "{}", show(&output));
+    assert!(show(&output).contains("there is a credential `crm` already"));
+    let bound = |folder: &Folder| {
+        let shown = folder.json(&with_store(&["credential", "show", "crm", "-o", "json"]));
+        (shown["hosts"].clone(), shown["nodeTypes"].clone())
+    };
+    let output = fed(&folder, &adding("bearer", &[]), "another-token");
+    assert_eq!(code(&output), 0, "{}", show(&output));
+    let (hosts, types) = (
+        serde_json::json!(["127.0.0.1"]),
+        serde_json::json!(["http-request"]),
+    );
+    assert_eq!(bound(&folder), (hosts.clone(), types));
+    add(&folder, "crm", &["--replace", "--any-node-type"]);
+    assert_eq!(bound(&folder), (hosts, serde_json::Value::Null));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_is_asked_and_does_not_show_what_is_secret() {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::process::Stdio;
+
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    let folder = folder();
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs: OwnedFd = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let mut child = folder
+        .process(&adding("basic", &[]))
+        .stdin(Stdio::from(theirs.try_clone().unwrap()))
+        .stderr(Stdio::from(theirs.try_clone().unwrap()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = File::from(ours);
+    let mut seen = Vec::new();
+    let mut read_until = |terminal: &mut File, wanted: &str| {
+        let mut byte = [0];
+        while !String::from_utf8_lossy(&seen).ends_with(wanted) {
+            terminal.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    };
+    read_until(&mut terminal, "user: ");
+    terminal.write_all(b"ada\n").unwrap();
+    read_until(&mut terminal, "password: ");
+    // It may have said so before it hides what is typed.
+    let shows = || {
+        tcgetattr(&theirs)
+            .unwrap()
+            .local_modes
+            .contains(LocalModes::ECHO)
+    };
+    let began = std::time::Instant::now();
+    while shows() {
+        assert!(
+            began.elapsed().as_secs() < 60,
+            "what is typed would be seen"
+        );
+        std::thread::yield_now();
+    }
+    writeln!(terminal, "{TOKEN}").unwrap();
+    let output = child.wait().unwrap();
+    assert!(output.success());
+    let shown = read_until(&mut terminal, "\n");
+    assert!(shown.contains("user: ada"), "{shown}");
+    assert_hidden("the terminal", shown.as_bytes());
+    assert!(shows(), "the terminal is as it was");
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(said.contains("credential `crm` is kept"), "{said}");
+    assert_readable(&folder);
+}
