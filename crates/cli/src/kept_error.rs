@@ -86,6 +86,22 @@ pub(crate) fn stored_error(error: &StoredError) -> CliError {
     }
 }
 
+/// Why what happened in an execution cannot be told with what there is here.
+pub(crate) fn untold(error: &StoredError) -> CliError {
+    let StoredError::Stuck { execution, reason } = error else {
+        return stored_error(error);
+    };
+    CliError::Kept {
+        code: ErrorCode::EXECUTION_STUCK,
+        message: format!("what happened in execution `{execution}` cannot be told: {reason}"),
+        hint: Some(format!(
+            "name what it needs, as with `--plugins DIR`; `jackfield executions events {execution} \
+             --raw` shows the records of one that is kept as they are"
+        )),
+        exit: Exit::InvalidInput,
+    }
+}
+
 /// The ways out for an execution that is stuck.
 pub(crate) fn stuck_hint(execution: ExecutionId) -> String {
     format!(

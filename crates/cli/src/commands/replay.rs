@@ -8,7 +8,7 @@ use crate::args::{ActingArgs, PlainOutput, ReplayArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::file::read_file_or_stdin;
-use crate::kept_error::stored_error;
+use crate::kept_error::untold;
 use crate::output::Output;
 use crate::render::text::{count, line};
 use crate::session;
@@ -26,7 +26,7 @@ pub(crate) fn replay(
     warn_all(&session.warnings, terminal.stderr);
     let runtime = session::runtime()?;
     let outcome = runtime.block_on(session.engine.replay(&exported));
-    let outcome = outcome.map_err(|error| stored_error(&error))?;
+    let outcome = outcome.map_err(|error| untold(&error))?;
     match args.output {
         PlainOutput::Pretty => output.text(&described(&outcome))?,
         PlainOutput::Json => output.document(&outcome)?,

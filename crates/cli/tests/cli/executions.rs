@@ -155,50 +155,6 @@ fn pages_are_found_by_their_cursor_and_filters_hold() {
     assert_eq!(code(&none), 2, "{}", show(&none));
 }
 
-const APPROVED: &str = r#"{
-  "name": "approved",
-  "nodes": [
-    { "id": "first", "nodeType": "no-op" },
-    { "id": "wait", "nodeType": "wait", "parameters": { "approval": "manager", "timeout": "1d" } },
-    { "id": "yes", "nodeType": "no-op" },
-    { "id": "no", "nodeType": "no-op" }
-  ],
-  "connections": { "first": { "main": [["wait"]] }, "wait": { "main": [["yes"], ["no"]] } }
-}"#;
-
-#[test]
-fn decisions_are_sent_by_name_or_as_the_only_one() {
-    for (command, name, way) in [("approve", None, "yes"), ("reject", Some("manager"), "no")] {
-        let folder = Folder::new().file("flow.json", APPROVED);
-        let arguments = [
-            "run",
-            "flow.json",
-            "--output",
-            "events",
-            "--store",
-            "runs.db",
-        ];
-        let mut running = crate::running::Running::start(&folder, &arguments);
-        running.until(|event| event["event"] == "attempt-succeeded" && event["nodeName"] == "wait");
-        let id = running.execution().to_owned();
-        let mut arguments = vec![command, &id];
-        arguments.extend(name);
-        arguments.extend(["--user", "ada", "--comment", "so be it"]);
-        let sent = run(&folder, &arguments);
-        assert_eq!(code(&sent), 0, "{}", show(&sent));
-        let ended = running.output();
-        assert_eq!(code(&ended), 0, "{}", show(&ended));
-        let shown = json_of(&folder, &["executions", "show", &id]);
-        assert_eq!(shown["report"]["nodes"][way]["status"], "success");
-        let decision = &shown["report"]["output"][0]["approval"];
-        let expected = json!({ "approved": way == "yes", "by": "ada", "comment": "so be it" });
-        assert_eq!(*decision, expected);
-        let late = run(&folder, &arguments);
-        assert_eq!(code(&late), 2, "{}", show(&late));
-        assert!(said(&late).starts_with("error[EXECUTION_ENDED] "));
-    }
-}
-
 #[test]
 fn an_execution_starts_over_from_a_node_with_other_items() {
     let folder = folder();
@@ -289,6 +245,16 @@ fn files_that_are_no_exported_executions_are_refused() {
             );
         }
     }
+    // A record that makes no sense is a difference, and is not taken in.
+    let event = "\"event\":\"attempt-succeeded\"";
+    let record = text.replacen(event, "\"event\":\"cancel-requested\"", 1);
+    assert_ne!(record, text);
+    fs::write(folder.path("record.json"), record).unwrap();
+    let differs = folder.run(&["replay", "record.json"]);
+    assert_eq!(code(&differs), 6, "{}", show(&differs));
+    let import = ["executions", "import", "record.json", "--store", "new.db"];
+    let refused = folder.run(&import);
+    assert_eq!(code(&refused), 2, "{}", show(&refused));
     let missing = folder.run(&["replay", "missing.json"]);
     assert_eq!(code(&missing), 2, "{}", show(&missing));
 }

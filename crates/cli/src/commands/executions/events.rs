@@ -13,7 +13,7 @@ use crate::commands::say;
 use crate::commands::visit::Visit;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::kept_error::stored_error;
+use crate::kept_error::{stored_error, untold};
 use crate::output::Output;
 use crate::render;
 use crate::render::findings;
@@ -37,7 +37,7 @@ pub(super) fn events(
         }
         match replayed(engine, args, output).await {
             Err(NotShown::Stored(error @ StoredError::Stuck { .. })) => {
-                let error = stored_error(&error);
+                let error = untold(&error);
                 let exit = error.exit();
                 say(&findings::error(error, terminal.stderr));
                 say("note: these are the records as they are written");

@@ -10,7 +10,7 @@ use crate::commands::say;
 use crate::commands::visit::Visit;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::kept_error::stored_error;
+use crate::kept_error::{stored_error, untold};
 use crate::output::Output;
 use crate::render;
 use crate::render::findings;
@@ -79,7 +79,7 @@ pub(super) fn show(
     let at = args.at.unwrap_or(execution.events);
     let (history, not_replayed) = match history {
         Ok(history) => (Some(history), None),
-        Err(error) => (None, Some(stored_error(&error))),
+        Err(error) => (None, Some(untold(&error))),
     };
     let report = match &history {
         Some(history) => Some(

@@ -8,7 +8,7 @@ use crate::commands::visit::Visit;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::file::read_file_or_stdin;
-use crate::kept_error::stored_error;
+use crate::kept_error::untold;
 use crate::output::Output;
 use crate::plugins::write_whole;
 use crate::render::kept::standing;
@@ -28,7 +28,7 @@ pub(super) fn export(
     let engine: &TenantEngine = &visit.session.engine;
     let exported = visit.wait(engine.export(args.execution));
     visit.end()?;
-    let exported = exported.map_err(|error| stored_error(&error))?;
+    let exported = exported.map_err(|error| untold(&error))?;
     match &args.to {
         Some(file) => {
             write_whole(file, &exported)?;
@@ -62,7 +62,7 @@ pub(super) fn import(
         engine.stored_execution(id).await
     });
     visit.end()?;
-    let imported = imported.map_err(|error| stored_error(&error))?;
+    let imported = imported.map_err(|error| untold(&error))?;
     match args.output {
         PlainOutput::Pretty => output.text(&format!(
             "{} is taken in, with {} ({})",
