@@ -35,8 +35,9 @@ pub(super) fn bound(
     if value.is_null() && purpose == Use::Stored {
         return Ok(Expr::null());
     }
-    let value = to_bound(dialect, &column.kind, value)?;
-    let value = Expr::val(value);
+    let sent = to_bound(dialect, &column.kind, value)?;
+    let is_short = matches!(sent, Bound::Double(Some(float)) if float.abs() <= f64::from(f32::MAX));
+    let value = Expr::val(sent);
     let cast = |type_name: &str| Func::cast_as(value.clone(), Alias::new(type_name)).into();
     Ok(match (dialect, &column.kind, purpose) {
         (
@@ -60,6 +61,15 @@ pub(super) fn bound(
             ) =>
         {
             cast(&column.type_name)
+        }
+        // A number of 32 bits is another one when it is compared as one of 64.
+        (Dialect::Postgres, Kind::Float, Use::Compared)
+            if column.type_name == "real" && is_short =>
+        {
+            cast("real")
+        }
+        (Dialect::MySql, Kind::Float, Use::Compared) if column.type_name == "float" && is_short => {
+            cast("FLOAT")
         }
         // As text it would be compared as a floating-point number.
         (Dialect::MySql, Kind::Decimal, Use::Compared) => cast("DECIMAL(65, 30)"),
@@ -118,7 +128,10 @@ fn written(dialect: Dialect, kind: &Kind, value: &Value) -> Option<Bound> {
     let written = value.as_str()?;
     let checked = match kind {
         Kind::Text | Kind::Other => Some(written.to_owned()),
-        Kind::Decimal if dialect == Dialect::Postgres && written == "NaN" => {
+        Kind::Decimal
+            if dialect == Dialect::Postgres
+                && matches!(written, "NaN" | "Infinity" | "-Infinity") =>
+        {
             Some(written.to_owned())
         }
         Kind::Decimal => text::is_decimal(written).then(|| written.to_owned()),
@@ -132,6 +145,13 @@ fn written(dialect: Dialect, kind: &Kind, value: &Value) -> Option<Bound> {
         Kind::Timestamp => text::timestamp(written),
         Kind::DateTime => text::date_time(written),
         Kind::Date => text::date(written),
+        // It holds spans of time, too.
+        Kind::Time if dialect == Dialect::MySql => {
+            text::time(written).or_else(|| text::is_hours(written).then(|| written.to_owned()))
+        }
+        Kind::Time if dialect == Dialect::Postgres && written == "24:00:00" => {
+            Some(written.to_owned())
+        }
         Kind::Time => text::time(written),
         Kind::Uuid => text::is_uuid(written).then(|| written.to_ascii_lowercase()),
         Kind::Boolean | Kind::Integer | Kind::Float | Kind::Json | Kind::Array(_) => None,
@@ -169,8 +189,14 @@ fn special_float(dialect: Dialect, text: &str) -> Option<f64> {
 /// A list: PostgreSQL's own notation, and JSON for those that have no lists.
 fn list(dialect: Dialect, element: &Kind, values: &[Value]) -> Result<String, WrongValue> {
     for value in values {
-        if !value.is_null() && !value.is_array() {
-            to_bound(dialect, element, value)?;
+        match value {
+            Value::Null => {}
+            Value::Array(inner) if *element != Kind::Json => {
+                list(dialect, element, inner)?;
+            }
+            value => {
+                to_bound(dialect, element, value)?;
+            }
         }
     }
     if dialect != Dialect::Postgres {

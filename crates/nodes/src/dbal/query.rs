@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::dialect::Dialect;
 use super::read::{object, too_many};
 use super::session::Statement;
-use super::sources::{Access, DataSources};
+use super::sources::{Access, Afterwards, DataSources};
 use super::sql_text::{first_word, is_one_statement};
 use super::target::{is_isolated, source};
 use crate::declaration::{declare, example_without_output, tags};
@@ -74,8 +74,9 @@ numbers, floating-point numbers, `true` and `false`, and `null` are sent as such
 takes other types by a cast: `$1::numeric`, `$2::timestamptz`, `$3::jsonb`. Values never become part of the statement, and \
 a statement with a template in it is refused.
 
-**Statements.** One of `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `VALUES`, `WITH`, `TABLE`. What the role of the data \
-source may do in the database is what SQL may do: give it no more than it needs.";
+**Statements.** One of `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `VALUES`, `WITH`, `TABLE`, without a comment before it. \
+What the role of the data source may do in the database is what SQL may do: give it no more than it needs. Of columns with \
+the same name the last one comes out.";
 
 impl NodeType for DbalQuery {
     type Params = QueryParams;
@@ -132,11 +133,18 @@ impl NodeType for DbalQuery {
         };
         let word = first_word(&params.sql).to_ascii_uppercase();
         if !ALLOWED.contains(&word.as_str()) {
-            let message = format!("a statement that begins with one of {}", ALLOWED.join(", "));
+            let message = format!(
+                "a statement that begins with one of {}; comments go behind the first word",
+                ALLOWED.join(", ")
+            );
             wrong("/sql", &message);
         }
         if params.sql.len() > LONGEST_SQL {
             wrong("/sql", "at most 64 KiB");
+        }
+        // What ends the text for a database is not its end here.
+        if params.sql.contains('\0') {
+            wrong("/sql", "no zero characters");
         }
         if params.parameters.len() > MAX_PARAMETERS {
             wrong("/parameters", "at most 1000");
@@ -186,7 +194,26 @@ impl DbalQuery {
             "SELECT" | "VALUES" | "TABLE" => Access::Read,
             _ => Access::Write,
         };
-        let mut session = source.session(call.context.tenant, access).await?;
+        // What SQL leaves behind in a connection is no other tenant's to find.
+        let afterwards = match source.is_exclusive() {
+            true => Afterwards::Kept,
+            false => Afterwards::Closed,
+        };
+        let mut session = source
+            .session(call.context.tenant, access, afterwards)
+            .await?;
+        if let Some(weakness) = session
+            .row_security
+            .weakness()
+            .filter(|_| !source.is_exclusive())
+        {
+            let message = format!(
+                "the row-level security of data source `{}` does not hold against SQL that is \
+                 written by hand: {weakness}",
+                source.name()
+            );
+            return Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message));
+        }
         let statement = Statement {
             sql: params.sql.clone(),
             values: params.parameters.iter().map(value).collect(),

@@ -13,6 +13,11 @@ use super::target::Target;
 use crate::declaration::{declare, example_without_output, tags};
 use crate::items::Budget;
 
+/// How many fields rows are sorted by at most; where a page begins is said about each of them.
+const MAX_SORT: usize = 32;
+/// How many fields there are at most; databases take about as many columns.
+pub(super) const MAX_FIELDS: usize = 1_000;
+
 /// `dbal-read`: reads rows.
 pub(crate) struct DbalRead {
     sources: DataSources,
@@ -164,6 +169,12 @@ impl NodeType for DbalRead {
         }
         if params.limit == Some(0) {
             wrong("/limit", "at least 1");
+        }
+        if params.sort.len() > MAX_SORT {
+            wrong("/sort", "at most 32 fields");
+        }
+        if params.fields.len() > MAX_FIELDS {
+            wrong("/fields", "at most 1000 fields");
         }
         if i64::try_from(params.offset).is_err() {
             wrong("/offset", "a number of rows");

@@ -14,7 +14,7 @@ use super::entity::Entity;
 use super::filter::{Fields, Filter, Operand, condition};
 use super::kind::Kind;
 use super::session::{Output, Session};
-use super::sources::{Access, DataSource, DataSources, TenantSession};
+use super::sources::{Access, Afterwards, DataSource, DataSources, Entry, TenantSession};
 
 /// A table, with a transaction on it.
 pub(super) struct Target {
@@ -31,6 +31,8 @@ pub(super) struct Scope {
     pub(super) table: Arc<Table>,
     pub(super) entity: Option<Arc<Entity>>,
     owner: Option<Owner>,
+    /// Whether what the database counts up is counted for other tenants, too.
+    shares_counters: bool,
 }
 
 /// Whose rows they are, under strict isolation.
@@ -52,7 +54,8 @@ pub(super) fn source(
     name: &str,
 ) -> Result<Arc<DataSource>, NodeError> {
     context.grants.check_capability(Capability::Database)?;
-    sources.tenant(context.tenant).get(name)
+    let tenant = sources.tenant(context.tenant);
+    tenant.get(name, context.grants)
 }
 
 impl Target {
@@ -65,8 +68,10 @@ impl Target {
         access: Access,
     ) -> Result<Self, NodeError> {
         let source = source(context, sources, source_name)?;
-        let mut session = source.session(context.tenant, access).await?;
-        let table = source.table(&mut session.session, entity_name).await?;
+        let mut session = source
+            .session(context.tenant, access, Afterwards::Kept)
+            .await?;
+        let Entry { table, entity } = source.table(&mut session.session, entity_name).await?;
         let owner = match is_isolated(context) {
             true => owner(context, &source, &table, entity_name)?,
             false => None,
@@ -74,8 +79,9 @@ impl Target {
         let scope = Scope {
             dialect: source.dialect(),
             entity_name: entity_name.to_owned(),
-            entity: source.entity(entity_name).cloned(),
+            entity,
             table,
+            shares_counters: owner.is_some() && !source.is_exclusive(),
             owner,
         };
         Ok(Self {
@@ -173,6 +179,12 @@ impl Scope {
         Some((&owner.column, &owner.tenant))
     }
 
+    /// Whether the values of a column are counted up for all tenants, so that none may choose one:
+    /// who takes the numbers that come next, or the last one, takes them from the others.
+    pub(super) fn is_counted_for_all(&self, column: &Column) -> bool {
+        self.shares_counters && column.counted
+    }
+
     /// Which rows are meant: those of the filter, and of those the tenant's own.
     pub(super) fn rows(&self, filter: Option<&Filter>) -> Result<Option<Expr>, NodeError> {
         let asked = filter
@@ -224,12 +236,19 @@ impl Scope {
 
     /// A column, as it is selected.
     pub(super) fn selected(&self, column: &Column) -> Expr {
-        let name = Expr::col(Alias::new(&column.name));
-        match (self.dialect, &column.kind) {
-            // How it is sent is known to PostgreSQL alone.
-            (Dialect::Postgres, Kind::Other) => name.cast_as(Alias::new("text")),
-            _ => name,
-        }
+        self.sent(Expr::col(Alias::new(&column.name)), &column.kind)
+    }
+
+    /// Values of a kind, as they are sent.
+    pub(super) fn sent(&self, values: Expr, kind: &Kind) -> Expr {
+        // How some are sent is known to PostgreSQL alone.
+        let readable = match kind {
+            _ if self.dialect != Dialect::Postgres => return values,
+            Kind::Other => "text",
+            Kind::Array(element) if **element == Kind::Other => "text[]",
+            _ => return values,
+        };
+        values.cast_as(Alias::new(readable))
     }
 
     /// A column, as it comes out.

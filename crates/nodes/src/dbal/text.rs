@@ -1,5 +1,7 @@
 //! Values as text: how dates, times and numbers are written in JSON and towards the databases.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -120,6 +122,22 @@ pub(super) fn time(text: &str) -> Option<String> {
     ))
 }
 
+/// Whether a text is a number of hours, minutes and seconds, as MySQL keeps them.
+pub(super) fn is_hours(text: &str) -> bool {
+    let digits = |part: &str, lengths: RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let mut parts = whole.split(':');
+    let is_next = |part: Option<&str>, lengths| part.is_some_and(|part| digits(part, lengths));
+    is_next(parts.next(), 1..=3)
+        && is_next(parts.next(), 2..=2)
+        && is_next(parts.next(), 2..=2)
+        && parts.next().is_none()
+        && digits(fraction, 1..=6)
+}
+
 /// Whether a text is a UUID in its usual form.
 pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
@@ -206,6 +224,24 @@ mod tests {
         assert_eq!(time("12:30").unwrap(), "12:30:00");
         assert_eq!(time_of_micros(86_400_000_000).unwrap(), "24:00:00");
         assert_eq!(time_of_micros(-1), None);
+    }
+
+    #[test]
+    fn spans_of_time_are_hours_minutes_and_seconds() {
+        for text in ["838:59:59", "-01:02:03", "1:00:00", "100:00:00.25"] {
+            assert!(is_hours(text), "{text}");
+        }
+        for text in [
+            "",
+            "1:2:3",
+            "12:00",
+            "1000:00:00",
+            "1:00:00:00",
+            "1:00:00.",
+            "--1:00:00",
+        ] {
+            assert!(!is_hours(text), "{text}");
+        }
     }
 
     #[test]

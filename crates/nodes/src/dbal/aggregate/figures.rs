@@ -97,7 +97,7 @@ fn made(expression: Expr, kind: Kind, type_name: &str) -> Operand {
             kind,
             type_name: type_name.to_owned(),
             nullable: true,
-            has_default: false,
+            counted: false,
             generated: false,
         },
     }

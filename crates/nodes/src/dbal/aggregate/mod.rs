@@ -213,6 +213,9 @@ impl NodeType for DbalAggregate {
         if params.limit == Some(0) {
             wrong("/limit".to_owned(), "at least 1");
         }
+        if params.sort.len() > MAX_FIGURES {
+            wrong("/sort".to_owned(), "at most 100 fields");
+        }
         let mut names: HashSet<String> = params.group_by.iter().cloned().collect();
         for (place, aggregate) in params.aggregates.iter().enumerate() {
             let path = |member: &str| format!("/aggregates/{place}/{member}");
@@ -283,7 +286,7 @@ async fn aggregate(
         outputs.push(scope.output(column));
     }
     for (name, figure) in &figures.made {
-        statement.expr(figure.expression.clone());
+        statement.expr(scope.sent(figure.expression.clone(), &figure.column.kind));
         outputs.push(Output {
             name: Some(name.clone()),
             kind: Some(figure.column.kind.clone()),

@@ -10,7 +10,7 @@ const NAMES: &str = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TAB
     WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME LIMIT 4096";
 const COLUMNS: &str = "SELECT CAST(COLUMN_NAME AS CHAR), CAST(LOWER(DATA_TYPE) AS CHAR), \
     CAST(LOWER(COLUMN_TYPE) AS CHAR), IS_NULLABLE = 'YES', \
-    COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%', \
+    EXTRA LIKE '%auto_increment%', \
     EXTRA LIKE '%GENERATED%' AND EXTRA NOT LIKE '%DEFAULT_GENERATED%' \
     FROM information_schema.COLUMNS \
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
@@ -45,7 +45,7 @@ pub(super) async fn read_table(
             kind: kind(&type_name, &full_type),
             type_name,
             nullable: number_of(&row, 3) == 1,
-            has_default: number_of(&row, 4) == 1,
+            counted: number_of(&row, 4) == 1,
             generated: number_of(&row, 5) == 1,
         });
     }

@@ -24,11 +24,13 @@ const NAMES: &str = "SELECT CASE WHEN n.nspname = ANY (current_schemas(false)) \
 const COLUMNS: &str = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, -1), \
     b.typname::text, coalesce(e.typname::text, ''), \
     CASE WHEN a.attnotnull THEN 1 ELSE 0 END::bigint, \
-    CASE WHEN a.atthasdef OR a.attidentity <> '' THEN 1 ELSE 0 END::bigint, \
+    CASE WHEN a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' \
+    THEN 1 ELSE 0 END::bigint, \
     CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END::bigint, \
     a.attnum::bigint \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
     JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
     LEFT JOIN pg_catalog.pg_type e ON b.typcategory = 'A' AND e.oid = b.typelem \
     WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 const UNIQUE: &str = "SELECT i.indexrelid::bigint, k.attnum::bigint, \
@@ -73,7 +75,7 @@ pub(super) async fn read_table(
             kind,
             type_name: text_of(&row, 1),
             nullable: number_of(&row, 4) == 0,
-            has_default: number_of(&row, 5) == 1,
+            counted: number_of(&row, 5) == 1,
             generated: number_of(&row, 6) == 1,
         });
     }

@@ -4,12 +4,12 @@ use super::table::{Column, Table};
 use crate::dbal::kind::Kind;
 use crate::dbal::session::{Session, number_of, text_of};
 
-const FIND: &str = "SELECT name, type FROM sqlite_master \
+const FIND: &str = "SELECT name, type, sql LIKE '%autoincrement%' FROM sqlite_master \
     WHERE type IN ('table', 'view') AND name = ? AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const NAMES: &str = "SELECT name FROM sqlite_master \
     WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
     ORDER BY name LIMIT 4096";
-const COLUMNS: &str = "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden \
+const COLUMNS: &str = "SELECT name, type, \"notnull\", pk, hidden \
     FROM pragma_table_xinfo(?) ORDER BY cid";
 const UNIQUE: &str = "SELECT i.name, c.cid FROM pragma_index_list(?) i \
     JOIN pragma_index_info(i.name) c WHERE i.\"unique\" = 1 AND i.partial = 0 \
@@ -29,12 +29,13 @@ pub(super) async fn read_table(
         return Ok(None);
     };
     let is_view = text_of(found, 1) == "view";
+    let is_counted = number_of(found, 2) == 1;
     let mut columns = Vec::new();
     let mut keyed: Vec<(i64, usize)> = Vec::new();
     // Columns that are hidden are left out, and have numbers all the same.
     let mut places: Vec<Option<usize>> = Vec::new();
     for row in session.fixed(COLUMNS, &[name]).await? {
-        let (key, hidden) = (number_of(&row, 4), number_of(&row, 5));
+        let (key, hidden) = (number_of(&row, 3), number_of(&row, 4));
         if hidden == 1 {
             places.push(None);
             continue;
@@ -49,7 +50,7 @@ pub(super) async fn read_table(
             kind: kind(&type_name),
             // The key of a table without row ids is never null either.
             nullable: number_of(&row, 2) == 0 && key == 0,
-            has_default: number_of(&row, 3) == 1,
+            counted: false,
             generated: hidden > 1,
             type_name,
         });
@@ -59,8 +60,9 @@ pub(super) async fn read_table(
     if let [only] = primary_key[..]
         && columns[only].type_name.eq_ignore_ascii_case("integer")
     {
-        // The number of the row.
-        columns[only].has_default = true;
+        // The number of the row. Without the word it follows the largest that is there, and if that
+        // is the largest of all, any that is free.
+        columns[only].counted = is_counted;
     }
     let mut unique: Vec<Vec<usize>> = Vec::new();
     if !primary_key.is_empty() {

@@ -13,8 +13,8 @@ pub(in crate::dbal) struct Column {
     pub(in crate::dbal) type_name: String,
     /// Whether it takes `null`.
     pub(in crate::dbal) nullable: bool,
-    /// Whether the database makes a value when none is given.
-    pub(in crate::dbal) has_default: bool,
+    /// Whether the database counts its values up, for all rows of the table.
+    pub(in crate::dbal) counted: bool,
     /// Whether the database alone says what is in it.
     pub(in crate::dbal) generated: bool,
 }

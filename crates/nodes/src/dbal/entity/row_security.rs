@@ -8,8 +8,9 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use jackfield_plugin_api::NodeError;
-use jackfield_types::TenantId;
+use jackfield_types::{ErrorCode, TenantId};
 use sea_query::Value as Bound;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::dbal::session::{Session, Statement, text_of};
@@ -17,7 +18,101 @@ use crate::dbal::session::{Session, Statement, text_of};
 /// Says the tenant for the rest of the transaction.
 pub(in crate::dbal) const SET_TENANT: &str = "SELECT set_config('app.tenant', $1, true)";
 
+const IS_THERE: &str = "SELECT to_regprocedure('jackfield_tenant()') IS NOT NULL";
+
+/// Whether the database believes the transaction; whether it would believe any; whether the role,
+/// or one that it can take on, gets at the key; and whether row-level security is none of its
+/// business.
+const STRENGTH: &str = "SELECT coalesce(jackfield_tenant() = $1, false), \
+    to_regclass('jackfield_row_security') IS NULL, \
+    coalesce((SELECT pg_has_role(session_user, c.relowner, 'MEMBER') \
+        OR has_any_column_privilege(session_user, c.oid, 'SELECT') \
+        FROM pg_catalog.pg_class c WHERE c.oid = to_regclass('jackfield_row_security')), false), \
+    EXISTS (SELECT FROM pg_catalog.pg_roles r \
+        WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(session_user, r.oid, 'MEMBER'))";
+
+/// Whether a table is protected already. Doing it again would wait for everybody who uses it.
+const IS_PROTECTED: &str = "SELECT 1::bigint FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid AND p.polname = 'jackfield_tenant' \
+    WHERE c.oid = to_regclass(quote_ident($1)) AND c.relrowsecurity AND c.relforcerowsecurity \
+    AND p.polcmd = '*' AND p.polroles = '{0}' \
+    AND pg_get_expr(p.polqual, c.oid) = pg_get_expr(p.polwithcheck, c.oid) \
+    AND pg_get_expr(p.polqual, c.oid) = format( \
+        '(%I = ( SELECT jackfield_tenant() AS jackfield_tenant))', $2)";
+
 const BLOCK: usize = 64;
+
+/// What row-level security there is in a database, as the role of the nodes has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::dbal) enum RowSecurity {
+    /// None that was made here.
+    Absent,
+    /// Whoever has the role can say that they are any tenant.
+    Unsigned,
+    /// Whoever has the role can read the key.
+    KeyInReach,
+    /// The role is above it.
+    Bypassed,
+    /// Nobody but who has the key says which tenant they are.
+    Holds,
+}
+
+impl RowSecurity {
+    /// Looks what there is, in a transaction that said its tenant.
+    ///
+    /// # Errors
+    /// [`NodeError::Permanent`] when the database does not believe it: it would show no rows, and
+    /// nobody could tell that from there being none.
+    pub(in crate::dbal) async fn find(
+        session: &mut Session,
+        source: &str,
+        tenant: &TenantId,
+    ) -> Result<Self, NodeError> {
+        let is_true = |row: Option<&Vec<Value>>, place: usize| {
+            row.and_then(|row| row.get(place)) == Some(&Value::Bool(true))
+        };
+        if !is_true(session.fixed(IS_THERE, &[]).await?.first(), 0) {
+            return Ok(Self::Absent);
+        }
+        let rows = session.fixed(STRENGTH, &[tenant.as_str()]).await?;
+        let is = |place| is_true(rows.first(), place);
+        if !is(0) {
+            let message = format!(
+                "the row-level security of data source `{source}` is signed with another \
+                 `rowSecurityKey` than this one, and would show no rows"
+            );
+            return Err(NodeError::permanent(ErrorCode::DATABASE_ERROR, message));
+        }
+        Ok(if is(3) {
+            Self::Bypassed
+        } else if is(1) {
+            Self::Unsigned
+        } else if is(2) {
+            Self::KeyInReach
+        } else {
+            Self::Holds
+        })
+    }
+
+    /// Why it does not hold against SQL that a tenant writes.
+    pub(in crate::dbal) fn weakness(self) -> Option<&'static str> {
+        match self {
+            Self::Absent | Self::Holds => None,
+            Self::Unsigned => Some(
+                "whoever writes it can say that they are another tenant; set `rowSecurityKey` and \
+                 `migrationUrl`",
+            ),
+            Self::KeyInReach => Some(
+                "the role of `url` can read the key; let another role own what is made, by \
+                 `migrationUrl`",
+            ),
+            Self::Bypassed => Some(
+                "the role of `url` is a superuser, has `BYPASSRLS`, or can take on a role that is \
+                 or has; give it neither",
+            ),
+        }
+    }
+}
 
 /// What a transaction says its tenant by.
 pub(in crate::dbal) fn token(tenant: &TenantId, key: Option<&str>) -> String {
@@ -66,15 +161,14 @@ pub(super) async fn prepare(session: &mut Session, key: Option<&str>) -> Result<
         .unwrap_or_default();
     let Some(key) = key else {
         // Nobody takes the signature away by leaving the key out once.
-        let signed =
-            "SELECT to_regclass(current_schema() || '.jackfield_row_security') IS NOT NULL";
+        let signed = "SELECT to_regclass(quote_ident(current_schema()) || '.jackfield_row_security') IS NOT NULL";
         let is_signed = session.fixed(signed, &[]).await?;
         if is_signed
             .first()
             .is_some_and(|row| row.first() == Some(&true.into()))
         {
             return Err(NodeError::permanent(
-                jackfield_types::ErrorCode::DATABASE_ERROR,
+                ErrorCode::DATABASE_ERROR,
                 "the row-level security of this database is signed, and its data source has no `rowSecurityKey`",
             ));
         }
@@ -125,15 +219,18 @@ pub(super) async fn protect(
     tenant_column: &str,
     granted: Option<&str>,
 ) -> Result<(), NodeError> {
-    let own = format!("\"{tenant_column}\" = (SELECT jackfield_tenant())");
-    session
-        .run(format!(
-            "ALTER TABLE \"{table}\" ENABLE ROW LEVEL SECURITY; \
-             ALTER TABLE \"{table}\" FORCE ROW LEVEL SECURITY; \
-             DROP POLICY IF EXISTS jackfield_tenant ON \"{table}\"; \
-             CREATE POLICY jackfield_tenant ON \"{table}\" USING ({own}) WITH CHECK ({own})"
-        ))
-        .await?;
+    let protected = session.fixed(IS_PROTECTED, &[table, tenant_column]).await?;
+    if protected.is_empty() {
+        let own = format!("\"{tenant_column}\" = (SELECT jackfield_tenant())");
+        session
+            .run(format!(
+                "ALTER TABLE \"{table}\" ENABLE ROW LEVEL SECURITY; \
+                 ALTER TABLE \"{table}\" FORCE ROW LEVEL SECURITY; \
+                 DROP POLICY IF EXISTS jackfield_tenant ON \"{table}\"; \
+                 CREATE POLICY jackfield_tenant ON \"{table}\" USING ({own}) WITH CHECK ({own})"
+            ))
+            .await?;
+    }
     let Some(role) = granted else {
         return Ok(());
     };

@@ -1,12 +1,13 @@
 use jackfield_plugin_api::NodeError;
 use jackfield_types::ErrorCode;
-use sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_query::{Alias, Expr, ExprTrait, LikeExpr};
 use serde_json::Value;
 
-use super::{Filter, Operator};
+use super::{Filter, Operator, Reach};
 use crate::dbal::catalog::Column;
 use crate::dbal::cell::{Use, bound};
 use crate::dbal::dialect::Dialect;
+use crate::dbal::kind::Kind;
 
 /// How many values one filter compares with.
 const MAX_VALUES: usize = 30_000;
@@ -64,7 +65,10 @@ impl Writer<'_> {
 
     fn joined(&mut self, filters: &[Filter], is_and: bool) -> Result<Expr, NodeError> {
         let mut joined: Option<Expr> = None;
-        for filter in filters {
+        // What says nothing is left out: databases bound how deep conditions go.
+        let neutral = if is_and { Reach::All } else { Reach::None };
+        let said = |filter: &&Filter| !(filter.is_constant() && filter.reach() == neutral);
+        for filter in filters.iter().filter(said) {
             let next = self.write(filter)?;
             joined = Some(match joined {
                 None => next,
@@ -107,6 +111,12 @@ impl Writer<'_> {
                         &format!("`like` is for texts, and this is {}", column.kind),
                     ));
                 }
+                let expression = match (self.dialect, &column.kind) {
+                    (Dialect::Postgres, Kind::Uuid | Kind::Other) => {
+                        expression.cast_as(Alias::new("text"))
+                    }
+                    _ => expression,
+                };
                 self.count(name)?;
                 let pattern = LikeExpr::new(value.as_str().unwrap_or_default());
                 // The others escape by a backslash without being told.

@@ -60,6 +60,28 @@ impl Filter {
         self.reach() == Reach::All
     }
 
+    /// Whether it lets through only rows whose field has this value, as far as that shows.
+    pub(super) fn pins(&self, field: &str, wanted: &Value) -> bool {
+        match self {
+            Self::And(filters) => filters.iter().any(|filter| filter.pins(field, wanted)),
+            Self::Field {
+                name,
+                operator: Operator::Eq,
+                value,
+            } => name == field && value == wanted,
+            Self::Or(_) | Self::Not(_) | Self::Field { .. } => false,
+        }
+    }
+
+    /// Whether there is no condition in it.
+    fn is_constant(&self) -> bool {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().all(Self::is_constant),
+            Self::Not(filter) => filter.is_constant(),
+            Self::Field { .. } => false,
+        }
+    }
+
     fn reach(&self) -> Reach {
         let every = |filters: &[Self], bound: Reach, empty: Reach| {
             let reaches: Vec<Reach> = filters.iter().map(Self::reach).collect();

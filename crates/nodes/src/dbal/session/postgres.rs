@@ -52,6 +52,8 @@ enum Form {
     Void,
     /// A list, of which each value says what its elements are.
     Array,
+    /// A list of what is sent as text, by types that have no fixed number.
+    TextArray,
     Unknown,
 }
 
@@ -105,6 +107,7 @@ fn form(type_info: &PgTypeInfo) -> Form {
     match type_info.kind() {
         PgTypeKind::Enum(_) => return Form::Text,
         PgTypeKind::Domain(inner) => return form(inner),
+        PgTypeKind::Array(element) if form(element) == Form::Text => return Form::TextArray,
         PgTypeKind::Array(_) => return Form::Array,
         _ => {}
     }
@@ -240,7 +243,8 @@ fn binary(bytes: &[u8], form: Form) -> Result<Value, BoxDynError> {
         },
         Form::Uuid => Value::String(uuid(fixed(bytes)?)),
         Form::Void => Value::Null,
-        Form::Array => array(bytes)?,
+        Form::Array => array(bytes, Form::Unknown)?,
+        Form::TextArray => array(bytes, Form::Text)?,
         Form::Unknown => return Err("its type is not known; cast it to text".into()),
     })
 }
@@ -275,7 +279,8 @@ fn uuid(bytes: [u8; 16]) -> String {
     text
 }
 
-fn array(mut bytes: &[u8]) -> Result<Value, BoxDynError> {
+/// A list of elements of a type that has a fixed number, or else of a form that is known otherwise.
+fn array(mut bytes: &[u8], otherwise: Form) -> Result<Value, BoxDynError> {
     let bytes = &mut bytes;
     let dimensions = usize::try_from(i32::from_be_bytes(*take(bytes)?))?;
     let _has_nulls = take::<4>(bytes)?;
@@ -292,8 +297,7 @@ fn array(mut bytes: &[u8]) -> Result<Value, BoxDynError> {
         return Ok(Value::Array(Vec::new()));
     }
     let form = match form_of_oid(element) {
-        // The driver does not say; the values of enumerations are texts.
-        Form::Unknown => Form::Text,
+        Form::Unknown => otherwise,
         form => form,
     };
     elements(bytes, &lengths, form)

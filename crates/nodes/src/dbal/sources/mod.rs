@@ -13,4 +13,4 @@ pub use config::{DataSourceConfig, Migration, RowOwnership};
 pub use error::DataSourceError;
 pub use tenant::{DataSources, DataSourcesBuilder, TenantDataSources};
 
-pub(super) use source::{Access, DataSource, TenantSession};
+pub(super) use source::{Access, Afterwards, DataSource, Entry, TenantSession};

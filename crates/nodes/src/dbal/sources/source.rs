@@ -7,13 +7,15 @@ use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, TenantId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use sqlx::{Database, Transaction};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{Address, Pool};
 use super::{DataSourceConfig, DataSourceError, Migration, RowOwnership};
 use crate::dbal::catalog::{Table, nearest_text, read_table, table_names};
 use crate::dbal::dialect::Dialect;
-use crate::dbal::entity::{Entity, migrate, row_security};
+use crate::dbal::entity::row_security::{self, RowSecurity};
+use crate::dbal::entity::{Entity, migrate};
 use crate::dbal::error::node_error;
 use crate::dbal::session::{Driver, Session};
 
@@ -29,6 +31,16 @@ pub(in crate::dbal) enum Access {
     Write,
 }
 
+/// What becomes of the connection behind a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::dbal) enum Afterwards {
+    /// Others use it.
+    Kept,
+    /// It is closed, and with it whatever was set, locked or made in it. Connections of SQLite are
+    /// kept: no statement that is let through leaves anything in them.
+    Closed,
+}
+
 /// A database.
 pub(in crate::dbal) struct DataSource {
     name: Arc<str>,
@@ -39,13 +51,24 @@ pub(in crate::dbal) struct DataSource {
     pool: OnceLock<Pool>,
     is_mariadb: OnceCell<bool>,
     migrated: OnceCell<()>,
-    known: Mutex<FxHashMap<String, (Instant, Arc<Table>)>>,
+    known: Mutex<FxHashMap<String, (Instant, Entry)>>,
+    row_security: Mutex<Option<(Instant, RowSecurity)>>,
     shares: Mutex<FxHashMap<TenantId, Weak<Semaphore>>>,
+}
+
+/// What is known of a table.
+#[derive(Clone)]
+pub(in crate::dbal) struct Entry {
+    pub(in crate::dbal) table: Arc<Table>,
+    /// The declared entity that is kept in it, by whatever name the table was asked for.
+    pub(in crate::dbal) entity: Option<Arc<Entity>>,
 }
 
 /// A transaction on behalf of a tenant, with its place among the tenant's connections.
 pub(in crate::dbal) struct TenantSession {
     pub(in crate::dbal) session: Session,
+    /// What stands behind the tenants in the database itself.
+    pub(in crate::dbal) row_security: RowSecurity,
     // After the session: the place is free when the connection is.
     _share: OwnedSemaphorePermit,
 }
@@ -96,6 +119,7 @@ impl DataSource {
             is_mariadb: OnceCell::new(),
             migrated: OnceCell::new(),
             known: Mutex::default(),
+            row_security: Mutex::default(),
             shares: Mutex::default(),
         })
     }
@@ -117,16 +141,12 @@ impl DataSource {
         self.config.rows == RowOwnership::Exclusive
     }
 
-    /// A declared entity.
-    pub(in crate::dbal) fn entity(&self, name: &str) -> Option<&Arc<Entity>> {
-        self.entities.get(name)
-    }
-
     /// Begins a transaction on behalf of a tenant, when it is its turn.
     pub(in crate::dbal) async fn session(
         &self,
         tenant: &TenantId,
         access: Access,
+        afterwards: Afterwards,
     ) -> Result<TenantSession, NodeError> {
         if self.config.migration == Migration::OnFirstUse && !self.entities.is_empty() {
             self.migrated
@@ -134,16 +154,40 @@ impl DataSource {
                 .await?;
         }
         let share = self.share(tenant).await?;
-        let mut session = self.begin(self.pool(), access).await?;
+        let mut session = self.begin(self.pool(), access, afterwards).await?;
+        let mut row_security = RowSecurity::Absent;
         if self.dialect() == Dialect::Postgres {
-            let key = self.config.row_security_key.as_ref();
-            let token = row_security::token(tenant, key.map(|key| key.expose().as_str()));
+            let token = row_security::token(tenant, self.row_security_key());
             session.fixed(row_security::SET_TENANT, &[&token]).await?;
+            row_security = self.row_security(&mut session, tenant).await?;
         }
         Ok(TenantSession {
             session,
+            row_security,
             _share: share,
         })
+    }
+
+    fn row_security_key(&self) -> Option<&str> {
+        let key = self.config.row_security_key.as_ref()?;
+        Some(key.expose().as_str())
+    }
+
+    /// What stands behind the tenants, looked up when it was not, or was long ago.
+    async fn row_security(
+        &self,
+        session: &mut Session,
+        tenant: &TenantId,
+    ) -> Result<RowSecurity, NodeError> {
+        let known = *self.row_security.lock();
+        if let Some((read, known)) = known
+            && read.elapsed() < CATALOG_AGE
+        {
+            return Ok(known);
+        }
+        let found = RowSecurity::find(session, &self.name, tenant).await?;
+        *self.row_security.lock() = Some((Instant::now(), found));
+        Ok(found)
     }
 
     /// Makes and changes the tables of its entities, and tells what was done.
@@ -151,12 +195,26 @@ impl DataSource {
         if self.entities.is_empty() {
             return Ok(Vec::new());
         }
+        let owner = self.migration_address.as_ref().and_then(Address::role);
+        let has_own_role = owner.is_some_and(|owner| Some(owner) != self.address.role());
+        if self.row_security_key().is_some()
+            && self.dialect() == Dialect::Postgres
+            && !self.is_exclusive()
+            && !has_own_role
+        {
+            let message = format!(
+                "data source `{}` has a `rowSecurityKey`, and the role of its `url` would make the \
+                 table that the key is kept in, and could read it; set `migrationUrl` to another role",
+                self.name
+            );
+            return Err(NodeError::permanent(ErrorCode::DATABASE_ERROR, message));
+        }
         let own_pool = self
             .migration_address
             .as_ref()
             .map(|address| address.pool(&self.config, 1));
         let pool = own_pool.as_ref().unwrap_or_else(|| self.pool());
-        let session = self.begin(pool, Access::Write).await?;
+        let session = self.begin(pool, Access::Write, Afterwards::Kept).await?;
         let granted = self.migration_address.as_ref().and(self.address.role());
         let done = migrate::run(session, &self.entities, &self.config, granted).await;
         match own_pool {
@@ -166,6 +224,7 @@ impl DataSource {
             None => {}
         }
         self.known.lock().clear();
+        *self.row_security.lock() = None;
         done
     }
 
@@ -174,20 +233,26 @@ impl DataSource {
         &self,
         session: &mut Session,
         name: &str,
-    ) -> Result<Arc<Table>, NodeError> {
+    ) -> Result<Entry, NodeError> {
         let known = self.known.lock().get(name).cloned();
-        if let Some((read, table)) = known
+        if let Some((read, entry)) = known
             && read.elapsed() < CATALOG_AGE
         {
-            return Ok(table);
+            return Ok(entry);
         }
-        let entity = self.entities.get(name);
-        let table_name = entity.map_or(name, |entity| entity.table.as_str());
+        let declared = self.entities.get(name).cloned();
+        let table_name = declared
+            .as_ref()
+            .map_or(name, |entity| entity.table.as_str());
         let Some(mut table) = read_table(session, table_name).await? else {
             self.known.lock().remove(name);
             return Err(self.unknown_entity(session, name).await);
         };
-        if let Some(entity) = entity {
+        let entity = match declared {
+            Some(entity) => Some(entity),
+            None => self.entity_in(session, &table).await?,
+        };
+        if let Some(entity) = &entity {
             for column in &mut table.columns {
                 if let Some(declared) = entity.columns.get(&column.name) {
                     column.kind = declared.kind.clone();
@@ -195,12 +260,32 @@ impl DataSource {
             }
         }
         let table = Arc::new(table);
+        let entry = Entry { table, entity };
         let mut known = self.known.lock();
         if known.len() >= CATALOG_SIZE {
             known.clear();
         }
-        known.insert(name.to_owned(), (Instant::now(), Arc::clone(&table)));
-        Ok(table)
+        known.insert(name.to_owned(), (Instant::now(), entry.clone()));
+        Ok(entry)
+    }
+
+    /// The declared entity that is kept in a table. What it was declared with holds, too, when the
+    /// table is asked for by a name of its own.
+    async fn entity_in(
+        &self,
+        session: &mut Session,
+        table: &Table,
+    ) -> Result<Option<Arc<Entity>>, NodeError> {
+        for entity in self.entities.values() {
+            if !entity.table.eq_ignore_ascii_case(&table.name) {
+                continue;
+            }
+            let own = read_table(session, &entity.table).await?;
+            if own.is_some_and(|own| own.name == table.name && own.schema == table.schema) {
+                return Ok(Some(Arc::clone(entity)));
+            }
+        }
+        Ok(None)
     }
 
     /// Forgets what is known of a table, because the database says otherwise.
@@ -228,7 +313,12 @@ impl DataSource {
         })
     }
 
-    async fn begin(&self, pool: &Pool, access: Access) -> Result<Session, NodeError> {
+    async fn begin(
+        &self,
+        pool: &Pool,
+        access: Access,
+        afterwards: Afterwards,
+    ) -> Result<Session, NodeError> {
         let wrong = |error: sqlx::Error| node_error(&self.name, &error);
         let driver = match pool {
             Pool::Sqlite(pool) => {
@@ -239,8 +329,8 @@ impl DataSource {
                 };
                 Driver::Sqlite(pool.begin_with(begin).await.map_err(wrong)?)
             }
-            Pool::Postgres(pool) => Driver::Postgres(pool.begin().await.map_err(wrong)?),
-            Pool::MySql(pool) => Driver::MySql(pool.begin().await.map_err(wrong)?),
+            Pool::Postgres(pool) => Driver::Postgres(begin(pool, afterwards).await.map_err(wrong)?),
+            Pool::MySql(pool) => Driver::MySql(begin(pool, afterwards).await.map_err(wrong)?),
         };
         let is_mysql = matches!(driver, Driver::MySql(_));
         let mut session = Session::new(Arc::clone(&self.name), driver);
@@ -280,6 +370,17 @@ impl DataSource {
             .map_err(|_| busy())?
             .map_err(|_| busy())
     }
+}
+
+async fn begin<DB: Database>(
+    pool: &sqlx::Pool<DB>,
+    afterwards: Afterwards,
+) -> sqlx::Result<Transaction<'static, DB>> {
+    let mut connection = pool.acquire().await?;
+    if afterwards == Afterwards::Closed {
+        connection.close_on_drop();
+    }
+    Transaction::begin(connection, None).await
 }
 
 impl fmt::Debug for DataSource {

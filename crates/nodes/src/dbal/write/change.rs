@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::params::WriteParams;
 use super::returned::{Returned, clause, lock_identities, needed_identity, outputs, read_back};
-use super::rows::{checked, expression};
+use super::rows::{Purpose, checked, expression};
 use crate::dbal::cell::shown;
 use crate::dbal::dialect::Dialect;
 use crate::dbal::session::Statement;
@@ -29,7 +29,12 @@ pub(super) async fn run(
             return Err(NodeError::parameter("/values", message));
         }
     };
-    let row = checked(scope, values, index, false)?;
+    let row = checked(
+        scope,
+        values,
+        index,
+        Purpose::Change(params.filter.as_ref()),
+    )?;
     if row.places.is_empty() {
         return Err(NodeError::parameter("/values", "at least one column"));
     }

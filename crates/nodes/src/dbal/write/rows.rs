@@ -6,6 +6,7 @@ use sea_query::Expr;
 use serde_json::Value;
 
 use crate::dbal::cell::{Use, bound, shown};
+use crate::dbal::filter::Filter;
 use crate::dbal::target::{Scope, Target};
 
 /// How many rows one statement carries at most.
@@ -76,7 +77,7 @@ pub(super) fn of_item(
             );
             return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
         }
-        rows.push(checked(scope, object, index, true)?);
+        rows.push(checked(scope, object, index, Purpose::New)?);
         Ok(())
     };
     match values {
@@ -93,13 +94,22 @@ pub(super) fn of_item(
     }
 }
 
+/// What the values of a row are for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose<'a> {
+    /// A row that is new.
+    New,
+    /// The rows of a filter.
+    Change(Option<&'a Filter>),
+}
+
 /// Checks the values of a row: known columns, none that are not for the caller to fill, and what
 /// the entity was declared with.
 pub(super) fn checked(
     scope: &Scope,
     object: &Object,
     item: usize,
-    is_new: bool,
+    purpose: Purpose<'_>,
 ) -> Result<NewRow, NodeError> {
     let mut row = NewRow {
         item,
@@ -123,12 +133,26 @@ pub(super) fn checked(
             let message = format!("column `{name}` is made by the database; leave it out");
             return Err(NodeError::permanent(ErrorCode::INVALID_INPUT, message));
         }
+        if scope.is_counted_for_all(column) && !value.is_null() {
+            // A row that was read, changed, and comes back has the number that it is found by.
+            let is_its_own = match purpose {
+                Purpose::New => false,
+                Purpose::Change(filter) => filter.is_some_and(|filter| filter.pins(name, value)),
+            };
+            if is_its_own {
+                continue;
+            }
+            let message = format!(
+                "column `{name}` is counted up by the database, for all tenants; leave it out"
+            );
+            return Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message));
+        }
         row.places.extend(scope.table.place(name));
         row.values.push(value.clone());
     }
     if let Some(entity) = &scope.entity {
         entity
-            .check(object, is_new)
+            .check(object, matches!(purpose, Purpose::New))
             .map_err(|message| NodeError::permanent(ErrorCode::INVALID_INPUT, message))?;
     }
     Ok(row)
