@@ -35,6 +35,46 @@
 //! # }
 //! ```
 //!
+//! With a store, executions outlive the process: each step is written down before the next one
+//! begins, and a [`Worker`], in this process or in the next one, goes on with what was left.
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use jackfield::{
+//!     Engine, SourceText, SqliteOptions, SqliteStore, StartOptions, WorkerOptions, read_workflow,
+//! };
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().join("runs.db");
+//! let store = SqliteStore::open(SqliteOptions::new(file))?;
+//! let engine = Engine::builder(jackfield::built_in_registry()?).store(Arc::new(store)).build();
+//! let tenant = engine.default_tenant();
+//! let text = r#"{
+//!     "name": "waits",
+//!     "nodes": [{ "id": "wait", "nodeType": "wait", "parameters": { "signal": "paid" } }],
+//!     "connections": {}
+//! }"#;
+//! let (workflow, _) = read_workflow(&SourceText::new("waits.json", text))?;
+//! let plan = tenant.plan(&workflow, &Default::default())?;
+//! let execution = tenant.start(&plan, StartOptions::default())?;
+//! execution.kept().await?; // from now on it goes on, whatever becomes of this process
+//!
+//! let worker = engine.worker(WorkerOptions::default()).expect("there is a store");
+//! let shutdown = tokio_util::sync::CancellationToken::new();
+//! let works = tokio::spawn(worker.run(shutdown.clone()));
+//! tenant.signal(execution.id(), &"paid".try_into()?, serde_json::json!({ "sum": 12 })).await?;
+//! let report = execution.wait().await?;
+//! assert_eq!(report.output[0].json()["sum"], 12);
+//! shutdown.cancel();
+//! works.await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Features
 //! All but `sqlite` are off unless asked for: who needs no plugins compiles no compiler.
 //!
