@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Unsure,
     /// The connection broke, and it cannot be known any more what was done.
     Overtaken,
+    /// A change panicked: a defect.
+    Panicked,
     /// What is there cannot be what was written.
     Damaged(String),
 }
@@ -41,6 +43,7 @@ impl Fault {
             | Self::Collided
             | Self::Unsure
             | Self::Overtaken
+            | Self::Panicked
             | Self::Damaged(_) => false,
         }
     }
@@ -51,7 +54,11 @@ impl Fault {
             Self::Collided => true,
             // A unique key was taken meanwhile, serialization failed, a deadlock was broken.
             Self::Broken(error) => matches!(state_of(error), Some("23505" | "40001" | "40P01")),
-            Self::Refused(_) | Self::Unsure | Self::Overtaken | Self::Damaged(_) => false,
+            Self::Refused(_)
+            | Self::Unsure
+            | Self::Overtaken
+            | Self::Panicked
+            | Self::Damaged(_) => false,
         }
     }
 }
@@ -72,6 +79,11 @@ impl Place {
             Fault::Collided => self.unavailable("others change the same things all the time"),
             Fault::Unsure | Fault::Overtaken => self
                 .unavailable("the connection broke, and whether the change was made is not known"),
+            Fault::Panicked => StoreError::Failed {
+                store: self.0.to_string(),
+                reason: "it came upon a defect of the program; nothing was changed".to_owned(),
+                source: None,
+            },
             Fault::Damaged(reason) => self.damaged(&reason),
         }
     }
@@ -184,9 +196,10 @@ fn passes(error: &PgDatabaseError) -> bool {
 
 fn is_of_connection(error: &PgDatabaseError) -> bool {
     let class = error.code().get(..2);
-    // The connection broke; the server ends, or begins, or has too many connections.
+    // The connection broke; the server ends, or begins; it has too many connections; it takes no
+    // writes any more, and another one does.
     matches!(class, Some("08" | "57"))
-        || error.code() == "53300"
+        || matches!(error.code(), "25006" | "53300")
         || matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
 }
 

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jackfield_store_api::{StoreError, WorkflowVersion};
 use jiff::Timestamp;
 
 use crate::draft::{Key, Touch};
 use crate::drafts::Drafts;
+use crate::error::Fault;
 use crate::operation::Operation;
 
 /// Changes that are made together.
@@ -95,14 +97,19 @@ impl Group {
     }
 
     /// Makes its changes, in their order.
-    pub(crate) fn apply(&mut self, drafts: &mut Drafts, number: i64) {
+    ///
+    /// # Errors
+    /// [`Fault::Panicked`] when one of them panics.
+    pub(crate) fn apply(&mut self, drafts: &mut Drafts, number: i64) -> Result<(), Fault> {
         self.applied = number;
         for (operation, place) in self.operations.iter_mut().zip(&self.places) {
             let draft = &mut drafts.list[*place];
             // A journal that gets longer needs no time: the statement has it.
             let known = draft.found().map(|found| found.course.changed_at);
             let now = drafts.now.or(known).unwrap_or(Timestamp::UNIX_EPOCH);
-            operation.apply(draft, now);
+            // What it has left half done is thrown away.
+            catch_unwind(AssertUnwindSafe(|| operation.apply(draft, now)))
+                .map_err(|_| Fault::Panicked)?;
         }
         self.touched = (0..drafts.list.len())
             .filter(|place| drafts.list[*place].touched.is_some())
@@ -117,6 +124,7 @@ impl Group {
             })
             .map(|(_, place)| *place)
             .collect();
+        Ok(())
     }
 
     /// The executions of which everything has to be done again, when those were left out that are

@@ -184,3 +184,34 @@ pub(crate) async fn time(
 pub(crate) fn refuse<'a, T: Send + 'a>(error: StoreError) -> StoreFuture<'a, T> {
     Box::pin(std::future::ready(Err(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_testkit::database::Postgres;
+    use jackfield_types::{ExecutionId, TenantId};
+
+    #[tokio::test]
+    async fn defect_in_one_change_does_not_harm_the_others() {
+        let url = Postgres::shared().create_database();
+        let options = PostgresOptions::new(url).writers(1);
+        let inner = Inner::open(options).await.unwrap();
+        let about = || About {
+            key: (TenantId::default_tenant(), ExecutionId::generate()),
+            touch: Touch::Course,
+            workflow: None,
+            weight: 0,
+        };
+        let before = inner.change(about(), |draft, _| Ok(draft.course().is_none()));
+        let panics = inner.change(about(), |_, _| -> Result<(), StoreError> {
+            panic!("a defect, for the test")
+        });
+        let after = inner.change(about(), |draft, _| Ok(draft.course().is_none()));
+        let error = panics.await.unwrap_err();
+        assert!(error.to_string().contains("defect"), "{error}");
+        assert!(before.await.unwrap() && after.await.unwrap());
+        let later = inner.change(about(), |_, _| Ok(7));
+        assert_eq!(later.await.unwrap(), 7, "the writer goes on");
+        inner.close().await.unwrap();
+    }
+}

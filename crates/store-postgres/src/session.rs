@@ -82,7 +82,7 @@ impl Session {
     ) -> Result<Written, Fault> {
         let wanted = group.wanted();
         let mut drafts = self.drafts(&wanted, stamp).await?;
-        group.apply(&mut drafts, stamp.number);
+        group.apply(&mut drafts, stamp.number)?;
         let connection = &mut self.connection;
         let missed = if drafts.list.iter().all(Draft::is_plain) {
             write_group(connection, &drafts.list, stamp).await?
@@ -136,7 +136,7 @@ impl Session {
         find_workflows(&mut transaction, &mut self.workflows, &wanted).await?;
         let mut drafts = Drafts::new(&wanted, &self.workflows);
         drafts.settle(now, found);
-        group.apply(&mut drafts, stamp.number);
+        group.apply(&mut drafts, stamp.number)?;
         write_all(&mut transaction, &drafts.list, stamp).await?;
         transaction.commit().await?;
         self.remember(drafts.list, &[]);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jackfield_store_api::{
-    Collection, Expected, PageRequest, Store, StoreError, TenantStore, limits,
+    Collection, Durability, Expected, PageRequest, Store, StoreError, TenantStore, limits,
 };
+use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_testkit::database::Postgres;
 
 use crate::support::{Held, check_journal, database, hold, one, open, tenant};
@@ -205,4 +206,49 @@ async fn tables_that_are_gone_are_told() {
         .unwrap_err();
     damaged(&error, "journal");
     assert!(filled.tenant.execution(filled.held[0].id).await.is_ok());
+}
+
+/// The server may be set to acknowledge what is not on the disk: the store asks for what it
+/// promises.
+#[tokio::test]
+async fn durability_is_what_was_asked_for() {
+    let server = Postgres::shared();
+    let is_off = server.execute("postgres", "SHOW synchronous_commit");
+    assert_eq!(is_off.trim(), "off", "it is set so for tests");
+    for (durability, expected) in [
+        (Durability::Full, "on"),
+        (Durability::Grouped, "on"),
+        (Durability::Relaxed, "off"),
+    ] {
+        let url = server.create_database();
+        let options = PostgresOptions::new(&url).durability(durability);
+        let store = PostgresStore::open(options).await.unwrap();
+        let tenant = tenant(&store, "acme");
+        let held = hold(&*tenant).await.unwrap();
+        let noting = "SET search_path = jackfield;
+            CREATE TABLE noted (setting text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO noted VALUES (current_setting('synchronous_commit'));
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER note BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION note();
+            CREATE TRIGGER note BEFORE INSERT ON documents FOR EACH ROW EXECUTE FUNCTION note()";
+        server.execute(database(&url), noting);
+        let calls = (1..20).map(|after| tenant.append(one(&held, after)));
+        for done in join_all(calls).await {
+            done.unwrap();
+        }
+        let put = tenant.put_document(Collection::Variables, "v", Bytes::new(), Expected::Absent);
+        put.await.unwrap();
+        let noted = "SELECT setting, count(*) FROM jackfield.noted GROUP BY setting";
+        let noted = server.execute(database(&url), noted);
+        assert_eq!(noted.trim(), format!("{expected}|20"), "{durability:?}");
+        store.close().await.unwrap();
+        check_journal(
+            &*crate::support::tenant(&*open(&url).await, "acme"),
+            held.id,
+            20,
+        )
+        .await;
+    }
 }
