@@ -126,7 +126,8 @@ pub use jackfield_kernel::{Event, EventKind, ExecutionStatus};
 pub use jackfield_nodes::{Access, HttpSettings, NodeSettings};
 #[cfg(feature = "dbal")]
 pub use jackfield_nodes::{
-    DataSourceConfig, DataSourceError, DataSources, EntityDeclaration, TenantDataSources,
+    DataSourceConfig, DataSourceError, DataSourceUrl, DataSources, EntityDeclaration,
+    TenantDataSources,
 };
 pub use jackfield_plugin_api::{
     NodeCall, NodeError, NodeExecutor, NodeOutput, NodeType, TypedCall,

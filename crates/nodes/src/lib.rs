@@ -30,8 +30,9 @@ mod variable;
 pub use built_in::{BuiltIn, node_types, register_all};
 #[cfg(feature = "dbal")]
 pub use dbal::{
-    ColumnDeclaration, DataSourceConfig, DataSourceError, DataSources, DataSourcesBuilder,
-    EntityDeclaration, EntityError, Migration, RowOwnership, TenantDataSources, ValueType,
+    ColumnDeclaration, DataSourceConfig, DataSourceError, DataSourceUrl, DataSources,
+    DataSourcesBuilder, EntityDeclaration, EntityError, Migration, RowOwnership, TenantDataSources,
+    ValueType,
 };
 pub use http::{Access, HttpSettings};
 pub use settings::NodeSettings;

@@ -30,8 +30,8 @@ mod write;
 pub use entity::{ColumnDeclaration, EntityDeclaration, EntityError};
 pub use kind::ValueType;
 pub use sources::{
-    DataSourceConfig, DataSourceError, DataSources, DataSourcesBuilder, Migration, RowOwnership,
-    TenantDataSources,
+    DataSourceConfig, DataSourceError, DataSourceUrl, DataSources, DataSourcesBuilder, Migration,
+    RowOwnership, TenantDataSources,
 };
 
 use crate::BuiltIn;

@@ -7,6 +7,7 @@
 
 mod aggregating;
 mod bad_input;
+mod credentials;
 mod deleting;
 mod entities;
 mod errors;

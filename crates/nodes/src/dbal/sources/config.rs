@@ -4,14 +4,16 @@ use jackfield_types::{Secret, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::DataSourceUrl;
 use crate::dbal::entity::EntityDeclaration;
 
 /// A database, how it is reached, and whose rows are in it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DataSourceConfig {
-    /// Where it is and who asks: `sqlite:/path/to/file.db`, `postgres://…`, `mysql://…`.
-    pub url: Secret<String>,
+    /// Where it is and who asks: `sqlite:/path/to/file.db`, `postgres://…`, `mysql://…`, or
+    /// `{ credential: NAME }`, a credential of the tenant that has the URL.
+    pub url: DataSourceUrl,
     /// The same for whoever makes and changes tables. Nothing said: whoever asks does that too,
     /// and could lift the row-level security that stands behind the tenants.
     #[serde(default)]
@@ -78,8 +80,18 @@ pub enum Migration {
 impl DataSourceConfig {
     /// A database at a URL, with the defaults for all else.
     pub fn new(url: impl Into<String>) -> Self {
+        Self::at(DataSourceUrl::Given(Secret::new(url.into())))
+    }
+
+    /// A database whose URL is in a credential of the tenant, of the type `database`, with the
+    /// defaults for all else.
+    pub fn of_credential(name: impl Into<String>) -> Self {
+        Self::at(DataSourceUrl::Credential(name.into()))
+    }
+
+    fn at(url: DataSourceUrl) -> Self {
         Self {
-            url: Secret::new(url.into()),
+            url,
             migration_url: None,
             rows: RowOwnership::default(),
             tenant_column: tenant_column(),

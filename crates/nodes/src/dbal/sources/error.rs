@@ -32,6 +32,22 @@ pub enum DataSourceError {
         /// The data source.
         name: String,
     },
+    /// Its URL is in a credential, which belongs to one tenant, and all tenants have it.
+    #[error(
+        "the URL of data source `{name}` is in a credential, which one tenant has, and the data source is shared by all; give it to tenants"
+    )]
+    SharedCredential {
+        /// The data source.
+        name: String,
+    },
+    /// Its URL is in a credential, and it is to be migrated by somebody else.
+    #[error(
+        "the URL of data source `{name}` is in a credential, so nobody else makes its tables: it takes neither `migrationUrl` nor the migration `whenAsked`"
+    )]
+    MigrationByCredential {
+        /// The data source.
+        name: String,
+    },
     /// The name of the tenant's column is no name of a column.
     #[error("the tenant's column of data source `{name}` has no valid name")]
     TenantColumn {

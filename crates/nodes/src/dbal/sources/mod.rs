@@ -6,11 +6,14 @@
 mod config;
 mod connect;
 mod error;
+mod kept;
 mod source;
 mod tenant;
+mod url;
 
 pub use config::{DataSourceConfig, Migration, RowOwnership};
 pub use error::DataSourceError;
 pub use tenant::{DataSources, DataSourcesBuilder, TenantDataSources};
+pub use url::DataSourceUrl;
 
 pub(super) use source::{Access, Afterwards, DataSource, Entry, TenantSession};

@@ -79,7 +79,11 @@ impl DataSource {
             name: name.to_owned(),
             what,
         };
-        let address = Address::parse(config.url.expose(), &config).ok_or_else(|| no_url("URL"))?;
+        let address = config
+            .url
+            .given()
+            .and_then(|url| Address::parse(url, &config))
+            .ok_or_else(|| no_url("URL"))?;
         let migration_address = match &config.migration_url {
             None => None,
             Some(url) => Some(

@@ -2,15 +2,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use jackfield_plugin_api::NodeError;
+use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_types::{ErrorCode, TenantId};
 use serde::Deserialize;
 
+use super::kept::KeptSource;
 use super::source::DataSource;
-use super::{DataSourceConfig, DataSourceError, RowOwnership};
+use super::{DataSourceConfig, DataSourceError, DataSourceUrl, RowOwnership};
 use crate::dbal::catalog::nearest_text;
 
-type Named = BTreeMap<String, Arc<DataSource>>;
+type Named = BTreeMap<String, Source>;
+
+/// A data source, by where its URL is.
+enum Source {
+    Given(Arc<DataSource>),
+    Kept(KeptSource),
+}
 
 /// The databases of all tenants.
 ///
@@ -109,26 +116,45 @@ impl TenantDataSources {
     ///
     /// # Errors
     /// [`NodeError::Permanent`] when there is no such data source, or a table is there already and
-    /// is not what was declared; and what the database answers with.
+    /// is not what was declared, or its URL is in a credential; and what the database answers with.
     pub async fn migrate(&self, name: &str) -> Result<Vec<String>, NodeError> {
-        self.get(name)?.migrate().await
+        match self.find(name)? {
+            Source::Given(source) => source.migrate().await,
+            Source::Kept(_) => {
+                let message = format!(
+                    "the URL of data source `{name}` is in a credential, which only calls of nodes \
+                     read: its tables are made before the first of them"
+                );
+                Err(NodeError::permanent(ErrorCode::DATABASE_ERROR, message))
+            }
+        }
+    }
+
+    /// The data source of a name, for a call that these grants are for.
+    pub(in crate::dbal) fn get(
+        &self,
+        name: &str,
+        grants: &dyn Grants,
+    ) -> Result<Arc<DataSource>, NodeError> {
+        match self.find(name)? {
+            Source::Given(source) => Ok(Arc::clone(source)),
+            Source::Kept(source) => source.get(grants),
+        }
     }
 
     /// The data source of a name. A tenant's own comes before one that is shared.
-    pub(in crate::dbal) fn get(&self, name: &str) -> Result<Arc<DataSource>, NodeError> {
+    fn find(&self, name: &str) -> Result<&Source, NodeError> {
         let own = self.own().and_then(|own| own.get(name));
-        own.or_else(|| self.all.0.shared.get(name))
-            .cloned()
-            .ok_or_else(|| {
-                let names = self.names();
-                let nearest = nearest_text(name, names.into_iter());
-                let shown: String = name.chars().take(100).collect();
-                let message = format!(
-                    "tenant `{}` has no data source `{shown}`; {nearest}",
-                    self.tenant
-                );
-                NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message)
-            })
+        own.or_else(|| self.all.0.shared.get(name)).ok_or_else(|| {
+            let names = self.names();
+            let nearest = nearest_text(name, names.into_iter());
+            let shown: String = name.chars().take(100).collect();
+            let message = format!(
+                "tenant `{}` has no data source `{shown}`; {nearest}",
+                self.tenant
+            );
+            NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message)
+        })
     }
 
     fn own(&self) -> Option<&Named> {
@@ -161,6 +187,9 @@ impl DataSourcesBuilder {
             if config.rows == RowOwnership::Exclusive {
                 return Err(DataSourceError::ExclusiveAndShared { name });
             }
+            if matches!(config.url, DataSourceUrl::Credential(_)) {
+                return Err(DataSourceError::SharedCredential { name });
+            }
             add(&mut inner.shared, name, config)?;
         }
         for (tenant, name, config) in self.own {
@@ -178,7 +207,12 @@ fn add(sources: &mut Named, name: String, config: DataSourceConfig) -> Result<()
     if !is_name {
         return Err(DataSourceError::Name { name });
     }
-    let source = Arc::new(DataSource::new(&name, config)?);
+    let source = match &config.url {
+        DataSourceUrl::Given(_) => Source::Given(Arc::new(DataSource::new(&name, config)?)),
+        DataSourceUrl::Credential(credential) => {
+            Source::Kept(KeptSource::new(&name, credential.clone(), config)?)
+        }
+    };
     match sources.insert(name.clone(), source) {
         None => Ok(()),
         Some(_) => Err(DataSourceError::Duplicate { name }),

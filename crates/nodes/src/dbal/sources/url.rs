@@ -1,0 +1,184 @@
+use std::borrow::Cow;
+
+use jackfield_net::Url;
+use jackfield_types::Secret;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::dbal::dialect::Dialect;
+
+/// Where a database is and who asks: given, or kept by the tenant in a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataSourceUrl {
+    /// The URL itself: `sqlite:/path/to/file.db`, `postgres://…`, `mysql://…`.
+    Given(Secret<String>),
+    /// The name of the tenant's credential of the type `database` that has it.
+    Credential(String),
+}
+
+impl DataSourceUrl {
+    pub(super) fn given(&self) -> Option<&str> {
+        match self {
+            Self::Given(url) => Some(url.expose()),
+            Self::Credential(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DataSourceUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // What the format says of a value that is none could show it.
+        match Value::deserialize(deserializer)? {
+            Value::String(url) => Ok(Self::Given(Secret::new(url))),
+            Value::Object(fields) => match (fields.len(), fields.get("credential")) {
+                (1, Some(Value::String(name))) => Ok(Self::Credential(name.clone())),
+                _ => Err(D::Error::custom(EXPECTED)),
+            },
+            _ => Err(D::Error::custom(EXPECTED)),
+        }
+    }
+}
+
+const EXPECTED: &str = "a URL is a text, or `{ credential: NAME }`";
+
+impl JsonSchema for DataSourceUrl {
+    fn schema_name() -> Cow<'static, str> {
+        "DataSourceUrl".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "oneOf": [
+                { "type": "string", "writeOnly": true },
+                {
+                    "type": "object",
+                    "properties": { "credential": { "type": "string", "minLength": 1 } },
+                    "required": ["credential"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}
+
+/// The server that the URL of a credential names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// What may stand in the query of such a URL. The rest names files of this machine, or says once
+/// more, and otherwise, where the server is and who asks.
+const PARAMETERS: [&str; 3] = ["sslmode", "ssl-mode", "charset"];
+
+impl Server {
+    /// Reads a URL, which whoever may keep credentials of the tenant has written: it may name a
+    /// server, and neither files and sockets of this machine, nor leave out what the driver would
+    /// take from the environment of the process instead, such as its password.
+    pub(super) fn of_url(text: &str) -> Result<Self, &'static str> {
+        let default_port = match Dialect::of_url(text) {
+            Some(Dialect::Postgres) => 5432,
+            Some(Dialect::MySql) => 3306,
+            Some(Dialect::Sqlite) => {
+                return Err("names a file of this machine, which the data source itself has to");
+            }
+            None => return Err("is no URL of PostgreSQL, MySQL or MariaDB"),
+        };
+        let url = Url::parse(text).map_err(|_| "is no URL")?;
+        let host = url.host_str().unwrap_or_default();
+        let host = host.strip_prefix('[').unwrap_or(host);
+        let host = host.strip_suffix(']').unwrap_or(host);
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(is_allowed) {
+            return Err("names no host");
+        }
+        if url.username().is_empty() || url.password().is_none_or(str::is_empty) {
+            return Err("has to say user and password");
+        }
+        let mut parameters = url.query_pairs();
+        if !parameters.all(|(name, _)| PARAMETERS.contains(&&*name)) {
+            return Err("takes no parameters but `sslmode`, `ssl-mode` and `charset`");
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port: url.port().unwrap_or(default_port),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_named_with_all_that_is_needed_to_reach_them() {
+        for (url, host, port) in [
+            ("postgres://a:b@db.example.org/app", "db.example.org", 5432),
+            (
+                "postgresql://a:b@10.0.0.1:6000/app?sslmode=require",
+                "10.0.0.1",
+                6000,
+            ),
+            ("mysql://a:b%40c@db/app", "db", 3306),
+            (
+                "mariadb://a:b@[::1]:3307/app?ssl-mode=REQUIRED",
+                "::1",
+                3307,
+            ),
+        ] {
+            let host = host.to_owned();
+            assert_eq!(Server::of_url(url), Ok(Server { host, port }), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_into_this_machine_is_refused() {
+        for url in [
+            "sqlite:/etc/passwd",
+            "sqlite://other-tenant.db",
+            "postgres:///app",
+            "postgres://a:b@/app?host=/run/postgresql",
+            "postgres://a:b@db/app?host=/run/postgresql",
+            "postgres://a:b@db/app?hostaddr=127.0.0.1",
+            "postgres://a:b@db/app?password=c",
+            "postgres://a:b@db/app?sslrootcert=/etc/shadow",
+            "postgres://a:b@db/app?sslmode=require&sslkey=/root/key",
+            "postgres://a:b@%2Frun%2Fpostgresql/app",
+            "postgres://a:b@..%2frun/app",
+            "postgres://db/app",
+            "postgres://a@db/app",
+            "postgres://a:@db/app",
+            "postgres://:b@db/app",
+            "mysql://a:b@db/app?socket=/run/mysqld/mysqld.sock",
+            "mysql:a:b@db",
+            "oracle://a:b@db/app",
+            "",
+        ] {
+            assert!(Server::of_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn urls_are_written_in_one_of_two_ways() {
+        let read = |text: &str| serde_json::from_str::<DataSourceUrl>(text);
+        let given = DataSourceUrl::Given(Secret::new("sqlite:a.db".to_owned()));
+        assert_eq!(read(r#""sqlite:a.db""#).unwrap(), given);
+        let credential = DataSourceUrl::Credential("db".to_owned());
+        assert_eq!(read(r#"{"credential": "db"}"#).unwrap(), credential);
+        for wrong in [
+            "7",
+            "[]",
+            "{}",
+            r#"{"credential": 7}"#,
+            r#"{"credential": "db", "hunter2": 1}"#,
+            r#"{"hunter2": "x"}"#,
+        ] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(EXPECTED), "{wrong}: {error}");
+        }
+        assert!(!format!("{given:?}").contains("a.db"));
+    }
+}
