@@ -16,7 +16,7 @@ type Named = BTreeMap<String, Source>;
 /// A data source, by where its URL is.
 enum Source {
     Given(Arc<DataSource>),
-    Kept(KeptSource),
+    Kept(Box<KeptSource>),
 }
 
 /// The databases of all tenants.
@@ -209,9 +209,11 @@ fn add(sources: &mut Named, name: String, config: DataSourceConfig) -> Result<()
     }
     let source = match &config.url {
         DataSourceUrl::Given(_) => Source::Given(Arc::new(DataSource::new(&name, config)?)),
-        DataSourceUrl::Credential(credential) => {
-            Source::Kept(KeptSource::new(&name, credential.clone(), config)?)
-        }
+        DataSourceUrl::Credential(credential) => Source::Kept(Box::new(KeptSource::new(
+            &name,
+            credential.clone(),
+            config,
+        )?)),
     };
     match sources.insert(name.clone(), source) {
         None => Ok(()),
