@@ -115,7 +115,7 @@ impl Campaign {
         self.remember_birth(&life, history);
         Kept::new(&histories).check(&life);
         let asked = self.world.asked(&ticket);
-        check_effects(history, &asked);
+        check_effects(&known.shape, history, &asked);
         known.outcome = outcome(history, &ticket, &asked);
         known.asks = asked.len();
         known
@@ -220,9 +220,14 @@ impl Campaign {
             Act::Run(known) => known.asks,
             Act::Resume => 10,
         };
-        match chance.random_range(0..8) {
+        match chance.random_range(0..9) {
             0..3 => Doom::After(some(chance, span * 11 / 10)),
             3 => Doom::After(birth * 7 / 8 + some(chance, birth / 4)),
+            // Around the last of it.
+            4 => Doom::Asking {
+                times: asks,
+                then: some(chance, Duration::from_millis(40)),
+            },
             _ => Doom::Asking {
                 times: chance.random_range(1..=asks + 1),
                 then: some(chance, Duration::from_millis(10)),

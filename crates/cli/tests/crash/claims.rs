@@ -6,6 +6,7 @@ use jackfield::{EventKind, History};
 use serde_json::Value;
 
 use crate::life::Life;
+use crate::shapes::Shape;
 use crate::world::{Asked, UNSTEADY};
 
 /// Executions by id, as they are kept in the end.
@@ -72,9 +73,9 @@ impl Kept {
     }
 }
 
-/// Sees to it that nothing happened outside that had been done by then, or that was done already by
-/// the same process.
-pub(crate) fn check_effects(history: &History, asked: &[Asked]) {
+/// Sees to it that nothing happened outside before what led to it was written down for good, after it
+/// was done, or twice by the same process.
+pub(crate) fn check_effects(shape: &Shape, history: &History, asked: &[Asked]) {
     let id = history.execution().id.to_string();
     let mut done = BTreeMap::new();
     for entry in history.entries() {
@@ -84,11 +85,18 @@ pub(crate) fn check_effects(history: &History, asked: &[Asked]) {
             done.insert(format!("{id}.{run}.{name}"), entry.event.at);
         }
     }
+    let edges = shape.edges();
     let mut by_life: BTreeMap<(u32, &str), usize> = BTreeMap::new();
     for one in asked {
         let (node, _) = one.key.rsplit_once('-').unwrap();
         if let Some(at) = done.get(node) {
             assert!(one.at <= *at, "asked for what was done at {at}: {one:#?}");
+        }
+        let (run, name) = node.rsplit_once('.').unwrap();
+        for (before, _) in edges.iter().filter(|(_, to)| *to == name) {
+            if let Some(at) = done.get(&format!("{run}.{before}")) {
+                assert!(*at <= one.at, "{before} was done at {at}: {one:#?}");
+            }
         }
         let times = by_life.entry((one.life, &one.key)).or_default();
         *times += 1;

@@ -171,8 +171,8 @@ impl<'c> Saga<'c> {
                 tally.never_kept();
                 continue;
             };
-            check_effects(history, &asked);
             let known = &self.campaign.known[begun.known];
+            check_effects(&known.shape, history, &asked);
             let outcome = outcome(history, &begun.ticket, &asked);
             let (outcome, whole) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
             assert!(outcome == whole, "{known:?}: {outcome}\ninstead of {whole}");

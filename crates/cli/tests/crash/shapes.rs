@@ -13,6 +13,26 @@ pub(crate) struct Shape {
     pub(crate) exit: i32,
 }
 
+impl Shape {
+    /// Which node comes right before which, but for loops, whose rounds come one after the other.
+    pub(crate) fn edges(&self) -> Vec<(&str, &str)> {
+        let is_loop = |id: &str| {
+            let nodes = self.document["nodes"].as_array().unwrap();
+            let mut nodes = nodes.iter().filter(|node| node["nodeType"] == "loop");
+            nodes.any(|node| node["id"] == id)
+        };
+        let mut edges = Vec::new();
+        for (from, ports) in self.document["connections"].as_object().unwrap() {
+            let outputs = ports["main"].as_object().unwrap().values();
+            for target in outputs.filter_map(Value::as_array).flatten() {
+                edges.push((from.as_str(), target["node"].as_str().unwrap()));
+            }
+        }
+        edges.retain(|(from, to)| !is_loop(from) && !is_loop(to));
+        edges
+    }
+}
+
 /// What an execution begins with.
 pub(crate) fn input(ticket: &str) -> Value {
     let item = |n: u64| json!({ "n": n, "ticket": ticket, "trail": [] });

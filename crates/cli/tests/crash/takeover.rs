@@ -74,7 +74,7 @@ fn another_process_takes_over_what_a_killed_one_ran() {
         let id = life.acknowledged().unwrap();
         let asked = campaign.world.asked(ticket);
         let history = history(&histories, id);
-        check_effects(history, &asked);
+        check_effects(&known.shape, history, &asked);
         assert_eq!(outcome(history, ticket, &asked), known.outcome);
         let taken = first_told(&worker, id).duration_since(life.over);
         assert!(taken.is_positive(), "both ran it: {life:#?}");
@@ -109,6 +109,6 @@ fn a_process_that_stood_still_does_nothing_once_it_was_taken_over() {
     kept.check(&worker);
     let history = history(&histories, stalled.acknowledged().unwrap());
     let asked = campaign.world.asked(ticket);
-    check_effects(history, &asked);
+    check_effects(&known.shape, history, &asked);
     assert_eq!(outcome(history, ticket, &asked), known.outcome);
 }

@@ -77,6 +77,6 @@ impl Tally {
             self.taking_up,
             self.going_on,
         ];
-        assert!(all.iter().all(|number| *number >= 10), "{self:?}");
+        assert!(all.iter().all(|number| *number >= 3), "{self:?}");
     }
 }
