@@ -88,6 +88,12 @@ pub(super) fn operand(dialect: Dialect, column: &Column) -> Expr {
     }
 }
 
+/// A value of a column, as text: the same for values that are sent as the same.
+pub(super) fn text_to_send(dialect: Dialect, kind: &Kind, value: &Value) -> Option<String> {
+    let sent = to_bound(dialect, kind, value).ok()?;
+    Some(format!("{sent:?}"))
+}
+
 fn to_bound(dialect: Dialect, kind: &Kind, value: &Value) -> Result<Bound, WrongValue> {
     let wrong = || WrongValue {
         expected: kind.to_string(),

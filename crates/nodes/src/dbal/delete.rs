@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::dialect::Dialect;
 use super::filter::Filter;
+use super::read::MAX_FIELDS;
 use super::session::Statement;
 use super::sources::{Access, DataSources};
 use super::target::Target;
@@ -139,6 +140,11 @@ impl NodeType for DbalDelete {
                 "/entity",
                 "the name of a table or of a declared entity",
             ));
+        }
+        let fields = params.returning.as_ref().map_or(0, Vec::len);
+        if fields > MAX_FIELDS {
+            let message = "at most 1000 fields";
+            issues.push(ValidationIssue::parameter("/returning", message));
         }
         if params.filter.as_ref().is_none_or(Filter::is_everything) && !params.all {
             issues.push(ValidationIssue::parameter(

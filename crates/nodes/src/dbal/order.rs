@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::catalog::Column;
 use super::cell::{Use, bound, operand};
+use super::dialect::Dialect;
+use super::session::{self, Output};
 use super::target::Scope;
 
 /// The longest text of a place.
@@ -83,9 +85,16 @@ impl<'a> RowOrder<'a> {
         Ok(self)
     }
 
-    /// The columns that say where a row is.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &'a Column> {
-        self.keys.iter().map(|(column, _)| *column)
+    /// What says where a row is, to be selected behind what comes out.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (Expr, Output)> {
+        self.keys.iter().map(|(column, _)| {
+            let (key, kind) = match self.scope.dialect {
+                // It keeps whatever it is given: only what is there goes on where that is.
+                Dialect::Sqlite => (operand(self.scope.dialect, column), None),
+                _ => (self.scope.selected(column), Some(column.kind.clone())),
+            };
+            (key, Output { name: None, kind })
+        })
     }
 
     /// Sorts a statement.
@@ -138,8 +147,11 @@ impl<'a> RowOrder<'a> {
                 Value::Null => (None, key().is_null()),
                 value => {
                     let value = || {
-                        bound(self.scope.dialect, column, value, Use::Compared)
-                            .map_err(|_| wrong("has values of other types"))
+                        let value = match self.scope.dialect {
+                            Dialect::Sqlite => session::sqlite_value(value).map(Expr::val),
+                            dialect => bound(dialect, column, value, Use::Compared).ok(),
+                        };
+                        value.ok_or_else(|| wrong("has values of other types"))
                     };
                     let farther = match direction {
                         Direction::Asc => key().gt(value()?),

@@ -252,12 +252,9 @@ async fn read(
         outputs.push(scope.output(column));
     }
     if is_page {
-        for column in order.columns() {
-            statement.expr(scope.selected(column));
-            outputs.push(Output {
-                name: None,
-                ..scope.output(column)
-            });
+        for (key, output) in order.keys() {
+            statement.expr(key);
+            outputs.push(output);
         }
     }
     statement.from(scope.table.reference());

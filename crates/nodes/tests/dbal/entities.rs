@@ -14,7 +14,7 @@ columns:
 primaryKey: [number]
 ";
 
-const SECOND: &str = r#"{
+pub(crate) const SECOND: &str = r#"{
   "entity": "invoices",
   "table": "billing_invoices",
   "columns": {

@@ -15,6 +15,8 @@ mod isolation;
 mod pages;
 mod querying;
 mod reading;
+mod row_security;
 mod scene;
+mod sly;
 mod values;
 mod writing;

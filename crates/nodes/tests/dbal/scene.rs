@@ -81,6 +81,12 @@ impl Scene {
         self
     }
 
+    /// The same with isolation relaxed.
+    pub(crate) fn relax(mut self) -> Self {
+        self.strict = false;
+        self
+    }
+
     /// Runs SQL as it stands, of the three the one for this database.
     pub(crate) async fn sql(&self, sqlite: &str, postgres: &str, mariadb: &str) {
         let sql = match self.kind {

@@ -19,6 +19,18 @@ pub(in crate::dbal) struct Column {
     pub(in crate::dbal) generated: bool,
 }
 
+impl Column {
+    /// Whether values of it are the same exactly if they are sent as the same.
+    pub(in crate::dbal) fn is_plain(&self) -> bool {
+        match self.kind {
+            Kind::Integer | Kind::Boolean | Kind::Uuid => true,
+            // By the rules of another type they would be the same if their letters are.
+            Kind::Text => self.type_name != "citext",
+            _ => false,
+        }
+    }
+}
+
 /// A table or a view.
 #[derive(Debug, Clone)]
 pub(in crate::dbal) struct Table {

@@ -10,6 +10,7 @@ mod postgres;
 mod sqlite;
 mod statement;
 
+pub(super) use sqlite::bound as sqlite_value;
 pub(super) use statement::Statement;
 
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(super) enum Driver {
 /// A column of what a statement gives.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
-    /// The name that it has in the object; without one it is left out of it.
+    /// The name that it has in the object; without one it is left out of it, and given beside it.
     pub(super) name: Option<String>,
     /// What its values are; without it, what the database says they are.
     pub(super) kind: Option<Kind>,

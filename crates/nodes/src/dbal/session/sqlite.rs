@@ -2,7 +2,7 @@
 
 use jackfield_types::Object;
 use sea_query::Value as Bound;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteValueRef};
 use sqlx::{Column, Decode, Row, Sqlite, TypeInfo, ValueRef};
 
@@ -45,8 +45,14 @@ impl Reader {
         let mut rest = Vec::new();
         for (place, output) in self.outputs.iter().take(row.len()).enumerate() {
             let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
-            let mut value = read(value, output.kind.as_ref())
-                .map_err(|error| unreadable(output, place, &error))?;
+            let read = match output {
+                Output {
+                    name: None,
+                    kind: None,
+                } => as_it_is(value),
+                Output { kind, .. } => read(value, kind.as_ref()),
+            };
+            let mut value = read.map_err(|error| unreadable(output, place, &error))?;
             if let Some(kind) = &output.kind {
                 value = kind.settle(value);
             }
@@ -87,4 +93,40 @@ fn read(value: SqliteValueRef<'_>, kind: Option<&Kind>) -> Result<Value, BoxDynE
         "BLOB" => text::base64(<&[u8] as Decode<Sqlite>>::decode(value)?),
         _ => <i64 as Decode<Sqlite>>::decode(value)?.into(),
     })
+}
+
+/// A value that goes back to the database as it is: what JSON has nothing for is an object.
+fn as_it_is(value: SqliteValueRef<'_>) -> Result<Value, BoxDynError> {
+    let is_bytes = value.type_info().name() == "BLOB";
+    let is_float = value.type_info().name() == "REAL";
+    let read = read(value, None)?;
+    Ok(match read {
+        Value::String(bytes) if is_bytes => json!({ BYTES: bytes }),
+        Value::String(infinity) if is_float => json!({ FLOAT: infinity }),
+        other => other,
+    })
+}
+
+const BYTES: &str = "bytes";
+const FLOAT: &str = "float";
+
+/// What [`as_it_is`] gave, to be sent back.
+pub(in crate::dbal) fn bound(value: &Value) -> Option<Bound> {
+    match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => Some(whole.into()),
+            None => number.as_f64().map(Bound::from),
+        },
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Object(object) => match object.iter().next()? {
+            (tag, Value::String(bytes)) if tag == BYTES => text::bytes(bytes).map(Bound::from),
+            (tag, Value::String(sign)) if tag == FLOAT => match sign.as_str() {
+                "Infinity" => Some(f64::INFINITY.into()),
+                "-Infinity" => Some(f64::NEG_INFINITY.into()),
+                _ => None,
+            },
+            _ => None,
+        },
+        Value::Null | Value::Bool(_) | Value::Array(_) => None,
+    }
 }

@@ -1,9 +1,12 @@
+use std::collections::HashSet;
+
 use jackfield_types::ValidationIssue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dbal::filter::Filter;
+use crate::dbal::read::MAX_FIELDS;
 
 /// Parameters of `dbal-write`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -90,6 +93,17 @@ impl WriteParams {
         }
         if !is_update && self.filter.is_some() {
             wrong("/filter", "it is for `\"operation\": \"update\"`");
+        }
+        if self
+            .returning
+            .as_ref()
+            .is_some_and(|fields| fields.len() > MAX_FIELDS)
+        {
+            wrong("/returning", "at most 1000 fields");
+        }
+        let names: HashSet<&String> = self.conflict.iter().collect();
+        if names.len() < self.conflict.len() {
+            wrong("/conflict", "each column once");
         }
         let is_upsert = self.operation == Operation::Upsert;
         if is_upsert && self.conflict.is_empty() {

@@ -112,7 +112,7 @@ pub(in crate::dbal) async fn read_back(
             .and_where_option(scope.own_rows());
         for (&place, value) in identity.iter().zip(key) {
             let name = Expr::col(Alias::new(&scope.table.columns[place].name));
-            statement.and_where(name.eq(super::rows::expression(scope, place, value)?));
+            statement.and_where(name.eq(super::rows::compared(scope, place, value)?));
         }
         session
             .rows(

@@ -51,8 +51,17 @@ impl NewRow {
 
 /// A value for a column, as part of a statement.
 pub(super) fn expression(scope: &Scope, place: usize, value: &Value) -> Result<Expr, NodeError> {
+    part(scope, place, value, Use::Stored)
+}
+
+/// A value that a column is compared with.
+pub(super) fn compared(scope: &Scope, place: usize, value: &Value) -> Result<Expr, NodeError> {
+    part(scope, place, value, Use::Compared)
+}
+
+fn part(scope: &Scope, place: usize, value: &Value, purpose: Use) -> Result<Expr, NodeError> {
     let column = &scope.table.columns[place];
-    bound(scope.dialect, column, value, Use::Stored).map_err(|error| {
+    bound(scope.dialect, column, value, purpose).map_err(|error| {
         NodeError::permanent(
             ErrorCode::WRONG_TYPE,
             format!("column `{}`: {error}", column.name),

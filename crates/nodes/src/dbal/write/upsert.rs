@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::insert;
 use super::params::{OnConflict, WriteParams};
 use super::returned::{Returned, clause, outputs, read_back};
-use super::rows::{NewRow, chunks, expression};
+use super::rows::{NewRow, chunks, compared, expression};
+use crate::dbal::cell::text_to_send;
 use crate::dbal::dialect::Dialect;
 use crate::dbal::session::{Session, Statement};
 use crate::dbal::target::{Scope, Target};
@@ -43,26 +44,38 @@ pub(super) async fn run(
     if scope.dialect == Dialect::MySql {
         return one_by_one(session, scope, params, &conflict, rows, returned).await;
     }
-    // No statement changes the same row twice.
+    // No statement changes the same row twice. Which values are the same is known of plain ones
+    // only; and who comes out, of rows that may be left as they are, only of one at a time.
+    let is_plain = |&place: &usize| scope.table.columns[place].is_plain();
+    let leaves_some = params.on_conflict == OnConflict::Nothing && returned.wants_rows();
+    let is_alone = leaves_some || !conflict.iter().all(is_plain);
     let mut seen = HashSet::new();
     let chunks = chunks(rows, scope.dialect.max_values(), |row, is_new| {
         let key: Vec<String> = conflict
             .iter()
-            .filter_map(|&place| row.value(place))
-            .map(Value::to_string)
+            .filter_map(|&place| Some(sameness(scope, place, row.value(place)?)))
             .collect();
-        if is_new || seen.contains(&key) {
+        let starts_anew = is_new || is_alone || seen.contains(&key);
+        if starts_anew {
             seen.clear();
-            seen.insert(key);
-            return true;
         }
         seen.insert(key);
-        false
+        starts_anew
     });
     for chunk in chunks {
         upsert(session, scope, params, &conflict, chunk, returned).await?;
     }
     Ok(())
+}
+
+/// A text that is the same for values of a plain column that are.
+fn sameness(scope: &Scope, place: usize, value: &Value) -> String {
+    let column = &scope.table.columns[place];
+    match text_to_send(scope.dialect, &column.kind, value) {
+        Some(text) => text,
+        // It is refused before it gets that far.
+        None => value.to_string(),
+    }
 }
 
 /// The places of the columns, checked against the unique indexes of the table.
@@ -200,12 +213,18 @@ async fn one_by_one(
             identity.push(*place);
             key.push(tenant.clone());
         }
-        let is_there = change_if_there(session, scope, params, conflict, &row).await?;
+        let mut is_there = change_if_there(session, scope, params, conflict, &row).await?;
         if !is_there {
             let statement = insert::statement(scope, std::slice::from_ref(&row))?;
-            session
-                .execute(Statement::of(scope.dialect, &statement))
-                .await?;
+            let statement = Statement::of(scope.dialect, &statement);
+            if let Err(error) = session.execute(statement).await {
+                // Somebody else may have created it meanwhile. The statement alone was taken back.
+                is_there = error.code() == ErrorCode::DATABASE_CONSTRAINT
+                    && change_if_there(session, scope, params, conflict, &row).await?;
+                if !is_there {
+                    return Err(error);
+                }
+            }
         }
         let is_written = !is_there || params.on_conflict == OnConflict::Update;
         if !is_written {
@@ -243,7 +262,7 @@ async fn change_if_there(
     for &place in conflict {
         let name = Expr::col(Alias::new(&scope.table.columns[place].name));
         let value = row.value(place).unwrap_or(&Value::Null);
-        statement.and_where(name.eq(expression(scope, place, value)?));
+        statement.and_where(name.eq(compared(scope, place, value)?));
     }
     statement.and_where_option(scope.own_rows());
     let found = session
