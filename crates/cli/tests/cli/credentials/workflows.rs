@@ -189,3 +189,77 @@ fn credentials_that_others_keep_serve_behind_those_of_the_store() {
         show(&missing)
     );
 }
+
+#[test]
+fn a_database_is_reached_by_the_url_that_a_credential_has() {
+    let server = jackfield_testkit::database::Postgres::shared();
+    let url = server.create_database();
+    let password = url.split(':').nth(2).unwrap().split('@').next().unwrap();
+    let folder = folder()
+        .file(
+            "sources.yaml",
+            "tenants:\n  default:\n    main:\n      url: { credential: db }\n      rows: exclusive\n      \
+             entities:\n        - entity: people\n          columns: { name: { type: text, maxLength: 100 } }\n          \
+             primaryKey: [name]\n",
+        )
+        .file(
+            "store.json",
+            r#"{
+  "name": "store",
+  "nodes": [
+    { "id": "write", "name": "Write", "nodeType": "dbal-write",
+      "parameters": { "entity": "people", "operation": "upsert", "conflict": ["name"] } },
+    { "id": "read", "name": "Read", "nodeType": "dbal-read",
+      "parameters": { "entity": "people", "fields": ["name"] } }
+  ],
+  "connections": { "write": { "main": [["read"]] } }
+}"#,
+        );
+    let keep = |host: &str| {
+        let arguments = [
+            "credential",
+            "add",
+            "db",
+            "--type",
+            "database",
+            "--replace",
+            "--host",
+            host,
+        ];
+        let added = super::fed(&folder, &with_store(&arguments), &url);
+        assert_eq!(code(&added), 0, "{}", show(&added));
+    };
+    let run = |input: &str| {
+        let arguments = [
+            "run",
+            "store.json",
+            "--data-sources",
+            "sources.yaml",
+            "--input",
+            input,
+        ];
+        let more = ["--output", "json", "--log", "trace"];
+        folder.run(&with_store(&[&arguments[..], &more].concat()))
+    };
+    keep("127.0.0.1");
+    let written = run(r#"[{"name": "Ada"}]"#);
+    assert_eq!(code(&written), 0, "{}", show(&written));
+    let report: serde_json::Value = serde_json::from_slice(&written.stdout).unwrap();
+    assert_eq!(report["output"], serde_json::json!([{ "name": "Ada" }]));
+    keep("db.example.org");
+    let refused = run("[{}]");
+    assert_eq!(code(&refused), 3, "{}", show(&refused));
+    assert!(
+        show(&refused).contains("is not in hosts of credential `db`"),
+        "{}",
+        show(&refused)
+    );
+    let files = super::bytes_below(&folder.path("."));
+    for (what, bytes) in [
+        ("what is written", show(&written).as_bytes()),
+        ("the refusal", show(&refused).as_bytes()),
+        ("the files", &files),
+    ] {
+        assert!(!super::holds(bytes, password), "{what}");
+    }
+}
