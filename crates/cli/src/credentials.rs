@@ -11,7 +11,7 @@ use jackfield::credentials::{
 use jackfield::store::{Durability, Store, StoreError};
 use jackfield::{StaticSecrets, TenantId};
 
-use crate::args::{CredentialKeyArgs, CredentialStoreArgs, StoreArgs};
+use crate::args::{CredentialKeyArgs, CredentialStoreArgs, StoreArgs, WrittenKey};
 use crate::error::{CliError, whole_text};
 use crate::exit::Exit;
 use crate::kept_error::store_error;
@@ -59,7 +59,7 @@ pub(crate) async fn master_keys(args: &CredentialKeyArgs) -> Result<MasterKeys, 
     if args.keys.is_empty() {
         return Ok(MasterKeys::none());
     }
-    let sources = args.keys.iter().map(|key| key.source());
+    let sources = args.keys.iter().map(WrittenKey::source);
     let sources = sources.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     MasterKeys::read(&sources).await.map_err(wrong)
 }
