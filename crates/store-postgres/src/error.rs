@@ -126,7 +126,10 @@ impl Place {
             return self.damaged(&error.to_string());
         }
         let reason = match &error {
-            sqlx::Error::PoolTimedOut => "no connection to it became free in time".to_owned(),
+            sqlx::Error::PoolTimedOut => {
+                "no connection was got in time: it does not answer, or too many calls wait"
+                    .to_owned()
+            }
             sqlx::Error::Io(cause) => cause.to_string(),
             sqlx::Error::Tls(cause) => format!("no TLS connection: {cause}"),
             other => other.to_string(),

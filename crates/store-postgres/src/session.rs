@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// Takes the writer's row away. Commits as safely as anything, and all before it with it.
-    pub(crate) async fn end(mut self, writer: Uuid) -> sqlx::Result<()> {
+    pub(crate) async fn end(mut self, writer: Uuid) -> Result<(), Fault> {
         sqlx::query("SELECT set_config('synchronous_commit', 'on', false)")
             .execute(&mut self.connection)
             .await?;

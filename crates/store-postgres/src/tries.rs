@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::inner::Inner;
 
 /// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(120);
+pub(crate) const ANSWER: Duration = Duration::from_secs(120);
 /// How long is waited until a call is made again over another connection.
 const AGAIN: Duration = Duration::from_millis(50);
 /// How often a transaction is made again that others are in the way of.
@@ -25,7 +25,7 @@ macro_rules! read {
             let read = async {
                 let mut held = inner.acquire().await?;
                 let $connection: &mut sqlx::PgConnection = &mut held;
-                let read = $crate::tries::in_time(async { $read }).await;
+                let read = $crate::tries::in_time($crate::tries::ANSWER, async { $read }).await;
                 $crate::tries::give_back(held, read)
             };
             match read.await {
@@ -54,7 +54,7 @@ macro_rules! edit {
         loop {
             let edited = async {
                 let mut held = inner.acquire().await?;
-                let edited = $crate::tries::in_time(async {
+                let edited = $crate::tries::in_time($crate::tries::ANSWER, async {
                     let mut transaction = sqlx::Connection::begin(&mut *held).await?;
                     if let Some($edited) = &unsure {
                         let $again: &mut sqlx::PgConnection = &mut transaction;
@@ -163,8 +163,11 @@ impl Found {
 }
 
 /// Does not wait for ever.
-pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    match tokio::time::timeout(ANSWER, work).await {
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(limit, work).await {
         Ok(done) => done,
         Err(_) => Err(Fault::Broken(sqlx::Error::Io(
             std::io::ErrorKind::TimedOut.into(),

@@ -11,6 +11,7 @@ use crate::group::Group;
 use crate::operation::Operation;
 use crate::options::PostgresOptions;
 use crate::session::{Session, Stamp, Written};
+use crate::tries::in_time;
 
 /// The most changes of a group.
 const GROUP: usize = 512;
@@ -24,6 +25,8 @@ const TRIES: usize = 8;
 const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// How long an answer may take; for each MiB that is written a second more.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long making a connection may take at least.
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// Writes what changes executions: all that waits in one transaction.
 pub(crate) struct Writer {
@@ -38,6 +41,8 @@ pub(crate) struct Writer {
     session: Option<Session>,
     /// How long the last group took.
     took: Duration,
+    /// Since when the server is gone.
+    gone: Option<Instant>,
 }
 
 impl Writer {
@@ -58,6 +63,7 @@ impl Writer {
             number: 0,
             session: None,
             took: Duration::ZERO,
+            gone: None,
         }
     }
 
@@ -122,7 +128,8 @@ impl Writer {
             Ok(()) => return,
             Err(failed) => failed,
         };
-        if group.len() == 1 || fault.is_lost() {
+        // Without a connection none of them can be made.
+        if group.len() == 1 || fault.is_lost() || self.session.is_none() {
             self.fail(group, fault);
             return;
         }
@@ -155,13 +162,13 @@ impl Writer {
         // The first number under which it may have been written without an answer.
         let mut unsure: Option<i64> = None;
         let mut is_locked = false;
-        let mut patience: Option<Instant> = None;
         let mut wait = WAITS.0;
         let mut tries = 0;
         loop {
             let made = self.attempt(&mut group, is_locked, unsure, limit).await;
             let fault = match made {
                 Ok(written) => {
+                    self.gone = None;
                     group = group.acknowledge(&written.missed);
                     if group.is_empty() {
                         return Ok(());
@@ -177,14 +184,16 @@ impl Writer {
                 if self.session.take().is_some() {
                     unsure = unsure.or(Some(self.number));
                 }
-                let end = *patience.get_or_insert_with(|| Instant::now() + self.options.patience);
-                if Instant::now() + wait > end {
+                // Whoever comes while it is gone does not wait from the beginning.
+                let gone = *self.gone.get_or_insert_with(Instant::now);
+                if gone.elapsed() + wait > self.options.patience {
                     return Err((group, fault));
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(WAITS.1);
                 continue;
             }
+            self.gone = None;
             tries += 1;
             if !fault.is_collision() || tries == TRIES {
                 return Err((group, fault));
@@ -203,8 +212,7 @@ impl Writer {
         let session = match &mut self.session {
             Some(session) => session,
             None => {
-                let connection = self.connector.connect().await?;
-                let session = Session::begin(connection, self.id, time).await?;
+                let session = self.begin().await?;
                 self.session.insert(session)
             }
         };
@@ -220,12 +228,7 @@ impl Writer {
                 false => session.write(group, stamp).await,
             }
         };
-        match tokio::time::timeout(limit, made).await {
-            Ok(made) => made,
-            Err(_) => Err(Fault::Broken(sqlx::Error::Io(
-                std::io::ErrorKind::TimedOut.into(),
-            ))),
-        }
+        in_time(limit, made).await
     }
 
     /// Sees to it that all that was acknowledged is as safe as it ever gets.
@@ -235,22 +238,26 @@ impl Writer {
         }
         let session = match self.session.take() {
             Some(session) => Ok(session),
-            None => self.begin_again().await,
+            None => self.begin().await,
         };
         let ended = match session {
-            Ok(session) => session.end(self.id).await,
-            Err(error) => Err(error),
+            Ok(session) => in_time(ANSWER, session.end(self.id)).await,
+            Err(fault) => Err(fault),
         };
         match self.options.durability {
             // Nothing depends on it.
             Durability::Full | Durability::Grouped => Ok(()),
-            Durability::Relaxed => ended.map_err(|error| self.place.broken(error)),
+            Durability::Relaxed => ended.map_err(|fault| self.place.fault(fault)),
         }
     }
 
-    async fn begin_again(&self) -> sqlx::Result<Session> {
-        let connection = self.connector.connect().await?;
-        Session::begin(connection, self.id, self.options.own_time()).await
+    async fn begin(&self) -> Result<Session, Fault> {
+        let time = self.options.own_time();
+        in_time(self.options.patience.max(CONNECT), async {
+            let connection = self.connector.connect().await?;
+            Ok(Session::begin(connection, self.id, time).await?)
+        })
+        .await
     }
 }
 
