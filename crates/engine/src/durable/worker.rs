@@ -91,6 +91,14 @@ impl Drop for Counted {
     }
 }
 
+/// What came of looking for what is due.
+struct Look {
+    /// How many executions were taken up.
+    taken: usize,
+    /// How long to wait until looking again.
+    pause: Duration,
+}
+
 /// The executions that a worker runs.
 #[derive(Default)]
 struct Crew {
@@ -135,15 +143,16 @@ impl Worker {
     async fn work(self, shutdown: CancellationToken, until: Until) {
         let counted = Counted::new(&self.keeper);
         let mut crew = Crew::default();
-        // Whether there may be more than was taken.
-        let mut claims = true;
         let mut claimed_at = Instant::now();
+        // When to look for what is due.
+        let mut next = Some(claimed_at);
         while !shutdown.is_cancelled() {
-            let free = self.options.concurrency as usize - crew.tasks.len();
-            let most = u32::try_from(free).unwrap_or(u32::MAX);
-            if claims && most > 0 {
-                claims = self.claim(&mut crew, most).await;
-                if claims {
+            crew.let_go_of_ended();
+            let free = (self.options.concurrency as usize).saturating_sub(crew.tasks.len());
+            if free > 0 && next.is_some_and(|next| next <= Instant::now()) {
+                let look = self.look(&mut crew, free).await;
+                next = Instant::now().checked_add(look.pause);
+                if look.taken > 0 {
                     claimed_at = Instant::now();
                     continue;
                 }
@@ -151,32 +160,22 @@ impl Worker {
             let is_idle = until == Until::NothingLeft && crew.tasks.is_empty();
             if is_idle && self.is_done(claimed_at).await {
                 // Something may have come due since it was looked for.
-                if !self.claim(&mut crew, most).await {
+                let most = u32::try_from(free).unwrap_or(u32::MAX);
+                if self.claim(&mut crew, most).await == 0 {
                     break;
                 }
                 claimed_at = Instant::now();
                 continue;
             }
-            let stirred = self.keeper.stirred.notified();
-            tokio::pin!(stirred);
-            // From here on nothing is missed.
-            stirred.as_mut().enable();
-            let pause = if most > 0 {
-                self.pause().await
-            } else {
-                Duration::MAX
-            };
-            let until = Instant::now().checked_add(pause);
             // Each arm only waits.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                () = self.keeper.stirred.notified() => next = Some(Instant::now()),
                 Some(ended) = crew.tasks.join_next_with_id(), if !crew.tasks.is_empty() => {
                     crew.ended(ended);
-                    claims |= most == 0;
                 }
-                () = &mut stirred => claims = true,
-                () = sleep_until(until) => claims = true,
+                () = sleep_until(next), if free > 0 => {}
             }
         }
         // Nothing is parked any more for this worker to take up.
@@ -184,8 +183,26 @@ impl Worker {
         self.stop(crew).await;
     }
 
-    /// Takes up what is due; says whether there may be more.
-    async fn claim(&self, crew: &mut Crew, most: u32) -> bool {
+    /// Takes up what is due, as far as there is room for it.
+    async fn look(&self, crew: &mut Crew, free: usize) -> Look {
+        // Claiming writes, even when there is nothing to claim.
+        let pause = self.until_due().await;
+        if !pause.is_zero() {
+            return Look { taken: 0, pause };
+        }
+        let most = u32::try_from(free).unwrap_or(u32::MAX);
+        let taken = self.claim(crew, most).await;
+        let pause = if taken == 0 {
+            // It is another tenant's, or another worker was first.
+            self.options.poll
+        } else {
+            Duration::ZERO
+        };
+        Look { taken, pause }
+    }
+
+    /// Takes up what is due; says how many that were.
+    async fn claim(&self, crew: &mut Crew, most: u32) -> usize {
         let began = Instant::now();
         let found = match &self.tenant {
             Some(tenant) => claim_of_tenant(&self.keeper, tenant, most).await,
@@ -195,10 +212,10 @@ impl Worker {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(target: "engine", %error, "nothing was claimed");
-                return false;
+                return 0;
             }
         };
-        let may_be_more = !claimed.is_empty();
+        let taken = claimed.len();
         for claimed in claimed {
             let notices = Notices {
                 tenant: claimed.tenant.clone(),
@@ -207,7 +224,7 @@ impl Worker {
             };
             crew.take(&self.engine, &self.keeper, claimed, began, notices);
         }
-        may_be_more
+        taken
     }
 
     /// Whether nothing will be due soon, with nothing of it under way. What others hold and go on
@@ -225,17 +242,18 @@ impl Worker {
         }
     }
 
-    /// How long there is nothing to do, as far as is known.
-    async fn pause(&self) -> Duration {
+    /// How long there is nothing to do, as far as is known; nothing when there is something now.
+    async fn until_due(&self) -> Duration {
         let store = &self.keeper.store;
         let Ok(Some(due)) = store.next_due().await else {
             return self.options.poll;
         };
         match store.now().await {
-            Ok(now) => {
-                let left = super::between(now, due).max(Duration::from_millis(1));
-                left.min(self.options.poll)
-            }
+            Ok(now) if due <= now => Duration::ZERO,
+            // Timers are not exact to less than that.
+            Ok(now) => super::between(now, due)
+                .max(Duration::from_millis(1))
+                .min(self.options.poll),
             Err(_) => self.options.poll,
         }
     }
@@ -283,6 +301,13 @@ impl Keeper {
 }
 
 impl Crew {
+    /// Makes room where tasks have ended.
+    fn let_go_of_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
     fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
         let id = match ended {
             Ok((id, ())) => id,

@@ -212,7 +212,7 @@ pub(crate) fn deadline() -> Shape {
         ],
         &[("first", 0, "never"), ("never", 0, "last")],
     );
-    document["settings"] = json!({ "timeout": "300ms" });
+    document["settings"] = json!({ "timeout": "600ms" });
     Shape {
         status: ExecutionStatus::TimedOut,
         ..Shape::new(document, 1)
