@@ -23,7 +23,7 @@ impl Database {
         match self {
             // One process at a time runs executions in a file.
             Self::Sqlite => (3, 1),
-            Self::Postgres => (2, 4),
+            Self::Postgres => (4, 3),
         }
     }
 
@@ -31,7 +31,7 @@ impl Database {
     pub(crate) fn manner(self) -> &'static [&'static str] {
         match self {
             Self::Sqlite => &[],
-            Self::Postgres => &["--lease", "1500ms"],
+            Self::Postgres => &["--lease", "2s"],
         }
     }
 }

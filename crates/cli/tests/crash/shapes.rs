@@ -39,26 +39,30 @@ pub(crate) fn input(ticket: &str) -> Value {
     json!([item(1), item(2), item(3)])
 }
 
+/// The names of all of them.
+pub(crate) const NAMES: [&str; 8] = [
+    "chain", "rounds", "fan", "retries", "pause", "nested", "bulky", "undone",
+];
+
 /// All of them. `world` is the URL of the world.
 pub(crate) fn all(world: &str) -> Vec<Shape> {
-    let shape = |name, document: Value| Shape {
+    let documents = [
+        chain(world),
+        rounds(world),
+        fan(world),
+        retries(world),
+        pause(world),
+        nested(world),
+        bulky(world),
+        undone(world),
+    ];
+    let shapes = NAMES.into_iter().zip(documents);
+    let shapes = shapes.map(|(name, document)| Shape {
         name,
         document,
-        exit: 0,
-    };
-    vec![
-        shape("chain", chain(world)),
-        shape("rounds", rounds(world)),
-        shape("fan", fan(world)),
-        shape("retries", retries(world)),
-        shape("pause", pause(world)),
-        shape("nested", nested(world)),
-        shape("bulky", bulky(world)),
-        Shape {
-            exit: 1,
-            ..shape("undone", undone(world))
-        },
-    ]
+        exit: i32::from(name == "undone"),
+    });
+    shapes.collect()
 }
 
 /// Parameters that ask the world, once for each item.

@@ -13,7 +13,7 @@ use crate::life::{End, Life};
 use crate::orders::{Doom, Living};
 use crate::outcome::outcome;
 
-/// The lease is a second and a half; the rest is for a machine that is busy.
+/// The lease is two seconds; the rest is for a machine that is busy.
 const SECONDS: Duration = Duration::from_secs(10);
 /// The event after which there is no other.
 const FINISHED: &str = "execution-finished";
@@ -46,7 +46,8 @@ fn first_told(life: &Life, id: &str) -> Timestamp {
 
 #[test]
 fn another_process_takes_over_what_a_killed_one_ran() {
-    let campaign = Campaign::new(Database::Postgres);
+    let names = ["chain", "rounds", "fan", "bulky"];
+    let campaign = Campaign::of(Database::Postgres, &names);
     let ground = Ground::new(Database::Postgres);
     let worker = worker(&campaign, &ground);
     let mut killed = Vec::new();
@@ -84,9 +85,9 @@ fn another_process_takes_over_what_a_killed_one_ran() {
 
 #[test]
 fn a_process_that_stood_still_does_nothing_once_it_was_taken_over() {
-    let campaign = Campaign::new(Database::Postgres);
+    let campaign = Campaign::of(Database::Postgres, &["pause"]);
     let ground = Ground::new(Database::Postgres);
-    let known = campaign.named("pause");
+    let known = &campaign.known[0];
     let ticket = "still";
     let orders = campaign.run(&ground, &known.shape, ticket);
     let stalled = orders.and(&["--output", "events"]).begin();
