@@ -128,73 +128,116 @@ fn one_that_is_there_is_not_replaced_by_chance_and_stays_bound() {
     assert_eq!(bound(&folder), (hosts, serde_json::Value::Null));
 }
 
+/// A terminal at which a command asks for a user and a password.
+#[cfg(unix)]
+struct Terminal {
+    ours: std::fs::File,
+    theirs: std::os::fd::OwnedFd,
+    child: std::process::Child,
+    seen: Vec<u8>,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    fn asking(folder: &Folder) -> Self {
+        use rustix::fs::{Mode, OFlags, open};
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        use std::process::Stdio;
+
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let theirs = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let child = folder
+            .process(&adding("basic", &[]))
+            .stdin(Stdio::from(theirs.try_clone().unwrap()))
+            .stderr(Stdio::from(theirs.try_clone().unwrap()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            ours: ours.into(),
+            theirs,
+            child,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Waits until the terminal shows something, and gives all that it has shown.
+    fn until(&mut self, wanted: &str) -> String {
+        use std::io::Read;
+        let mut byte = [0];
+        while !String::from_utf8_lossy(&self.seen).ends_with(wanted) {
+            self.ours.read_exact(&mut byte).unwrap();
+            self.seen.push(byte[0]);
+        }
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
+    fn types(&mut self, text: &str) {
+        use std::io::Write;
+        self.ours.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Whether what is typed is shown.
+    fn shows(&self) -> bool {
+        use rustix::termios::{LocalModes, tcgetattr};
+        let modes = tcgetattr(&self.theirs).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO)
+    }
+
+    /// Answers the first question, and waits until what is typed is hidden.
+    fn until_hidden(&mut self) {
+        self.until("user: ");
+        self.types("ada\n");
+        self.until("password: ");
+        let began = std::time::Instant::now();
+        // It says so before it hides what is typed.
+        while self.shows() {
+            assert!(
+                began.elapsed().as_secs() < 60,
+                "what is typed would be seen"
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_terminal_is_asked_and_does_not_show_what_is_secret() {
-    use std::fs::File;
-    use std::io::{Read, Write};
-    use std::os::fd::OwnedFd;
-    use std::process::Stdio;
-
-    use rustix::fs::{Mode, OFlags, open};
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{LocalModes, tcgetattr};
-
+    use std::io::Read;
     let folder = folder();
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap();
-    let theirs: OwnedFd = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    let mut child = folder
-        .process(&adding("basic", &[]))
-        .stdin(Stdio::from(theirs.try_clone().unwrap()))
-        .stderr(Stdio::from(theirs.try_clone().unwrap()))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut terminal = File::from(ours);
-    let mut seen = Vec::new();
-    let mut read_until = |terminal: &mut File, wanted: &str| {
-        let mut byte = [0];
-        while !String::from_utf8_lossy(&seen).ends_with(wanted) {
-            terminal.read_exact(&mut byte).unwrap();
-            seen.push(byte[0]);
-        }
-        String::from_utf8_lossy(&seen).into_owned()
-    };
-    read_until(&mut terminal, "user: ");
-    terminal.write_all(b"ada\n").unwrap();
-    read_until(&mut terminal, "password: ");
-    // It may have said so before it hides what is typed.
-    let shows = || {
-        tcgetattr(&theirs)
-            .unwrap()
-            .local_modes
-            .contains(LocalModes::ECHO)
-    };
-    let began = std::time::Instant::now();
-    while shows() {
-        assert!(
-            began.elapsed().as_secs() < 60,
-            "what is typed would be seen"
-        );
-        std::thread::yield_now();
-    }
-    writeln!(terminal, "{TOKEN}").unwrap();
-    let output = child.wait().unwrap();
-    assert!(output.success());
-    let shown = read_until(&mut terminal, "\n");
+    let mut terminal = Terminal::asking(&folder);
+    terminal.until_hidden();
+    terminal.types(&format!("{TOKEN}\n"));
+    assert!(terminal.child.wait().unwrap().success());
+    let shown = terminal.until("\n");
     assert!(shown.contains("user: ada"), "{shown}");
     assert_hidden("the terminal", shown.as_bytes());
-    assert!(shows(), "the terminal is as it was");
+    assert!(terminal.shows(), "the terminal is as it was");
     let mut said = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
+    let mut stdout = terminal.child.stdout.take().unwrap();
+    stdout.read_to_string(&mut said).unwrap();
     assert!(said.contains("credential `crm` is kept"), "{said}");
     assert_readable(&folder);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_is_as_it_was_when_nobody_wants_to_answer() {
+    let folder = folder();
+    let mut terminal = Terminal::asking(&folder);
+    terminal.until_hidden();
+    let id = terminal.child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(sent.unwrap().success());
+    let ended = terminal.child.wait().unwrap();
+    assert_eq!(ended.code(), Some(130));
+    assert!(terminal.shows());
+    let listed = folder.json(&with_store(&["credential", "list", "-o", "json"]));
+    assert_eq!(listed, serde_json::json!([]));
 }

@@ -263,3 +263,35 @@ fn a_database_is_reached_by_the_url_that_a_credential_has() {
         assert!(!super::holds(bytes, password), "{what}");
     }
 }
+
+#[test]
+fn a_store_in_postgresql_keeps_them_as_well() {
+    let server = jackfield_testkit::database::Postgres::shared();
+    let url = server.create_database();
+    let folder = folder().file("read.json", READING);
+    let with = |arguments: &[&str]| {
+        let kept = ["--store", &url, "--credential-key", "2025=file:2025.key"];
+        let arguments: Vec<String> = arguments
+            .iter()
+            .chain(&kept)
+            .map(|&argument| argument.to_owned())
+            .collect();
+        arguments
+    };
+    let add = with(&["credential", "add", "crm", "--type", "bearer"]);
+    let add: Vec<&str> = add.iter().map(String::as_str).collect();
+    let added = super::fed(&folder, &add, TOKEN);
+    assert_eq!(code(&added), 0, "{}", show(&added));
+    let run = with(&["run", "read.json", "--output", "json"]);
+    let run: Vec<&str> = run.iter().map(String::as_str).collect();
+    let report = folder.json(&run);
+    assert_eq!(report["output"][0]["value"], "[redacted]!");
+    let database = url.rsplit('/').next().unwrap();
+    let tables = "SET xmlbinary TO hex; SELECT coalesce(string_agg(query_to_xml(format('SELECT * FROM %I.%I', schemaname, \
+                  tablename), true, false, '')::text, ''), '') FROM pg_tables \
+                  WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+    let rows = server.execute(database, tables);
+    // Bytes are shown in hexadecimal there. The looking is right: the head of each credential is found.
+    assert!(rows.to_lowercase().contains("4a464301"), "{rows}");
+    assert_hidden("the database", rows.as_bytes());
+}
