@@ -1,4 +1,4 @@
-//! Where the master keys of credentials are, as the command line says it.
+//! Where credentials and their master keys are, as the command line says it.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -8,6 +8,8 @@ use clap::Args;
 use jackfield::credentials::{KeyPlace, KeySource, KeySourceError};
 use jackfield::types::Secret;
 use serde::Deserialize;
+
+use crate::store::StoreAddress;
 
 /// What the credentials in the store are read with.
 #[derive(Debug, Clone, Default, Args)]
@@ -20,6 +22,19 @@ pub(crate) struct CredentialKeyArgs {
     /// The same, with environment and settings file regarded.
     #[arg(skip)]
     pub(crate) keys: Vec<WrittenKey>,
+}
+
+/// The store that is looked into for the credentials of tenants.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CredentialStoreArgs {
+    /// The store that has the tenant's credentials, if it is there
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "JACKFIELD_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: Option<StoreAddress>,
 }
 
 /// Where a key is, as it is written. It is not shown: somebody may have written the key itself.

@@ -17,14 +17,13 @@ use jackfield::{DurationParseError, parse_duration};
 use crate::exit::Exit;
 use crate::input::Assignment;
 use crate::node_reference::NodeReference;
-use crate::store::StoreAddress;
 
 pub(crate) use self::credential::{
     CredentialAddArgs, CredentialCommand, CredentialKeptArgs, CredentialKeyCommand,
     CredentialListArgs, CredentialRemoveArgs, CredentialRotateArgs, CredentialShowArgs,
     WrittenField,
 };
-pub(crate) use self::credential_keys::{CredentialKeyArgs, WrittenKey};
+pub(crate) use self::credential_keys::{CredentialKeyArgs, CredentialStoreArgs, WrittenKey};
 pub(crate) use self::durable::{
     DurabilityArg, DurabilityArgs, LeaseArgs, ResumeArgs, StoreArgs, WorkflowsArgs,
 };
@@ -186,19 +185,6 @@ pub(crate) struct RunningArgs {
     pub(crate) credential_keys: CredentialKeyArgs,
     #[command(flatten)]
     pub(crate) plugins: PluginArgs,
-}
-
-/// The store that is looked into for the credentials of tenants.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct CredentialStoreArgs {
-    /// The store that has the tenant's credentials, if it is there
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "JACKFIELD_STORE",
-        hide_env_values = true
-    )]
-    pub(crate) store: Option<StoreAddress>,
 }
 
 /// What workflows may reach outside themselves.
