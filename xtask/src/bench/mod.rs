@@ -2,6 +2,7 @@
 //!
 //! Figures are never judged here: they depend on the machine. The table is for a person.
 
+mod durable;
 mod estimates;
 mod operations;
 mod plugins;
@@ -48,6 +49,7 @@ const PRINTING: &[(&str, &str)] = &[
     ("jackfield-registry", "memory"),
     ("jackfield-registry", "tenants"),
     ("jackfield", "fairness"),
+    ("jackfield", "durable"),
     ("jackfield-nodes", "dbal"),
     ("jackfield-wasm", "deadline"),
     ("jackfield-wasm", "neighbours"),

@@ -22,6 +22,8 @@ pub(super) enum Unit {
     Share,
     /// How many times as much as something else; less is better.
     Ratio,
+    /// How many in a second; more is better.
+    Rate,
 }
 
 /// One line of the table.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::durable::DURABLE;
 use super::estimates::{Estimate, Estimates};
 use super::operations::{OPERATIONS, Operation, Origin, Unit};
 use super::plugins::PLUGINS;
@@ -21,7 +22,7 @@ pub(super) fn render(measured: &Estimates, printed: &BTreeMap<String, f64>) -> S
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     let mut missing = Vec::new();
     let mut shown = BTreeSet::new();
-    for operation in OPERATIONS.iter().chain(PLUGINS) {
+    for operation in OPERATIONS.iter().chain(PLUGINS).chain(DURABLE) {
         let mut of = |id| {
             let (id, estimate) = find(measured, id)?;
             shown.insert(id.clone());
@@ -83,10 +84,11 @@ fn row(operation: &Operation, figure: f64) -> [String; 6] {
         Unit::Memory => bytes(value),
         Unit::Share => format!("{:.2} %", value * 100.0),
         Unit::Ratio => format!("{value:.3}×"),
+        Unit::Rate => format!("{value:.0}/s"),
     };
     let limit = |value: Option<f64>| match (value, operation.unit) {
         (None, _) => "–".to_owned(),
-        (Some(value), Unit::Share) => format!("> {}", show(value)),
+        (Some(value), Unit::Share | Unit::Rate) => format!("> {}", show(value)),
         (Some(value), Unit::Time | Unit::Memory | Unit::Ratio) => format!("< {}", show(value)),
     };
     let ratio = |value: Option<f64>| match value {
@@ -124,8 +126,10 @@ fn duration(nanoseconds: f64) -> String {
 fn bytes(value: f64) -> String {
     if value < 1024.0 {
         format!("{} B", digits(value))
-    } else {
+    } else if value < 1024.0 * 1024.0 {
         format!("{} KiB", digits(value / 1024.0))
+    } else {
+        format!("{} MiB", digits(value / 1024.0 / 1024.0))
     }
 }
 
@@ -208,6 +212,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_rate_more_is_better() {
+        let printed = BTreeMap::from([("durable steps a second".to_owned(), 25_000.4)]);
+        let text = render(&Estimates::new(), &printed);
+        let line = text.lines().find(|line| line.contains("25000/s")).unwrap();
+        assert!(line.contains("> 20000/s"), "{line}");
+    }
+
+    #[test]
     fn one_bench_is_shown_as_many_times_another() {
         let measured = Estimates::from([
             ("wasm/call/rust".to_owned(), estimate(26_000.0, 1.0)),
@@ -233,6 +245,7 @@ mod tests {
     fn figures_have_three_digits() {
         let shown = [999.0, 1_234.0, 20_000.0, 1_500_000.0, 2e9].map(duration);
         assert_eq!(shown, ["999 ns", "1.23 µs", "20 µs", "1.5 ms", "2 s"]);
-        assert_eq!([bytes(512.0), bytes(2048.0)], ["512 B", "2 KiB"]);
+        let shown = [512.0, 2_048.0, 3_145_728.0].map(bytes);
+        assert_eq!(shown, ["512 B", "2 KiB", "3 MiB"]);
     }
 }

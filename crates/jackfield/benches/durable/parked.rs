@@ -35,8 +35,9 @@ pub(crate) fn child(scale: Scale) {
     let count: u64 = scale.of(10_000, 100_000);
     // When the first one is due, and how long it takes until the last one is.
     let first = scale.of(Duration::from_secs(8), Duration::from_secs(60));
-    let spread = scale.of(Duration::from_secs(4), Duration::from_secs(40));
-    println!("parked: {count} executions that wait");
+    let spread = scale.of(Duration::from_secs(10), Duration::from_secs(100));
+    let rate = count as f64 / spread.as_secs_f64();
+    println!("parked: {count} executions that wait, {rate:.0} due a second");
     let folder = folder();
     let runtime = runtime();
     runtime.block_on(async {
@@ -60,7 +61,7 @@ pub(crate) fn child(scale: Scale) {
         let tenant = engine.default_tenant();
         let wait = json!({ "until": "{{ $json.until }}" });
         let plan = row(&tenant, &[("wait", wait), ("probe", json!({}))]);
-        println!("resident before: {:.1} MB", resident());
+        println!("resident before: {:.1} MiB", resident());
         let worker = engine.worker(WorkerOptions::default()).unwrap();
         let shutdown = CancellationToken::new();
         let working = tokio::spawn(worker.run(shutdown.clone()));
@@ -91,23 +92,43 @@ pub(crate) fn child(scale: Scale) {
             took.as_secs_f64()
         );
         let size = resident();
-        println!("parked {count} executions, resident: {size:.1} MB");
+        println!("resident: {size:.1} MiB");
+        println!(
+            "parked {count} executions, resident bytes: {:.0}",
+            size * 1024.0 * 1024.0
+        );
+        let before = written();
         all.notified().await;
-        println!("resident after all went on: {:.1} MB", resident());
+        println!("resident after all went on: {:.1} MiB", resident());
+        let each = (written() - before) / count as f64 / 1024.0;
+        println!("written for each that went on: {each:.1} KiB");
         shutdown.cancel();
         working.await.unwrap();
         store.close().await.unwrap();
         let late = Milliseconds(late.lock().unwrap().clone());
-        println!("parked executions, late p50: {:.3} ms", late.at(0.5));
-        println!("parked executions, late p99: {:.3} ms", late.at(0.99));
-        println!("parked executions, latest: {:.3} ms", late.longest());
+        println!(
+            "late: p50 {:.1} ms, p99 {:.1} ms, the latest {:.1} ms",
+            late.at(0.5),
+            late.at(0.99),
+            late.longest()
+        );
+        let p99 = late.at(0.99) * 1e6;
+        println!("p99 of how late parked executions go on, ns: {p99:.0}");
     });
 }
 
-/// What the process has in memory, in megabytes.
+/// What the process has in memory, in mebibytes.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kilobytes.map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
+}
+
+/// The bytes that the process has written so far.
+fn written() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar:"));
+    let bytes = line.and_then(|line| line.trim().parse::<f64>().ok());
+    bytes.unwrap_or(f64::NAN)
 }

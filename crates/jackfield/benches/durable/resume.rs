@@ -18,10 +18,13 @@ pub(crate) fn run(scale: Scale) {
         println!("all called again after {called:.2} s, all ended after {ended:.2} s");
     }
     let (called, ended): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
-    println!("resuming {count} executions: {:.3} s", median(called));
     println!(
-        "resuming {count} executions, to their end: {:.3} s",
-        median(ended)
+        "resuming {count} executions, ns: {:.0}",
+        median(called) * 1e9
+    );
+    println!(
+        "resuming {count} executions to their end, ns: {:.0}",
+        median(ended) * 1e9
     );
 }
 

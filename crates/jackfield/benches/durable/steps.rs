@@ -7,7 +7,7 @@ use jackfield::store::Store;
 use jackfield::{ExecutionId, NodeCall, TenantEngine};
 use serde_json::json;
 
-use super::floor::{self, Group};
+use super::floor::{self, Floor, Group};
 use super::scene::{
     Milliseconds, Probe, Scale, Then, folder, median, number, open, row, runtime, with_item,
 };
@@ -73,21 +73,39 @@ pub(crate) fn run(scale: Scale) {
     for _ in 0..rounds {
         let round = round(time);
         let folder = folder();
-        let floor = floor::run(folder.path(), round.group, time) / 2.0;
+        let floor = floor::run(folder.path(), round.group, time);
         println!(
-            "{:>9.0} steps/s, p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms; floor {floor:>9.0} steps/s ({} rows of {} bytes)",
-            round.steps, round.p50, round.p99, round.longest, round.group.rows, round.group.bytes
+            "{:>7.0} steps/s, p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms; floor {:>7.0} steps/s, a group p50 {:.2} ms, p99 {:.2} ms ({} rows of {} bytes)",
+            round.steps,
+            round.p50,
+            round.p99,
+            round.longest,
+            floor.rate / 2.0,
+            floor.took.at(0.5),
+            floor.took.at(0.99),
+            round.group.rows,
+            round.group.bytes
         );
         floors.push(floor);
         found.push(round);
     }
     let of = |figure: fn(&Round) -> f64| median(found.iter().map(figure).collect());
-    let (steps, floor) = (of(|round| round.steps), median(floors));
+    let of_floor = |figure: fn(&Floor) -> f64| median(floors.iter().map(figure).collect());
+    let steps = of(|round| round.steps);
+    let floor = of_floor(|floor| floor.rate / 2.0);
     println!("durable steps a second: {steps:.0}");
     println!("durable steps a second, floor: {floor:.0}");
     println!("durable steps, floor to ours: {:.2}", floor / steps);
-    println!("durable step p50: {:.3} ms", of(|round| round.p50));
-    println!("durable step p99: {:.3} ms", of(|round| round.p99));
+    println!(
+        "p50 of a durable step, ns: {:.0}",
+        of(|round| round.p50) * 1e6
+    );
+    println!(
+        "p99 of a durable step, ns: {:.0}",
+        of(|round| round.p99) * 1e6
+    );
+    let p99 = of_floor(|floor| floor.took.at(0.99));
+    println!("p99 of a group of the floor, ns: {:.0}", p99 * 1e6);
 }
 
 fn round(time: Duration) -> Round {
