@@ -54,6 +54,7 @@ pub(crate) struct Campaign {
 pub(crate) enum Act<'a> {
     Run(&'a Known),
     Resume,
+    Tell,
 }
 
 /// Getting as far as an execution that is kept.
@@ -64,6 +65,7 @@ impl Act<'_> {
         match self {
             Self::Run(known) => known.shape.name,
             Self::Resume => "resume",
+            Self::Tell => "tell",
         }
     }
 }
@@ -114,6 +116,13 @@ impl Campaign {
         let life = orders.and(&["--output", "json"]).live(&self.world);
         self.remember(Act::Run(&known), &life);
         assert_eq!(life.end, End::ByItself(shape.exit), "{life:#?}");
+        if shape.waits {
+            let id = life.acknowledged().unwrap();
+            for orders in [self.tell(&ground, id, &ticket), self.resume(&ground)] {
+                let life = orders.live(&self.world);
+                assert_eq!(life.end, End::ByItself(0), "{life:#?}");
+            }
+        }
         let histories = ground.histories();
         let [history] = &histories[..] else {
             panic!("{} executions are kept: {life:#?}", histories.len());
@@ -168,21 +177,32 @@ impl Campaign {
         fs::write(&file, shape.document.to_string()).unwrap();
         let input = shapes::input(ticket).to_string();
         let file = file.display().to_string();
-        self.orders(ground, &["run", &file, "--input", &input])
+        // One that waits for a signal would wait here.
+        let park: &[&str] = if shape.waits { &["--park"] } else { &[] };
+        let orders = self.orders(ground, &["run", &file, "--input", &input]);
+        self.to_run(orders).and(park)
     }
 
     /// What a process is told that goes on with executions.
     pub(crate) fn resume(&self, ground: &Ground) -> Orders {
-        self.orders(ground, &["resume"])
+        self.to_run(self.orders(ground, &["resume"]))
+    }
+
+    /// What a process is told that sends an execution its signal.
+    pub(crate) fn tell(&self, ground: &Ground, id: &str, ticket: &str) -> Orders {
+        let news = shapes::news(ticket).to_string();
+        self.orders(ground, &["signal", id, shapes::SIGNAL, "--data", &news])
     }
 
     fn orders(&self, ground: &Ground, arguments: &[&str]) -> Orders {
         let number = self.lives.fetch_add(1, Ordering::Relaxed);
-        let url = ground.url();
-        let always = ["--store", &url, "--allow-private-network", "--env", "LIFE"];
-        Orders::new(number, ground.folder(), arguments)
-            .and(&always)
-            .and(self.database.manner())
+        let orders = Orders::new(number, ground.folder(), arguments);
+        orders.and(&["--store", &ground.url()])
+    }
+
+    fn to_run(&self, orders: Orders) -> Orders {
+        let grants = ["--allow-private-network", "--env", "LIFE"];
+        orders.and(&grants).and(self.database.manner())
     }
 
     /// Remembers how long something takes when nobody is killed, as this machine is now.
@@ -219,6 +239,7 @@ impl Campaign {
         let asks = match act {
             Act::Run(known) => known.asks,
             Act::Resume => 10,
+            Act::Tell => return Doom::After(some(chance, span * 3 / 2)),
         };
         match chance.random_range(0..9) {
             0..3 => Doom::After(some(chance, span * 11 / 10)),

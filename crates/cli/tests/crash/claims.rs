@@ -59,17 +59,17 @@ impl Kept {
         }
     }
 
-    /// Sees to it that an execution came to what was said of it.
+    /// Sees to it that an execution came to what was said of it, if it was said to have ended.
     fn check_end(&self, id: &str, said: &Value) {
         let report = &self.reports[id];
-        if said.get("output").is_some() {
+        if said.get("output").is_some() && said["status"] != "running" {
             assert_eq!(report, said, "it came to something else");
-            return;
         }
         // In short, as by `resume`.
-        assert_eq!(said["state"], "ended", "{said}");
-        assert_eq!(said["status"], report["status"], "{said}");
-        assert_eq!(said["durationMs"], report["durationMs"], "{said}");
+        if said["state"] == "ended" {
+            assert_eq!(said["status"], report["status"], "{said}");
+            assert_eq!(said["durationMs"], report["durationMs"], "{said}");
+        }
     }
 }
 

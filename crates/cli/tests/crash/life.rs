@@ -31,7 +31,10 @@ impl Life {
     /// What it has told programs on its standard output, a line each. One that it was about to write
     /// is none.
     pub(crate) fn told(&self) -> impl Iterator<Item = &str> {
-        let is_for_people = self.arguments.iter().any(|argument| argument == "pretty");
+        let is_for_people = !self
+            .arguments
+            .iter()
+            .any(|one| one == "json" || one == "events");
         let lines = self.stdout.split_inclusive('\n');
         lines.filter(move |line| !is_for_people && line.ends_with('\n'))
     }

@@ -92,9 +92,11 @@ fn settled(entries: &[JournalEntry]) -> Vec<String> {
             }
             // Whatever ran was lost.
             EventKind::ExecutionResumed => under_way.clear(),
+            EventKind::SignalReceived { run, .. } => {
+                settled.push(format!("{} of {} was told", run, node()));
+            }
             EventKind::ExecutionStarted { .. }
             | EventKind::TimerFired { .. }
-            | EventKind::SignalReceived { .. }
             | EventKind::InputReplaced { .. }
             | EventKind::CancelRequested
             | EventKind::DeadlinePassed

@@ -1,6 +1,6 @@
 //! A few executions in one store: begun, killed, resumed and killed again, until they are through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::thread;
 
@@ -14,17 +14,20 @@ use crate::ground::Ground;
 use crate::life::{End, Life};
 use crate::orders::Doom;
 use crate::outcome::outcome;
-use crate::tally::Tally;
+use crate::tally::{Tally, has_ended_by};
 
 /// After so many kills for each of those that kill, a store is left in peace.
 const KILLS_EACH: usize = 12;
 /// What `jackfield resume` says when there is nothing for it to do about an execution.
-const NOT_NEEDED: [&str; 2] = ["error[EXECUTION_ENDED]", OVERTAKEN];
+const NOT_NEEDED: [&str; 2] = [ENDED, OVERTAKEN];
+const ENDED: &str = "error[EXECUTION_ENDED]";
 const OVERTAKEN: &str = "error[EXECUTION_HELD]";
 
 /// An execution that a process was told to run.
 struct Begun {
     ticket: String,
+    /// Its id, if that was acknowledged.
+    id: Option<String>,
     /// The place of its workflow.
     known: usize,
     /// The process.
@@ -43,6 +46,8 @@ pub(crate) struct Saga<'c> {
 #[derive(Default)]
 struct Past {
     begun: Vec<Begun>,
+    /// The tickets of executions that were sent their signal, as was acknowledged.
+    told: BTreeSet<String>,
     lives: Vec<Life>,
 }
 
@@ -70,7 +75,10 @@ impl<'c> Saga<'c> {
         });
         if self.ground.is_there() {
             let mut chance = chance(0);
-            while !self.go_on(actors, &mut chance) {}
+            let mut is_over = false;
+            while !is_over {
+                is_over = self.go_on(actors, &mut chance) && !self.tell_the_rest(&mut chance);
+            }
         }
         self.judge();
     }
@@ -79,14 +87,17 @@ impl<'c> Saga<'c> {
     fn act(&self, actor: usize, actors: usize, mut chance: SmallRng) {
         for round in 0..chance.random_range(1..=3) {
             let ticket = format!("ticket-{}-{actor}-{round}", self.number);
-            self.begin(ticket, &mut chance);
+            if let Some((id, ticket)) = self.begin(ticket, &mut chance) {
+                self.tell(&id, &ticket, &mut chance);
+            }
             if actors > 1 {
                 self.go_on(actors, &mut chance);
             }
         }
     }
 
-    fn begin(&self, ticket: String, chance: &mut SmallRng) {
+    /// Has a process run a workflow; gives the execution if it waits to be told something.
+    fn begin(&self, ticket: String, chance: &mut SmallRng) -> Option<(String, String)> {
         let campaign = self.campaign;
         let place = chance.random_range(0..campaign.known.len());
         let known = &campaign.known[place];
@@ -100,13 +111,60 @@ impl<'c> Saga<'c> {
             End::ByItself(code) => code == known.shape.exit || self.was_overtaken(&life),
         };
         assert!(is_expected, "{life:#?}");
-        let mut past = self.past.lock().unwrap();
-        past.begun.push(Begun {
-            ticket,
+        let id = life.acknowledged().map(str::to_owned);
+        let begun = Begun {
+            ticket: ticket.clone(),
+            id: id.clone(),
             known: place,
             life: life.number,
-        });
+        };
+        let waits = id.filter(|_| self.waits(&begun));
+        let mut past = self.past.lock().unwrap();
+        past.begun.push(begun);
         past.lives.push(life);
+        waits.map(|id| (id, ticket))
+    }
+
+    fn waits(&self, begun: &Begun) -> bool {
+        self.campaign.known[begun.known].shape.waits
+    }
+
+    /// Sends an execution the signal that it waits for.
+    fn tell(&self, id: &str, ticket: &str, chance: &mut SmallRng) {
+        let campaign = self.campaign;
+        let doom = campaign.doom(Act::Tell, chance);
+        let orders = campaign.tell(&self.ground, id, ticket).doomed(doom);
+        let life = orders.live(&campaign.world);
+        let mut past = self.past.lock().unwrap();
+        match life.end {
+            End::Killed => {}
+            // One that was killed had sent it all the same.
+            End::ByItself(2) if life.stderr.contains(ENDED) => {}
+            End::ByItself(code) => {
+                assert_eq!(code, 0, "{life:#?}");
+                past.told.insert(ticket.to_owned());
+            }
+        }
+        campaign.remember(Act::Tell, &life);
+        past.lives.push(life);
+    }
+
+    /// Sends signals to executions that wait for one and were not sent any for sure; says whether
+    /// there were such.
+    fn tell_the_rest(&self, chance: &mut SmallRng) -> bool {
+        let mut rest = Vec::new();
+        for history in self.ground.histories() {
+            let ticket = ticket_of(&history);
+            let is_told = self.past.lock().unwrap().told.contains(&ticket);
+            let is_parked = history.execution().state.as_str() == "parked";
+            if is_parked && !is_told {
+                rest.push((history.execution().id.to_string(), ticket));
+            }
+        }
+        for (id, ticket) in &rest {
+            self.tell(id, ticket, chance);
+        }
+        !rest.is_empty()
     }
 
     /// Resumes what is there; says whether nothing was left to do.
@@ -115,8 +173,10 @@ impl<'c> Saga<'c> {
         let (killed, one) = {
             let past = self.past.lock().unwrap();
             let killed = past.lives.iter().filter(|life| life.end == End::Killed);
-            let mut acknowledged = past.lives.iter().filter_map(Life::acknowledged);
-            (killed.count(), acknowledged.next_back().map(str::to_owned))
+            // One that waits to be told something would be waited for.
+            let ids = past.begun.iter().filter(|begun| !self.waits(begun));
+            let mut ids = ids.filter_map(|begun| begun.id.clone());
+            (killed.count(), ids.next_back())
         };
         let doom = if killed < KILLS_EACH * actors {
             campaign.doom(Act::Resume, chance)
@@ -169,7 +229,10 @@ impl<'c> Saga<'c> {
         let mut tally = Tally::default();
         for life in &past.lives {
             let Some(begun) = past.begun.iter().find(|one| one.life == life.number) else {
-                tally.resumed(life, self.campaign.world.asks_of(life.number));
+                match life.arguments[0].as_str() {
+                    "signal" => tally.told(life),
+                    _ => tally.resumed(life, self.campaign.world.asks_of(life.number)),
+                }
                 continue;
             };
             let asked = self.campaign.world.asked(&begun.ticket);
@@ -184,6 +247,10 @@ impl<'c> Saga<'c> {
             let outcome = outcome(history, &begun.ticket, &asked);
             let (outcome, whole) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
             assert!(outcome == whole, "{known:?}: {outcome}\ninstead of {whole}");
+            if life.end == End::ByItself(known.shape.exit) && !known.shape.waits {
+                let has_ended = has_ended_by(history, life.over);
+                assert!(has_ended, "it was said to have ended by then: {life:#?}");
+            }
             tally.begun(life, history);
             self.campaign.remember_birth(life, history);
         }

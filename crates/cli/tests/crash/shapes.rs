@@ -11,6 +11,8 @@ pub(crate) struct Shape {
     pub(crate) document: Value,
     /// The code that `jackfield run` ends with.
     pub(crate) exit: i32,
+    /// Whether it has to be sent a signal.
+    pub(crate) waits: bool,
 }
 
 impl Shape {
@@ -40,9 +42,11 @@ pub(crate) fn input(ticket: &str) -> Value {
 }
 
 /// The names of all of them.
-pub(crate) const NAMES: [&str; 8] = [
-    "chain", "rounds", "fan", "retries", "pause", "nested", "bulky", "undone",
+pub(crate) const NAMES: [&str; 9] = [
+    "chain", "rounds", "fan", "retries", "pause", "nested", "bulky", "undone", "told",
 ];
+/// The signal that an execution may wait for.
+pub(crate) const SIGNAL: &str = "go";
 
 /// All of them. `world` is the URL of the world.
 pub(crate) fn all(world: &str) -> Vec<Shape> {
@@ -55,14 +59,25 @@ pub(crate) fn all(world: &str) -> Vec<Shape> {
         nested(world),
         bulky(world),
         undone(world),
+        told(world),
     ];
     let shapes = NAMES.into_iter().zip(documents);
     let shapes = shapes.map(|(name, document)| Shape {
         name,
         document,
-        exit: i32::from(name == "undone"),
+        exit: match name {
+            "undone" => 1,
+            "told" => 5,
+            _ => 0,
+        },
+        waits: name == "told",
     });
     shapes.collect()
+}
+
+/// What comes with the signal that an execution waits for.
+pub(crate) fn news(ticket: &str) -> Value {
+    json!([{ "n": 7, "ticket": ticket, "trail": ["told"] }])
 }
 
 /// Parameters that ask the world, once for each item.
@@ -212,4 +227,13 @@ fn undone(world: &str) -> Value {
         });
     }
     row(&nodes)
+}
+
+/// What waits to be told something.
+fn told(world: &str) -> Value {
+    row(&[
+        asks(world, "first"),
+        node("news", "wait", &json!({ "signal": SIGNAL })),
+        asks(world, "last"),
+    ])
 }

@@ -1,6 +1,7 @@
 //! What processes were at when they were killed.
 
 use jackfield::History;
+use jiff::Timestamp;
 
 use crate::life::{End, Life};
 
@@ -19,6 +20,8 @@ pub(crate) struct Tally {
     taking_up: usize,
     /// Going on with executions, with something asked.
     going_on: usize,
+    /// Sending a signal.
+    telling: usize,
     /// Those that ended by themselves.
     spared: usize,
 }
@@ -26,7 +29,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn kills(&self) -> usize {
         let begun = self.never_kept + self.unacknowledged + self.under_way + self.at_the_end;
-        begun + self.taking_up + self.going_on
+        begun + self.taking_up + self.going_on + self.telling
     }
 
     pub(crate) fn never_kept(&mut self) {
@@ -37,11 +40,7 @@ impl Tally {
     pub(crate) fn begun(&mut self, life: &Life, history: &History) {
         if life.end != End::Killed {
             self.spared += 1;
-        } else if history
-            .entries()
-            .last()
-            .is_some_and(|end| end.event.at < life.over)
-        {
+        } else if has_ended_by(history, life.over) {
             self.at_the_end += 1;
         } else if life.acknowledged().is_none() {
             self.unacknowledged += 1;
@@ -59,6 +58,14 @@ impl Tally {
         }
     }
 
+    /// Counts a process that sent a signal.
+    pub(crate) fn told(&mut self, life: &Life) {
+        match life.end {
+            End::ByItself(_) => self.spared += 1,
+            End::Killed => self.telling += 1,
+        }
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.never_kept += other.never_kept;
         self.unacknowledged += other.unacknowledged;
@@ -66,6 +73,7 @@ impl Tally {
         self.at_the_end += other.at_the_end;
         self.taking_up += other.taking_up;
         self.going_on += other.going_on;
+        self.telling += other.telling;
         self.spared += other.spared;
     }
 
@@ -79,4 +87,10 @@ impl Tally {
         ];
         assert!(all.iter().all(|number| *number >= 3), "{self:?}");
     }
+}
+
+/// Whether nothing happened in an execution after a time.
+pub(crate) fn has_ended_by(history: &History, time: Timestamp) -> bool {
+    let last = history.entries().last();
+    last.is_some_and(|last| last.event.at < time)
 }
