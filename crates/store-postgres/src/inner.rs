@@ -16,7 +16,7 @@ use crate::error::{Fault, Place};
 use crate::operation::Change;
 use crate::options::PostgresOptions;
 use crate::row::{micros, timestamp};
-use crate::tries::read;
+use crate::tries::{Found, edit, read};
 use crate::writer::{NoEntry, Queues, Writer};
 use crate::{schema, statements};
 
@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     pool: PgPool,
     queues: Queues,
     closing: watch::Sender<bool>,
-    writers: tokio::sync::Mutex<Vec<JoinHandle<Result<(), StoreError>>>>,
+    writers: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What a change is about, beside what it does.
@@ -134,16 +134,37 @@ impl Inner {
 
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         self.closing.send_replace(true);
-        let mut first = Ok(());
         // Whoever closes it meanwhile waits here.
         let mut writers = self.writers.lock().await;
         for writer in writers.drain(..) {
             // A panic there was told to whoever waited for it.
-            let ended = writer.await.unwrap_or(Ok(()));
-            first = first.and(ended);
+            let _ = writer.await;
         }
+        let safe = match self.options.durability {
+            Durability::Relaxed if !self.pool.is_closed() => self.flush().await,
+            _ => Ok(()),
+        };
         self.pool.close().await;
-        first
+        safe
+    }
+
+    /// Sees to it that all that was acknowledged is on the disk of the server: what is committed
+    /// safely has all before it with it.
+    async fn flush(&self) -> Result<(), StoreError> {
+        edit!(
+            self,
+            |connection| {
+                sqlx::query("SELECT set_config('synchronous_commit', 'on', true)")
+                    .execute(&mut *connection)
+                    .await?;
+                sqlx::query("UPDATE jackfield_store SET version = version")
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            },
+            // Once more does no harm.
+            |_connection, _done: ()| Ok(Found::NotMade)
+        )
     }
 }
 

@@ -60,18 +60,13 @@ impl Session {
         })
     }
 
-    /// Takes the writer's row away. Commits as safely as anything, and all before it with it.
+    /// Takes the writer's row away.
     pub(crate) async fn end(mut self, writer: Uuid) -> Result<(), Fault> {
-        sqlx::query("SELECT set_config('synchronous_commit', 'on', false)")
-            .execute(&mut self.connection)
-            .await?;
         sqlx::query(statements::UNREGISTER)
             .bind(writer)
             .execute(&mut self.connection)
             .await?;
-        // It is of no use any more, whether or not it ends well.
-        let _ = self.connection.close().await;
-        Ok(())
+        Ok(self.connection.close().await?)
     }
 
     /// Makes a group without a lock, as nobody else is likely to be in the way.
@@ -98,15 +93,14 @@ impl Session {
     }
 
     /// Makes a group while nobody else can change its executions. If it is not sure whether it was
-    /// written before, under the number `unsure` or a later one, that is looked up first: what was on its way then waits or has failed as long
-    /// as the writer's row is locked.
+    /// written before, under the number `unsure` or a later one, that is looked up first: as long as
+    /// the writer's row is locked, what is still on its way cannot be written.
     pub(crate) async fn write_locked(
         &mut self,
         group: &mut Group,
         stamp: Stamp,
         unsure: Option<i64>,
     ) -> Result<Written, Fault> {
-        self.at_hand.clear();
         let mut transaction = self.connection.begin().await?;
         register(&mut transaction, stamp.writer, stamp.time).await?;
         let last = sqlx::query(statements::LAST_GROUP)

@@ -68,7 +68,7 @@ impl Writer {
     }
 
     /// Writes until nothing more comes.
-    pub(crate) async fn run(mut self) -> Result<(), StoreError> {
+    pub(crate) async fn run(mut self) {
         let most = match self.options.durability {
             Durability::Full => 1,
             Durability::Grouped | Durability::Relaxed => GROUP,
@@ -82,7 +82,7 @@ impl Writer {
             self.write(group).await;
             self.took = begin.elapsed();
         }
-        self.finish().await
+        self.finish().await;
     }
 
     /// The next change; `None` when the store is closed and all is done.
@@ -128,8 +128,13 @@ impl Writer {
             Ok(()) => return,
             Err(failed) => failed,
         };
-        // Without a connection none of them can be made.
-        if group.len() == 1 || fault.is_lost() || self.session.is_none() {
+        // Without a connection none of them can be made, and what may have been made is not made
+        // again.
+        let is_final = match fault {
+            Fault::Unsure | Fault::Overtaken => true,
+            _ => fault.is_lost() || self.session.is_none(),
+        };
+        if group.len() == 1 || is_final {
             self.fail(group, fault);
             return;
         }
@@ -196,6 +201,7 @@ impl Writer {
             self.gone = None;
             tries += 1;
             if !fault.is_collision() || tries == TRIES {
+                let fault = unsure.map_or(fault, |_| Fault::Unsure);
                 return Err((group, fault));
             }
         }
@@ -231,23 +237,11 @@ impl Writer {
         in_time(limit, made).await
     }
 
-    /// Sees to it that all that was acknowledged is as safe as it ever gets.
-    async fn finish(mut self) -> Result<(), StoreError> {
-        if self.number == 0 {
-            return Ok(());
-        }
-        let session = match self.session.take() {
-            Some(session) => Ok(session),
-            None => self.begin().await,
-        };
-        let ended = match session {
-            Ok(session) => in_time(ANSWER, session.end(self.id)).await,
-            Err(fault) => Err(fault),
-        };
-        match self.options.durability {
-            // Nothing depends on it.
-            Durability::Full | Durability::Grouped => Ok(()),
-            Durability::Relaxed => ended.map_err(|fault| self.place.fault(fault)),
+    /// Leaves nothing behind.
+    async fn finish(mut self) {
+        if let Some(session) = self.session.take() {
+            // A row that stays is forgotten after a while.
+            let _ = in_time(ANSWER, session.end(self.id)).await;
         }
     }
 

@@ -87,4 +87,56 @@ on_each_database! {
             assert!(error.contains(text), "{parameters}: {error}");
         }
     }
+    async fn groups_are_chosen_by_every_operator(kind) {
+        let scene = with_stock(kind).await;
+        for (having, expected) in [
+            (json!({"n": 2}), "ab"),
+            (json!({"n": {"ne": 2}}), "-"),
+            (json!({"n": {"lt": 2}}), "-"),
+            (json!({"n": {"gte": 2}, "most": {"lte": 2}}), "ab"),
+            (json!({"n": {"in": [1, 3]}}), "-"),
+            (json!({"n": {"notIn": [1]}}), "ab"),
+            (json!({"n": {"between": [2, 5]}}), "ab"),
+            (json!({"n": {"notBetween": [2, 5]}}), "-"),
+            (json!({"most": {"isNull": false}}), "ab-"),
+            (json!({"name": {"isNull": true}}), "-"),
+            (json!({"name": {"like": "a%"}}), "a"),
+            (json!({"name": {"notLike": "a%"}}), "b"),
+            (json!({"not": {"name": "a"}, "worth": {"gt": "4"}}), "b"),
+            (json!({"or": [{"worth": {"gt": "99.99"}}, {"and": [{"name": "a"}, {"not": {"n": 1}}]}]}), "a-"),
+            (json!({"mean": {"gt": 1.9, "lt": 2.1}}), "b"),
+            (json!({"kinds": 2}), "a"),
+        ] {
+            let groups = scene.node("dbal-aggregate", json!({
+                "entity": "products", "groupBy": ["name"],
+                "aggregates": [
+                    {"function": "count", "as": "n"}, {"function": "sum", "field": "price", "as": "worth"},
+                    {"function": "max", "field": "stock", "as": "most"}, {"function": "avg", "field": "stock", "as": "mean"},
+                    {"function": "count", "field": "stock", "distinct": true, "as": "kinds"},
+                ],
+                "having": having, "sort": [{"field": "name"}],
+            })).await;
+            let groups = groups.as_array().unwrap();
+            let names: String = groups.iter().map(|group| group["name"].as_str().unwrap_or("-")).collect();
+            assert_eq!(names, expected, "{having}");
+        }
+    }
+
+    async fn sums_beyond_64_bits_are_texts_or_an_error(kind) {
+        let scene = Scene::declared(kind, &[PRODUCTS]);
+        scene.call("dbal-write").items(json!([{"sku": "a", "stock": i64::MAX}, {"sku": "b", "stock": i64::MAX}]))
+            .run(json!({"entity": "products"})).await;
+        let sum = json!({"entity": "products", "aggregates": [{"function": "sum", "field": "stock", "as": "sum"}]});
+        if kind == Kind::Sqlite {
+            let failure = scene.call("dbal-aggregate").fail(sum).await;
+            assert!(failure.message.contains("integer overflow"), "{failure}");
+        } else {
+            let figures = scene.node("dbal-aggregate", sum).await;
+            // As far as a number of JSON is exact it is one.
+            assert_eq!(figures, json!([{"sum": 18_446_744_073_709_551_614_u64}]));
+            scene.node("dbal-write", json!({"entity": "products", "values": {"sku": "c", "stock": 2}})).await;
+            let sum = json!({"entity": "products", "aggregates": [{"function": "sum", "field": "stock", "as": "sum"}]});
+            assert_eq!(scene.node("dbal-aggregate", sum).await, json!([{"sum": "18446744073709551616"}]));
+        }
+    }
 }

@@ -150,20 +150,20 @@ on_each_database! {
         let scene = with_a_victim(kind).await;
         let many = |value: Value, count: usize| Value::Array(vec![value; count]);
         for (node, parameters) in [
-            ("dbal-read", json!({"sort": many(json!({"field": "slug"}), 200_000), "after": "x"})),
+            ("dbal-read", json!({"sort": many(json!({"field": "slug"}), 20_000), "after": "x"})),
             ("dbal-read", json!({"sort": many(json!({"field": "slug"}), 33), "output": "page"})),
-            ("dbal-read", json!({"fields": many(json!("slug"), 100_000)})),
-            ("dbal-read", json!({"filter": {"or": many(json!({"slug": "x"}), 100_000)}})),
-            ("dbal-read", json!({"filter": {"or": many(json!({}), 100_000)}})),
-            ("dbal-read", json!({"filter": {"slug": {"in": many(json!("x"), 100_000)}}})),
-            ("dbal-write", json!({"values": many(json!({"slug": "x"}), 20_000)})),
-            ("dbal-write", json!({"values": {"slug": "x"}, "returning": many(json!("slug"), 100_000)})),
-            ("dbal-write", json!({"values": {"slug": "x"}, "operation": "upsert", "conflict": many(json!("slug"), 100_000)})),
+            ("dbal-read", json!({"fields": many(json!("slug"), 10_000)})),
+            ("dbal-read", json!({"filter": {"or": many(json!({"slug": "x"}), 10_000)}})),
+            ("dbal-read", json!({"filter": {"or": many(json!({}), 10_000)}})),
+            ("dbal-read", json!({"filter": {"slug": {"in": many(json!("x"), 30_001)}}})),
+            ("dbal-write", json!({"values": many(json!({"slug": "x"}), 10_001)})),
+            ("dbal-write", json!({"values": {"slug": "x"}, "returning": many(json!("slug"), 10_000)})),
+            ("dbal-write", json!({"values": {"slug": "x"}, "operation": "upsert", "conflict": many(json!("slug"), 10_000)})),
             ("dbal-write", json!({"values": {"slug": "x"}, "operation": "upsert", "conflict": ["slug", "slug"]})),
-            ("dbal-delete", json!({"all": true, "returning": many(json!("slug"), 100_000)})),
-            ("dbal-aggregate", json!({"aggregates": many(json!({"function": "count"}), 100_000)})),
-            ("dbal-aggregate", json!({"aggregates": [{"function": "count"}], "sort": many(json!({"field": "count"}), 100_000)})),
-            ("dbal-aggregate", json!({"aggregates": [{"function": "count"}], "groupBy": many(json!("slug"), 100_000)})),
+            ("dbal-delete", json!({"all": true, "returning": many(json!("slug"), 10_000)})),
+            ("dbal-aggregate", json!({"aggregates": many(json!({"function": "count"}), 10_000)})),
+            ("dbal-aggregate", json!({"aggregates": [{"function": "count"}], "sort": many(json!({"field": "count"}), 10_000)})),
+            ("dbal-aggregate", json!({"aggregates": [{"function": "count"}], "groupBy": many(json!("slug"), 10_000)})),
         ] {
             let mut parameters = parameters;
             parameters["entity"] = json!("notes");

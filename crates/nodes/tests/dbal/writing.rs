@@ -117,4 +117,74 @@ on_each_database! {
         })).await;
         assert!(error.contains("no unique index of `name`"), "{error}");
     }
+    async fn rows_that_are_left_as_they_are_do_not_mix_up_whose_item_the_others_are_of(kind) {
+        let scene = with_products(kind).await;
+        let output = scene.call("dbal-write").items(json!([{"sku": "a"}, {"sku": "x"}, {"sku": "b"}, {"sku": "y"}])).attempt(json!({
+            "entity": "products", "operation": "upsert", "conflict": ["sku"], "onConflict": "nothing", "returning": ["sku"],
+        })).await.unwrap();
+        let of_items: Vec<(String, usize)> = output.outputs.main[0]
+            .iter()
+            .map(|item| (item.json()["sku"].to_string(), usize::try_from(item.source().unwrap().item).unwrap()))
+            .collect();
+        assert_eq!(of_items, [("\"x\"".to_owned(), 1), ("\"y\"".to_owned(), 3)]);
+    }
+
+    async fn rows_of_keys_that_are_written_otherwise_and_are_the_same_are_one(kind) {
+        let scene = Scene::relaxed(kind);
+        scene.sql(
+            "CREATE TABLE t (price DECIMAL_TEXT, at TIMESTAMPTZ, n INTEGER, v INTEGER, UNIQUE (price, at), UNIQUE (n))",
+            "CREATE TABLE t (price NUMERIC, at TIMESTAMPTZ, n BIGINT, v INTEGER, UNIQUE (price, at), UNIQUE (n))",
+            "CREATE TABLE t (price DECIMAL(60,20), at DATETIME(6), n BIGINT, v INTEGER, UNIQUE (price, at), UNIQUE (n))",
+        ).await;
+        let at = |kind: Kind, hour: u8, zone: &str| {
+            let zone = if kind == Kind::MariaDb { "" } else { zone };
+            format!("2026-01-31T{hour}:00:00{zone}")
+        };
+        let other_zone = if kind == Kind::MariaDb { 12 } else { 14 };
+        scene.node("dbal-write", json!({
+            "entity": "t", "operation": "upsert", "conflict": ["price", "at"],
+            "values": [
+                {"price": "123456789012345678.01", "at": at(kind, 12, "Z"), "v": 1},
+                {"price": "123456789012345678.02", "at": at(kind, 12, "Z"), "v": 2},
+                {"price": "123456789012345678.01", "at": at(kind, other_zone, "+02:00"), "v": 3},
+            ],
+        })).await;
+        let rows = scene.node("dbal-read", json!({"entity": "t", "fields": ["v"], "sort": [{"field": "v"}]})).await;
+        assert_eq!(rows, json!([{"v": 2}, {"v": 3}]));
+        scene.node("dbal-write", json!({
+            "entity": "t", "operation": "upsert", "conflict": ["n"],
+            "values": [{"n": 7, "v": 7}, {"n": "7", "v": 8}, {"n": 7.0, "v": 9}],
+        })).await;
+        let rows = scene.node("dbal-read", json!({"entity": "t", "fields": ["v"], "filter": {"n": 7}})).await;
+        assert_eq!(rows, json!([{"v": 9}]));
+    }
+
+    async fn rows_that_many_create_or_change_at_once_are_there_once(kind) {
+        let scene = Scene::declared(kind, &[PRODUCTS]);
+        for round in 0..5 {
+            let writers = (0..6).map(|n| {
+                let scene = &scene;
+                async move {
+                    // Who is told that it may pass tries again.
+                    loop {
+                        let written = scene.call("dbal-write").attempt(json!({
+                            "entity": "products", "operation": "upsert", "conflict": ["sku"],
+                            "values": {"sku": format!("s{round}"), "stock": n}, "returning": ["stock"],
+                        })).await;
+                        match written {
+                            Ok(output) => return jackfield_testkit::StaticCall::ports(&output),
+                            Err(jackfield_plugin_api::NodeError::Retryable(_)) => {}
+                            Err(error) => panic!("{:?}", error.into_failure()),
+                        }
+                    }
+                }
+            });
+            let written = futures_util::future::join_all(writers).await;
+            for (n, output) in written.into_iter().enumerate() {
+                assert_eq!(output, json!([[{"stock": n}]]));
+            }
+            let count = scene.node("dbal-read", json!({"entity": "products", "output": "count"})).await;
+            assert_eq!(count, json!([{"count": round + 1}]));
+        }
+    }
 }
