@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jackfield_types::TenantId;
 
+use super::AuditStoreError;
+
 /// Why an audit trail cannot be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +84,23 @@ pub enum AuditError {
         tenant: TenantId,
         /// Where it was looked for.
         folder: PathBuf,
+    },
+    /// A store could not be read or written.
+    #[error("the audit trail in {store} cannot be used")]
+    Store {
+        /// Which.
+        store: String,
+        /// Why.
+        #[source]
+        source: AuditStoreError,
+    },
+    /// The tenant has no trail in the store.
+    #[error("there is no audit trail of `{tenant}` in {store}")]
+    NoStoredTrail {
+        /// Whose trail.
+        tenant: TenantId,
+        /// Where it was looked for.
+        store: String,
     },
     /// A line is no audit record.
     #[error("line {line} of the audit trail of `{tenant}` is no record: {reason}")]

@@ -72,6 +72,8 @@ struct HeadLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeadFile {
     Missing,
+    /// There is none beside a trail in a store.
+    NotKept,
     /// Not ours, or changed.
     Unreadable,
     Sound(AuditHead),

@@ -12,14 +12,16 @@ use rustc_hash::FxHashMap;
 use super::folder::{lock_path, private};
 use super::queue::Queue;
 use super::seal::Seal;
-use super::trail::Trail;
+use super::stored::AuditStore;
+use super::stored_writer::StoredWriter;
+use super::trail::{Trail, check_first};
 use super::writer::{Beginning, Counters, Writer};
-use super::{AuditEntry, AuditError, AuditOptions, AuditReader, audited_tenants};
+use super::{AuditEntry, AuditError, AuditOptions, AuditReader, AuditStoreError, audited_tenants};
 
-/// The audit trails of all tenants, in a folder of its own.
+/// The audit trails of all tenants, in a folder of its own, in a store, or in both.
 ///
-/// Clones share the one thread that writes. When the last of them and the last [`TenantAudit`] is
-/// dropped, everything is written; that blocks, as [`flush`](Self::flush) does.
+/// Clones share the one thread that writes to each place. When the last of them and the last
+/// [`TenantAudit`] is dropped, everything is written; that blocks, as [`flush`](Self::flush) does.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Open>);
 
@@ -38,11 +40,23 @@ struct Before {
     entry: Mutex<Option<AuditEntry>>,
 }
 
+/// The places where the trails are written: there is one at least.
 struct Open {
-    folder: PathBuf,
+    first: Target,
+    second: Option<Target>,
+}
+
+/// A place where trails are written, and who writes there.
+struct Target {
+    place: Place,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     thread: Option<JoinHandle<()>>,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Store(Arc<dyn AuditStore>),
 }
 
 /// How an [`AuditLog`] stands.
@@ -68,6 +82,136 @@ impl AuditLog {
     /// [`AuditError::Format`] when a trail in it cannot be continued with these options, and
     /// [`AuditError::File`].
     pub fn open(folder: &Path, options: AuditOptions) -> Result<Self, AuditError> {
+        let first = Target::folder(folder, options)?;
+        Ok(Self(Arc::new(Open {
+            first,
+            second: None,
+        })))
+    }
+
+    /// Writes into a store, and into a folder too if one is given. The two trails of a tenant are
+    /// chains by themselves.
+    ///
+    /// Records are on their way when [`record`](TenantAudit::record) returns; a crash loses those of
+    /// the last moments. A trail in the store that cannot be continued with these options is found
+    /// when something is recorded in it: [`check`](Self::check) finds it before.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) about the folder, and [`AuditError::Store`] when the thread
+    /// that writes cannot be started.
+    pub fn open_in(
+        store: Arc<dyn AuditStore>,
+        folder: Option<&Path>,
+        options: AuditOptions,
+    ) -> Result<Self, AuditError> {
+        let second = folder.map(|folder| Target::folder(folder, options.clone()));
+        Ok(Self(Arc::new(Open {
+            second: second.transpose()?,
+            first: Target::store(store, options)?,
+        })))
+    }
+
+    /// Makes sure that a tenant's trail in the store can be continued. It blocks the thread.
+    ///
+    /// # Errors
+    /// [`AuditError::KeyMissing`], [`AuditError::OtherKey`], [`AuditError::NotKeyed`] or
+    /// [`AuditError::Format`] when it cannot, and [`AuditError::Store`].
+    pub fn check(&self, tenant: &TenantId, options: &AuditOptions) -> Result<(), AuditError> {
+        let Place::Store(store) = &self.0.first.place else {
+            return Ok(());
+        };
+        let first = store
+            .read(tenant, 0, 1)
+            .map_err(|error| error.at(&**store))?;
+        let seal = Seal::new(options.key.clone());
+        first
+            .first()
+            .map_or(Ok(()), |line| check_first(line, tenant, &seal))
+    }
+
+    /// The trail of one tenant. It begins with the first record.
+    pub fn tenant(&self, tenant: &TenantId) -> TenantAudit {
+        TenantAudit {
+            log: Arc::clone(&self.0),
+            tenant: tenant.clone(),
+            before: Arc::default(),
+        }
+    }
+
+    /// The folder of the trails, if they are in one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.targets().find_map(|target| match &target.place {
+            Place::Folder(folder) => Some(folder.as_path()),
+            Place::Store(_) => None,
+        })
+    }
+
+    /// Waits until everything that was recorded so far is written, and synced if that was asked
+    /// for. It blocks the thread: in asynchronous code it belongs on a thread for that.
+    ///
+    /// # Errors
+    /// [`AuditError::Unwritten`] while records cannot be written: they are kept, and tried again.
+    pub fn flush(&self) -> Result<(), AuditError> {
+        // Each place is written to, whatever is wrong with the other one.
+        let flushed: Vec<_> = self
+            .0
+            .targets()
+            .map(|target| target.queue.flush())
+            .collect();
+        flushed.into_iter().collect()
+    }
+
+    /// How it stands: with two places, what both of them wrote, and the worse of the rest.
+    pub fn statistics(&self) -> AuditStatistics {
+        let all = self.0.targets().map(Target::statistics);
+        all.fold(AuditStatistics::default(), |sum, one| AuditStatistics {
+            written: sum.written + one.written,
+            waiting: sum.waiting.max(one.waiting),
+            lost: sum.lost.max(one.lost),
+            failures: sum.failures + one.failures,
+        })
+    }
+}
+
+impl Open {
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    fn push(&self, tenant: &TenantId, entry: AuditEntry) {
+        if let Some(second) = &self.second {
+            second.queue.push(tenant.clone(), entry.clone());
+        }
+        self.first.queue.push(tenant.clone(), entry);
+    }
+}
+
+impl Target {
+    fn store(store: Arc<dyn AuditStore>, options: AuditOptions) -> Result<Self, AuditError> {
+        let queue = Arc::new(Queue::new(options.queue.get(), options.patience));
+        let counters = Arc::new(Counters::default());
+        let writer = StoredWriter::new(
+            Arc::clone(&store),
+            Seal::new(options.key),
+            Arc::clone(&queue),
+            Arc::clone(&counters),
+        );
+        let thread = thread::Builder::new()
+            .name("jackfield-audit-store".to_owned())
+            .spawn(|| writer.run());
+        let thread = thread.map_err(|error| {
+            let reason = error.to_string();
+            AuditStoreError::Failed { reason }.at(&*store)
+        })?;
+        Ok(Self {
+            place: Place::Store(store),
+            queue,
+            counters,
+            thread: Some(thread),
+        })
+    }
+
+    fn folder(folder: &Path, options: AuditOptions) -> Result<Self, AuditError> {
         fs::create_dir_all(folder).map_err(|error| AuditError::file(folder, error))?;
         let path = lock_path(folder);
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
@@ -104,44 +248,20 @@ impl AuditLog {
             .name("jackfield-audit".to_owned())
             .spawn(|| writer.run())
             .map_err(|error| AuditError::file(folder, error))?;
-        Ok(Self(Arc::new(Open {
-            folder: folder.to_owned(),
+        Ok(Self {
+            place: Place::Folder(folder.to_owned()),
             queue,
             counters,
             thread: Some(thread),
-        })))
+        })
     }
 
-    /// The trail of one tenant. It begins with the first record.
-    pub fn tenant(&self, tenant: &TenantId) -> TenantAudit {
-        TenantAudit {
-            log: Arc::clone(&self.0),
-            tenant: tenant.clone(),
-            before: Arc::default(),
-        }
-    }
-
-    /// The folder of the trails.
-    pub fn folder(&self) -> &Path {
-        &self.0.folder
-    }
-
-    /// Waits until everything that was recorded so far is written, and synced if that was asked
-    /// for. It blocks the thread: in asynchronous code it belongs on a thread for that.
-    ///
-    /// # Errors
-    /// [`AuditError::Unwritten`] while records cannot be written: they are kept, and tried again.
-    pub fn flush(&self) -> Result<(), AuditError> {
-        self.0.queue.flush()
-    }
-
-    /// How it stands.
-    pub fn statistics(&self) -> AuditStatistics {
+    fn statistics(&self) -> AuditStatistics {
         AuditStatistics {
-            written: self.0.counters.written.load(Ordering::Relaxed),
-            waiting: self.0.queue.length(),
-            lost: self.0.queue.lost(),
-            failures: self.0.counters.failures.load(Ordering::Relaxed),
+            written: self.counters.written.load(Ordering::Relaxed),
+            waiting: self.queue.length(),
+            lost: self.queue.lost(),
+            failures: self.counters.failures.load(Ordering::Relaxed),
         }
     }
 }
@@ -159,11 +279,11 @@ impl TenantAudit {
             // Held until it is in the queue: nobody's record comes before it.
             let mut before = self.before.entry.lock();
             if let Some(first) = before.take() {
-                self.log.queue.push(self.tenant.clone(), first);
+                self.log.push(&self.tenant, first);
             }
             self.before.is_there.store(false, Ordering::Relaxed);
         }
-        self.log.queue.push(self.tenant.clone(), entry);
+        self.log.push(&self.tenant, entry);
     }
 
     /// Records something before the next record of this handle and its clones, and not at all when
@@ -173,14 +293,22 @@ impl TenantAudit {
         self.before.is_there.store(true, Ordering::Relaxed);
     }
 
-    /// Writes what waits, and reads the trail from its beginning. It blocks the thread.
+    /// Writes what waits, and reads the trail from its beginning, in the store if it is in one. It
+    /// blocks the thread.
     ///
     /// # Errors
-    /// [`AuditError::Unwritten`] when the trail would not be whole, and [`AuditError::File`]. Of
-    /// what is in the way of another tenant's trail nothing is told.
+    /// [`AuditError::Unwritten`] when the trail would not be whole, [`AuditError::File`] and
+    /// [`AuditError::Store`]. Of what is in the way of another tenant's trail nothing is told.
     pub fn read(&self) -> Result<AuditReader, AuditError> {
-        self.log.queue.flush_trail(&self.tenant)?;
-        match AuditReader::open(&self.log.folder, &self.tenant) {
+        let target = &self.log.first;
+        target.queue.flush_trail(&self.tenant)?;
+        let folder = match &target.place {
+            Place::Store(store) => {
+                return Ok(AuditReader::of_store(Arc::clone(store), &self.tenant));
+            }
+            Place::Folder(folder) => folder,
+        };
+        match AuditReader::open(folder, &self.tenant) {
             Err(AuditError::NoTrail { .. }) => Ok(AuditReader::empty(&self.tenant)),
             read => read,
         }
@@ -190,7 +318,7 @@ impl TenantAudit {
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditLog")
-            .field("folder", &self.0.folder)
+            .field("folder", &self.folder())
             .finish_non_exhaustive()
     }
 }
@@ -203,7 +331,7 @@ impl fmt::Debug for TenantAudit {
     }
 }
 
-impl Drop for Open {
+impl Drop for Target {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take()

@@ -14,7 +14,10 @@
 //! neither a record nor a head, but can still put back an older trail with its older head. Who
 //! has to exclude that notes heads elsewhere from time to time.
 //!
-//! One thread writes, in batches; recording puts a record into a bounded queue and does not wait
+//! A trail may also be in a store (an [`AuditStore`]), instead of a folder or beside it, as a chain of
+//! its own that several processes add to; there is no head beside that one.
+//!
+//! One thread a place writes, in batches; recording puts a record into a bounded queue and does not wait
 //! for the disk. Nothing is lost silently: while the disk refuses, records are kept and tried
 //! again, and when there are too many to keep, the trail itself says how many are missing as soon
 //! as it can be written.
@@ -31,6 +34,9 @@ mod queue;
 mod reader;
 mod record;
 mod seal;
+mod stored;
+mod stored_trail;
+mod stored_writer;
 mod trail;
 mod verify;
 mod writer;
@@ -44,4 +50,5 @@ pub use options::{AuditDurability, AuditKey, AuditOptions};
 pub use reader::AuditReader;
 pub use record::AuditRecord;
 pub use seal::{AuditHash, AuditHashError};
+pub use stored::{AuditStore, AuditStoreError, has_stored_audit, verify_stored_audit};
 pub use verify::{AuditFinding, AuditVerification, VerifyOptions, verify_audit};

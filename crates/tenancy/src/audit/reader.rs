@@ -1,11 +1,13 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jackfield_types::TenantId;
 
 use super::encoding::LINE_LIMIT;
 use super::folder::trail_path;
+use super::stored::AuditStore;
 use super::{AuditError, AuditRecord};
 
 /// The lines of a file, one at a time, however long they are.
@@ -75,13 +77,58 @@ impl Lines {
     }
 }
 
+/// How many lines of a trail in a store are read at once.
+const PAGE: u32 = 1_000;
+
+/// The lines of a trail in a store, one at a time.
+pub(super) struct StoredLines {
+    store: Arc<dyn AuditStore>,
+    tenant: TenantId,
+    /// Those that were read and not given yet.
+    read: std::vec::IntoIter<Vec<u8>>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl StoredLines {
+    pub(super) fn new(store: Arc<dyn AuditStore>, tenant: &TenantId) -> Self {
+        Self {
+            store,
+            tenant: tenant.clone(),
+            read: Vec::new().into_iter(),
+            line: Vec::new(),
+            number: 0,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, AuditError> {
+        if self.read.len() == 0 {
+            let read = self.store.read(&self.tenant, self.number, PAGE);
+            let read = read.map_err(|error| error.at(&*self.store))?;
+            self.read = read.into_iter();
+        }
+        let Some(line) = self.read.next() else {
+            return Ok(None);
+        };
+        self.number += 1;
+        self.line = line;
+        Ok(Some(&self.line))
+    }
+}
+
+/// Where lines are read from.
+enum Source {
+    File { path: PathBuf, lines: Lines },
+    Store(StoredLines),
+}
+
 /// Reads a tenant's trail, record by record. What is being written at the moment is not there yet.
 ///
 /// It does not verify: [`verify_audit`](super::verify_audit) does.
 pub struct AuditReader {
     tenant: TenantId,
-    path: PathBuf,
-    lines: Option<Lines>,
+    /// Nothing once all is read.
+    source: Option<Source>,
 }
 
 impl AuditReader {
@@ -94,8 +141,10 @@ impl AuditReader {
         let lines = Lines::new(open_trail(folder, tenant)?);
         Ok(Self {
             tenant: tenant.clone(),
-            lines: Some(lines.map_err(|error| AuditError::file(&path, error))?),
-            path,
+            source: Some(Source::File {
+                lines: lines.map_err(|error| AuditError::file(&path, error))?,
+                path,
+            }),
         })
     }
 
@@ -103,8 +152,15 @@ impl AuditReader {
     pub(super) fn empty(tenant: &TenantId) -> Self {
         Self {
             tenant: tenant.clone(),
-            path: PathBuf::new(),
-            lines: None,
+            source: None,
+        }
+    }
+
+    /// Reads what a store has.
+    pub(super) fn over(lines: StoredLines, tenant: &TenantId) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            source: Some(Source::Store(lines)),
         }
     }
 }
@@ -114,29 +170,61 @@ impl Iterator for AuditReader {
 
     /// The next record. After one that cannot be read it goes on with the one behind it.
     fn next(&mut self) -> Option<Self::Item> {
-        let lines = self.lines.as_mut()?;
-        let reason = match lines.next() {
-            Err(error) => {
-                self.lines = None;
-                return Some(Err(AuditError::file(&self.path, error)));
-            }
-            Ok(None | Some(Line::Torn)) => {
-                self.lines = None;
+        let source = self.source.as_mut()?;
+        let (read, line) = match source.next(&self.tenant) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.source = None;
                 return None;
             }
-            Ok(Some(Line::TooLong)) => "it is too long".to_owned(),
-            Ok(Some(Line::Whole(line))) => match serde_json::from_slice::<AuditRecord>(line) {
-                Ok(record) if record.tenant == self.tenant => return Some(Ok(record)),
-                Ok(_) => "it is a record of another tenant".to_owned(),
-                Err(error) => error.to_string(),
-            },
+            Err(error) => {
+                self.source = None;
+                return Some(Err(error));
+            }
         };
-        let error = AuditError::Unreadable {
-            tenant: self.tenant.clone(),
-            line: lines.number(),
+        let tenant = self.tenant.clone();
+        Some(read.map_err(|reason| AuditError::Unreadable {
+            tenant,
+            line,
             reason,
-        };
-        Some(Err(error))
+        }))
+    }
+}
+
+impl Source {
+    /// The next record, or why a line is none, with the number of its line.
+    fn next(
+        &mut self,
+        tenant: &TenantId,
+    ) -> Result<Option<(Result<AuditRecord, String>, u64)>, AuditError> {
+        match self {
+            Self::File { path, lines } => {
+                let line = lines
+                    .next()
+                    .map_err(|error| AuditError::file(&*path, error))?;
+                let read = match line {
+                    None | Some(Line::Torn) => return Ok(None),
+                    Some(Line::TooLong) => Err("it is too long".to_owned()),
+                    Some(Line::Whole(line)) => record_of(line, tenant),
+                };
+                Ok(Some((read, lines.number())))
+            }
+            Self::Store(lines) => {
+                let Some(line) = lines.next()? else {
+                    return Ok(None);
+                };
+                let read = record_of(line, tenant);
+                Ok(Some((read, lines.number)))
+            }
+        }
+    }
+}
+
+fn record_of(line: &[u8], tenant: &TenantId) -> Result<AuditRecord, String> {
+    match serde_json::from_slice::<AuditRecord>(line) {
+        Ok(record) if record.tenant == *tenant => Ok(record),
+        Ok(_) => Err("it is a record of another tenant".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

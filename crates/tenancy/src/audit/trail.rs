@@ -47,6 +47,24 @@ pub(super) struct Trouble {
     pub(super) retry_at: Instant,
 }
 
+impl Trouble {
+    /// What is in the way now, after what was in the way before, if anything was.
+    pub(super) fn after(before: Option<&Self>, tenant: &TenantId, error: AuditError) -> Self {
+        let wait = match before {
+            Some(trouble) => (trouble.wait * 2).min(LONGEST_WAIT),
+            None => {
+                error!(%tenant, error = &error as &dyn Error, "an audit trail cannot be written, and is tried again");
+                FIRST_WAIT
+            }
+        };
+        Self {
+            error,
+            wait,
+            retry_at: Instant::now() + wait,
+        }
+    }
+}
+
 impl Trail {
     /// A trail that begins with the next record.
     pub(super) fn new() -> Self {
@@ -125,19 +143,7 @@ impl Trail {
 
     /// Notes that it cannot be written, and when it is tried again.
     pub(super) fn hinder(&mut self, tenant: &TenantId, error: AuditError) {
-        let wait = match &self.trouble {
-            Some(trouble) => (trouble.wait * 2).min(LONGEST_WAIT),
-            None => {
-                error!(%tenant, error = &error as &dyn Error, "an audit trail cannot be written, and is tried again");
-                FIRST_WAIT
-            }
-        };
-        let retry_at = Instant::now() + wait;
-        self.trouble = Some(Trouble {
-            error,
-            wait,
-            retry_at,
-        });
+        self.trouble = Some(Trouble::after(self.trouble.as_ref(), tenant, error));
     }
 
     /// Where the chain ends, once all of it is written.
@@ -217,23 +223,26 @@ pub(super) fn check_seal(
 ) -> io::Result<Result<(), AuditError>> {
     let mut line = Vec::new();
     BufReader::new(file.take(LINE_LIMIT as u64)).read_until(b'\n', &mut line)?;
-    let Ok(first) = serde_json::from_slice::<AuditRecord>(&line) else {
-        return Ok(Ok(()));
+    Ok(check_first(&line, tenant, seal))
+}
+
+/// Makes sure that a trail is sealed as its first line says, as far as that can be read.
+pub(super) fn check_first(line: &[u8], tenant: &TenantId, seal: &Seal) -> Result<(), AuditError> {
+    let Ok(first) = serde_json::from_slice::<AuditRecord>(line) else {
+        return Ok(());
     };
     if first.sequence != 0 {
-        return Ok(Ok(()));
+        return Ok(());
     }
     let tenant = tenant.clone();
-    Ok(
-        match (first.format, first.key_id.as_deref(), seal.key_id()) {
-            (Some(format), ..) if format > FORMAT => Err(AuditError::Format { tenant, format }),
-            (_, None, None) => Ok(()),
-            (_, Some(_), None) => Err(AuditError::KeyMissing { tenant }),
-            (_, None, Some(_)) => Err(AuditError::NotKeyed { tenant }),
-            (_, Some(theirs), Some(ours)) if theirs != ours => Err(AuditError::OtherKey { tenant }),
-            (_, Some(_), Some(_)) => Ok(()),
-        },
-    )
+    match (first.format, first.key_id.as_deref(), seal.key_id()) {
+        (Some(format), ..) if format > FORMAT => Err(AuditError::Format { tenant, format }),
+        (_, None, None) => Ok(()),
+        (_, Some(_), None) => Err(AuditError::KeyMissing { tenant }),
+        (_, None, Some(_)) => Err(AuditError::NotKeyed { tenant }),
+        (_, Some(theirs), Some(ours)) if theirs != ours => Err(AuditError::OtherKey { tenant }),
+        (_, Some(_), Some(_)) => Ok(()),
+    }
 }
 
 /// How a trail's file ends.
@@ -311,7 +320,7 @@ impl TrailEnd {
                 head
             }
             (Some(last), HeadFile::Sound(_)) => last,
-            (Some(last), HeadFile::Missing) => {
+            (Some(last), HeadFile::Missing | HeadFile::NotKept) => {
                 notes.push("the head was missing".to_owned());
                 last
             }
@@ -323,7 +332,7 @@ impl TrailEnd {
                 notes.push("the last record cannot be read".to_owned());
                 head
             }
-            (None, HeadFile::Missing | HeadFile::Unreadable) => {
+            (None, HeadFile::Missing | HeadFile::NotKept | HeadFile::Unreadable) => {
                 if self.lines > 0 {
                     notes.push("neither the last record nor the head can be read".to_owned());
                 }

@@ -13,7 +13,7 @@ use super::trail::check_seal;
 use super::{AuditError, AuditHash, AuditHead, AuditKey, AuditRecord};
 
 /// How many findings are listed. Who finds as many need not know the others.
-const FINDINGS: usize = 1_000;
+pub(super) const FINDINGS: usize = 1_000;
 
 /// What a trail is verified against.
 #[derive(Debug, Clone, Default)]
@@ -164,7 +164,7 @@ pub fn verify_audit(
 }
 
 /// The chain as far as it was read.
-struct Chain<'a> {
+pub(super) struct Chain<'a> {
     tenant: &'a TenantId,
     line: u64,
     /// The sequence that comes next.
@@ -206,7 +206,16 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn unreadable(&mut self, reason: String) {
+    /// The chain of a trail that has no head beside it, and is not missed.
+    pub(super) fn without_head(tenant: &'a TenantId, noted: Option<AuditHead>) -> Self {
+        Self::new(tenant, HeadFile::NotKept, noted)
+    }
+
+    pub(super) fn findings(&self) -> usize {
+        self.findings.len()
+    }
+
+    pub(super) fn unreadable(&mut self, reason: String) {
         self.line += 1;
         let line = self.line;
         self.findings
@@ -220,7 +229,7 @@ impl<'a> Chain<'a> {
         self.findings.push(AuditFinding::Torn { line });
     }
 
-    fn record(&mut self, record: &AuditRecord, hash: Option<AuditHash>) {
+    pub(super) fn record(&mut self, record: &AuditRecord, hash: Option<AuditHash>) {
         self.line += 1;
         let line = self.line;
         if hash != Some(record.hash) {
@@ -338,16 +347,16 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn end(mut self) -> AuditVerification {
+    pub(super) fn end(mut self) -> AuditVerification {
         self.report_missing();
         match self.head {
             HeadFile::Missing => self.findings.push(AuditFinding::HeadMissing),
             HeadFile::Unreadable => self.findings.push(AuditFinding::HeadAltered),
-            HeadFile::Sound(_) => {}
+            HeadFile::Sound(_) | HeadFile::NotKept => {}
         }
         let head = match self.head {
             HeadFile::Sound(head) => head.records,
-            HeadFile::Missing | HeadFile::Unreadable => 0,
+            HeadFile::Missing | HeadFile::Unreadable | HeadFile::NotKept => 0,
         };
         let expected = head.max(self.noted.map_or(0, |noted| noted.records));
         self.count_doubtful(expected);

@@ -287,7 +287,7 @@ fn write_trail(
 
 /// Whether a write that failed just now is tried again before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effort {
+pub(super) enum Effort {
     /// When its time has come.
     Ordinary,
     /// At once.
@@ -295,7 +295,7 @@ enum Effort {
 }
 
 /// Tells the queue that the writer has ended, however it does.
-struct OnDrop(Arc<Queue>);
+pub(super) struct OnDrop(pub(super) Arc<Queue>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {

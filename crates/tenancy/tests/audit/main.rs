@@ -2,6 +2,7 @@
 
 mod recovery;
 mod scene;
+mod stored;
 mod tampering;
 mod trail;
 mod trouble;

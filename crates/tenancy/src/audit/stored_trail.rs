@@ -1,0 +1,257 @@
+//! One tenant's trail in a store, as the writer keeps it: what is not there yet, and where the chain
+//! stands as far as is known.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Instant;
+
+use jackfield_types::TenantId;
+use jiff::Timestamp;
+
+use super::encoding::{hash_of, write_sealed};
+use super::record::FORMAT;
+use super::seal::Seal;
+use super::stored::{AuditStore, AuditStoreError};
+use super::trail::{Trouble, check_first};
+use super::{AuditAction, AuditEntry, AuditError, AuditHash, AuditRecord};
+
+/// How many records are added at once.
+const BATCH: usize = 1_000;
+/// How often in a row somebody else may have come before, until it is left for later.
+const TURNS: u32 = 64;
+
+#[derive(Default)]
+pub(super) struct StoredTrail {
+    /// What is not in the store yet, in order.
+    waiting: VecDeque<(Timestamp, AuditEntry)>,
+    /// How many records could not be kept since the trail last said so.
+    pub(super) lost: u64,
+    /// What is in the way of writing.
+    pub(super) trouble: Option<Trouble>,
+    /// Where it ended when that was last looked up or written.
+    end: End,
+    /// Whether it still ends there.
+    is_end_known: bool,
+    /// What may have been added or not: nobody answered.
+    doubtful: Option<Sent>,
+}
+
+/// Where a trail ends.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    records: u64,
+    hash: Option<AuditHash>,
+}
+
+/// Lines that were sent, so many records of those that wait.
+struct Sent {
+    after: u64,
+    lines: Vec<Vec<u8>>,
+    records: usize,
+    lost: u64,
+    hash: AuditHash,
+}
+
+impl StoredTrail {
+    pub(super) fn push(&mut self, at: Timestamp, entry: AuditEntry) {
+        self.waiting.push_back((at, entry));
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether there is anything to write.
+    pub(super) fn has_unwritten(&self) -> bool {
+        !self.waiting.is_empty() || self.lost > 0
+    }
+
+    /// Adds all that waits, and gives how many lines that made.
+    pub(super) fn write(
+        &mut self,
+        tenant: &TenantId,
+        store: &dyn AuditStore,
+        seal: &Seal,
+    ) -> Result<u64, AuditError> {
+        let mut written = 0;
+        let mut turns = 0;
+        while self.has_unwritten() {
+            if !self.is_end_known {
+                written += self.find_end(tenant, store, seal)?;
+                if !self.has_unwritten() {
+                    break;
+                }
+            }
+            let sent = self
+                .seal_next(tenant, seal)
+                .map_err(|error| failed(&error).at(store))?;
+            match store.append(tenant, sent.after, sent.lines.clone()) {
+                Ok(()) => written += self.settle(&sent),
+                Err(AuditStoreError::OutOfTurn) if turns < TURNS => {
+                    turns += 1;
+                    self.is_end_known = false;
+                }
+                Err(error) => {
+                    self.is_end_known = false;
+                    if error != AuditStoreError::OutOfTurn {
+                        self.doubtful = Some(sent);
+                    }
+                    return Err(error.at(store));
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Puts what waits, or the first part of it, into lines that continue the trail.
+    fn seal_next(&self, tenant: &TenantId, seal: &Seal) -> io::Result<Sent> {
+        let mut place = (self.end.records, self.end.hash.unwrap_or(AuditHash::ZERO));
+        let mut lines = Vec::new();
+        let mut add = |at: Timestamp, entry: AuditEntry| {
+            let mut record = AuditRecord::new(tenant.clone(), at, entry, place);
+            if place.0 == 0 {
+                record.format = Some(FORMAT);
+                record.key_id = seal.key_id().map(Into::into);
+            }
+            let mut line = Vec::new();
+            let hash = write_sealed(&record, seal, &mut line)?;
+            // The line feed.
+            line.pop();
+            lines.push(line);
+            place = (place.0.saturating_add(1), hash);
+            io::Result::Ok(())
+        };
+        let begun = self
+            .waiting
+            .front()
+            .map_or_else(Timestamp::now, |(at, _)| *at);
+        if self.end.records == 0 {
+            add(begun, AuditEntry::allowed(AuditAction::TrailBegun))?;
+        } else if self.end.hash.is_none() {
+            let mut entry = AuditEntry::allowed(AuditAction::TrailRecovered);
+            entry.note = Some("the last record cannot be read".into());
+            add(begun, entry)?;
+        }
+        let records = self.waiting.len().min(BATCH);
+        for (at, entry) in self.waiting.iter().take(records) {
+            add(*at, entry.clone())?;
+        }
+        // Behind those that came before them.
+        let lost = if records == self.waiting.len() {
+            self.lost
+        } else {
+            0
+        };
+        if lost > 0 {
+            let mut entry = AuditEntry::allowed(AuditAction::RecordsLost);
+            entry.note = Some(format!("{lost} records could not be kept").into());
+            add(Timestamp::now(), entry)?;
+        }
+        Ok(Sent {
+            after: self.end.records,
+            hash: place.1,
+            lines,
+            records,
+            lost,
+        })
+    }
+
+    /// Takes what was sent for kept, and gives how many lines that were.
+    fn settle(&mut self, sent: &Sent) -> u64 {
+        let lines = u64::try_from(sent.lines.len()).unwrap_or(u64::MAX);
+        self.waiting.drain(..sent.records.min(self.waiting.len()));
+        self.lost = self.lost.saturating_sub(sent.lost);
+        self.end = End {
+            records: sent.after.saturating_add(lines),
+            hash: Some(sent.hash),
+        };
+        self.is_end_known = true;
+        lines
+    }
+
+    /// Finds out where the trail ends, and what became of lines that may have been added. Gives how
+    /// many of those were.
+    fn find_end(
+        &mut self,
+        tenant: &TenantId,
+        store: &dyn AuditStore,
+        seal: &Seal,
+    ) -> Result<u64, AuditError> {
+        let line = |after: u64| -> Result<Option<Vec<u8>>, AuditError> {
+            let read = store.read(tenant, after, 1);
+            let read = read.map_err(|error| error.at(store))?;
+            Ok(read.into_iter().next())
+        };
+        if let Some(first) = line(0)? {
+            check_first(&first, tenant, seal)?;
+        }
+        let mut added = 0;
+        if let Some(sent) = self.doubtful.take() {
+            match line(sent.after) {
+                // They are added as a whole or not at all.
+                Ok(found) if found.as_ref() == sent.lines.first() => added = self.settle(&sent),
+                Ok(_) => {}
+                Err(error) => {
+                    self.doubtful = Some(sent);
+                    return Err(error);
+                }
+            }
+        }
+        let is_there = |place: u64| line(place).map(|line| line.is_some());
+        let known = self.end.records;
+        let mut from = if known > 0 && is_there(known - 1)? {
+            known
+        } else {
+            0
+        };
+        // There are at least `from`, and not `beyond` and one more.
+        let mut step: u64 = 1;
+        while is_there(from.saturating_add(step).saturating_sub(1))? {
+            from = from.saturating_add(step);
+            step = step.saturating_mul(2);
+        }
+        let mut beyond = from.saturating_add(step).saturating_sub(1);
+        while from < beyond {
+            let middle = from + (beyond - from) / 2;
+            if is_there(middle)? {
+                from = middle + 1;
+            } else {
+                beyond = middle;
+            }
+        }
+        let last = match from.checked_sub(1) {
+            Some(place) => line(place)?,
+            None => None,
+        };
+        let sealed = last.and_then(|line| {
+            let record = serde_json::from_slice::<AuditRecord>(&line).ok()?;
+            (hash_of(&line, seal) == Some(record.hash)).then_some(record.hash)
+        });
+        self.end = End {
+            records: from,
+            hash: sealed,
+        };
+        self.is_end_known = true;
+        Ok(added)
+    }
+
+    /// When it is tried again, if something is in the way.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.trouble.as_ref().map(|trouble| trouble.retry_at)
+    }
+
+    /// What is in the way of so many records, if something is.
+    pub(super) fn in_the_way(&self, records: u64) -> Option<AuditError> {
+        let trouble = self.trouble.as_ref()?;
+        Some(AuditError::Unwritten {
+            records,
+            source: Box::new(trouble.error.clone()),
+        })
+    }
+}
+
+fn failed(error: &io::Error) -> AuditStoreError {
+    AuditStoreError::Failed {
+        reason: error.to_string(),
+    }
+}
