@@ -1,6 +1,7 @@
 //! Tenants: what each one may do, how much of it, and what is remembered of it.
 //!
 //! - `policy`: documents are read, checked and compiled; a compiled policy decides.
+//! - `policy_source`: policies that are kept elsewhere, and what holds until they are read.
 //! - `tenancy`: `Tenancy` knows the policies in force; a `Tenant` is the handle through which
 //!   everything that belongs to one tenant is reached.
 //! - `secrets`, `binding`: where secrets and credentials come from, and where they may be used.
@@ -15,6 +16,7 @@ mod audit;
 mod binding;
 mod isolation;
 pub mod policy;
+mod policy_source;
 mod redaction;
 mod secrets;
 mod tenancy;
@@ -29,8 +31,9 @@ pub use admission::{
 pub use audit::{
     AuditAction, AuditDecision, AuditDurability, AuditEntry, AuditError, AuditFinding, AuditHash,
     AuditHashError, AuditHead, AuditHeadError, AuditKey, AuditLog, AuditOptions, AuditOutcome,
-    AuditReader, AuditRecord, AuditStatistics, AuditVerification, TenantAudit, VerifyOptions,
-    audited_tenants, verify_audit,
+    AuditReader, AuditRecord, AuditStatistics, AuditStore, AuditStoreError, AuditVerification,
+    TenantAudit, VerifyOptions, audited_tenants, has_stored_audit, verify_audit,
+    verify_stored_audit,
 };
 pub use binding::{BindingError, BoundCredential, CredentialBinding, CredentialUse, PLAIN_TYPE};
 pub use isolation::{IsolationContext, TENANT_FIELD, enforce_data_isolation};
@@ -38,8 +41,9 @@ pub use policy::{
     Decision, ExplainedRule, Explanation, LoadedPolicies, PolicyFolderError, PolicyFormat,
     PolicyReader, Refusal, RuleSays, TenantPolicy, Verdict, policy_schema, read_policy,
 };
+pub use policy_source::{PolicySource, PolicySourceError};
 pub use redaction::{
-    MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
+    LEAST_SECRET, MASK, RedactionError, RedactionPlace, RedactionProblem, RedactionRules, Redactor,
 };
 pub use secrets::{
     RefreshFuture, SecretError, SecretNameError, SecretSource, SecretsFileError, StaticSecrets,

@@ -1,5 +1,7 @@
 //! The policies in force, and the handles of tenants.
 
+mod read;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 use std::fmt;
@@ -14,6 +16,7 @@ use parking_lot::Mutex;
 use crate::admission::{Admission, TenantAdmission};
 use crate::audit::{AuditAction, AuditEntry, AuditLog, TenantAudit};
 use crate::policy::{LoadedPolicies, PolicyFolderError, PolicyReader, Refusal, TenantPolicy};
+use crate::policy_source::PolicySource;
 use crate::redaction::RedactionRules;
 use crate::secrets::SecretSource;
 use crate::tenancy_builder::TenancyBuilder;
@@ -31,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) open_quotas: Arc<Quotas>,
     pub(crate) open_isolation: DataIsolation,
     pub(crate) secrets: Option<Arc<dyn SecretSource>>,
+    pub(crate) policies: Option<Arc<dyn PolicySource>>,
     pub(crate) redaction: InstanceRedaction,
     pub(crate) admission: Admission,
     pub(crate) audit: Option<AuditLog>,
@@ -206,6 +210,7 @@ fn put(
 ) -> Change {
     let state = state(shared, tenants, id);
     let old = state.replace(Some(Arc::clone(&policy)), shared.settings.next_number());
+    state.bar().open();
     if let Some(entry) = tenants.get_mut(id) {
         entry.kept = Some(Arc::clone(&state));
         entry.folder = folder;

@@ -9,6 +9,7 @@ use jackfield_types::{DataIsolation, OutputFilter, Quotas};
 use crate::admission::{Admission, AdmissionLimits};
 use crate::audit::AuditLog;
 use crate::policy::Refusal;
+use crate::policy_source::PolicySource;
 use crate::redaction::{RedactionError, RedactionRules};
 use crate::secrets::SecretSource;
 use crate::tenancy::{InstanceRedaction, Settings, Tenancy};
@@ -20,6 +21,7 @@ pub struct TenancyBuilder {
     denies_by_default: bool,
     open_isolation: DataIsolation,
     secrets: Option<Arc<dyn SecretSource>>,
+    policies: Option<Arc<dyn PolicySource>>,
     redaction: InstanceRedaction,
     admission: AdmissionLimits,
     audit: Option<AuditLog>,
@@ -42,6 +44,15 @@ impl TenancyBuilder {
     /// Says where the secrets of tenants come from. If this is not said, there are none.
     pub fn secrets(mut self, source: impl SecretSource) -> Self {
         self.secrets = Some(Arc::new(source));
+        self
+    }
+
+    /// Says where the policies of tenants are read from. A tenant may do nothing until its policy,
+    /// or that it has none, was read: [`Tenant::refresh_secrets`](crate::Tenant::refresh_secrets)
+    /// reads it, and the engine awaits that before executions go on and nodes are called. Changes are
+    /// in force a second later.
+    pub fn policies(mut self, source: impl PolicySource) -> Self {
+        self.policies = Some(Arc::new(source));
         self
     }
 
@@ -89,6 +100,7 @@ impl TenancyBuilder {
             open_quotas: Arc::new(Quotas::default()),
             open_isolation: self.open_isolation,
             secrets: self.secrets,
+            policies: self.policies,
             redaction: self.redaction,
             admission: Admission::new(self.admission),
             audit: self.audit,

@@ -1,10 +1,11 @@
 //! The handle of one tenant.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+mod state;
 
-use arc_swap::ArcSwapOption;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use jackfield_types::{
     Capability, CircuitBreaker, Credential, DataIsolation, NodeTypeId, PluginOrigin, Quotas,
     Secret, TenantId, UserId,
@@ -21,7 +22,8 @@ use crate::policy::{
 };
 use crate::redaction::RedactionRules;
 use crate::secrets::{RefreshFuture, SecretError, SecretSource};
-use crate::tenancy::{Settings, Shared};
+
+pub(crate) use self::state::TenantState;
 
 /// A handle through which everything that belongs to one tenant is reached. What it gives is
 /// this tenant's and nobody else's.
@@ -29,64 +31,6 @@ use crate::tenancy::{Settings, Shared};
 /// It is cheap to clone, and it always speaks for the policy that is in force now.
 #[derive(Clone)]
 pub struct Tenant(pub(crate) Arc<TenantState>);
-
-pub(crate) struct TenantState {
-    id: TenantId,
-    policy: ArcSwapOption<TenantPolicy>,
-    number: AtomicU64,
-    admission: TenantAdmission,
-    audit: Option<TenantAudit>,
-    settings: Arc<Settings>,
-    /// Not kept by it: those with a policy are kept there.
-    known: Weak<Shared>,
-}
-
-impl TenantState {
-    pub(crate) fn new(id: TenantId, settings: &Arc<Settings>, known: &Arc<Shared>) -> Self {
-        Self {
-            policy: ArcSwapOption::empty(),
-            number: AtomicU64::new(0),
-            admission: settings.admission(&id),
-            audit: settings.audit(&id),
-            id,
-            settings: Arc::clone(settings),
-            known: Arc::downgrade(known),
-        }
-    }
-
-    /// Puts a policy in force, or takes it out of force, and gives the one before.
-    pub(crate) fn replace(
-        &self,
-        policy: Option<Arc<TenantPolicy>>,
-        number: u64,
-    ) -> Option<Arc<TenantPolicy>> {
-        let quotas = match &policy {
-            Some(policy) => policy.quotas(),
-            None => self.settings.open_quotas(),
-        };
-        self.admission.set_quotas(quotas);
-        let old = self.policy.swap(policy);
-        // After the policy: whoever sees the new number sees the new policy.
-        self.number.store(number, Ordering::Release);
-        old
-    }
-
-    pub(crate) fn policy(&self) -> Option<Arc<TenantPolicy>> {
-        self.policy.load_full()
-    }
-
-    pub(crate) fn audit(&self) -> Option<&TenantAudit> {
-        self.audit.as_ref()
-    }
-}
-
-impl Drop for TenantState {
-    fn drop(&mut self) {
-        if let Some(known) = self.known.upgrade() {
-            known.forget(&self.id);
-        }
-    }
-}
 
 impl Tenant {
     /// Whose handle it is.
@@ -121,7 +65,7 @@ impl Tenant {
                 .into_result(),
             None => match unnamed_capability(capabilities) {
                 Some(rule) => Err(Refusal { rule }),
-                None => self.0.settings.decide_without_policy().cloned(),
+                None => self.0.decide_without_policy().cloned(),
             },
         }
     }
@@ -138,7 +82,7 @@ impl Tenant {
         }
         let decided = match unnamed_capability(capabilities) {
             Some(rule) => Err(Refusal { rule }),
-            None => self.0.settings.decide_without_policy(),
+            None => self.0.decide_without_policy(),
         };
         let (verdict, says, rule) = match decided {
             Ok(rule) => (Verdict::Allowed, RuleSays::Allows, Arc::clone(rule)),
@@ -162,7 +106,7 @@ impl Tenant {
     pub fn authorize_user(&self, user: Option<&UserId>) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_user(user),
-            None => self.0.settings.decide_without_policy().map(drop),
+            None => self.0.decide_without_policy().map(drop),
         }
     }
 
@@ -175,7 +119,7 @@ impl Tenant {
             Some(policy) => policy.decide_capability(capability),
             None => match unnamed_capability(&[capability]) {
                 Some(rule) => Err(Refusal { rule }),
-                None => self.0.settings.decide_without_policy().map(drop),
+                None => self.0.decide_without_policy().map(drop),
             },
         }
     }
@@ -191,7 +135,7 @@ impl Tenant {
         };
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_plugin(origin),
-            None => self.0.settings.decide_without_policy().map(drop),
+            None => self.0.decide_without_policy().map(drop),
         }
     }
 
@@ -202,7 +146,7 @@ impl Tenant {
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_host(host, port),
-            None => self.0.settings.decide_without_policy().map(drop),
+            None => self.0.decide_without_policy().map(drop),
         }
     }
 
@@ -266,10 +210,21 @@ impl Tenant {
         source.map_or_else(|_| Vec::new(), |source| source.texts(&self.0.id, name))
     }
 
-    /// Brings what is known of its secrets up to date, if there is anything to do. Whoever plans
-    /// workflows of a tenant whose secrets are in a store awaits this before.
+    /// Brings what is known of its secrets up to date, and its policy where that is read from a
+    /// source, if there is anything to do. Whoever plans workflows of a tenant whose secrets or
+    /// policy are in a store awaits this before.
     pub fn refresh_secrets(&self) -> Option<RefreshFuture<'_>> {
-        self.0.settings.secrets()?.refresh(&self.0.id)
+        let secrets = self.0.settings.secrets();
+        let secrets = secrets.and_then(|secrets| secrets.refresh(&self.0.id));
+        let Some(policy) = self.refresh_policy() else {
+            return secrets;
+        };
+        Some(Box::pin(async move {
+            policy.await;
+            if let Some(secrets) = secrets {
+                secrets.await;
+            }
+        }))
     }
 
     /// Where its secrets come from, if it may read this one.
@@ -292,7 +247,7 @@ impl Tenant {
     fn decide_secret(&self, name: &str) -> Result<(), Refusal> {
         match &*self.0.policy.load() {
             Some(policy) => policy.decide_secret(name),
-            None => self.0.settings.decide_without_policy().map(drop),
+            None => self.0.decide_without_policy().map(drop),
         }
     }
 
@@ -300,7 +255,7 @@ impl Tenant {
     pub fn may_read_environment(&self, name: &str) -> bool {
         match &*self.0.policy.load() {
             Some(policy) => policy.may_read_environment(name),
-            None => self.0.settings.decide_without_policy().is_ok(),
+            None => self.0.decide_without_policy().is_ok(),
         }
     }
 

@@ -6,6 +6,7 @@ mod deciding;
 mod folder;
 mod properties;
 mod reading;
+mod source;
 mod tenants;
 
 use jackfield_types::{NodeTypeId, TenantId, UserId};
