@@ -3,10 +3,14 @@ use std::time::Duration;
 use jackfield_types::ExecutionId;
 use jiff::Timestamp;
 
+use crate::limits::{self, refused};
 use crate::{
     Append, Appended, ExecutionState, Fence, Lease, Request, Requests, Standing, StoreError,
     WorkerId, to_microsecond, to_next_microsecond,
 };
+
+/// How what is asked to end has ended that nobody can run.
+const CANCELLED: &str = "cancelled";
 
 /// How an execution goes: how it stands, who holds it, and when somebody has to take it up.
 ///
@@ -21,6 +25,8 @@ pub struct Course {
     pub requests: Requests,
     /// The number of the last signal that was sent to it.
     pub signals: u64,
+    /// How many bytes the data of all signals have that were sent to it.
+    pub signal_bytes: u64,
     /// How many records its journal has.
     pub length: u64,
     /// How often it was claimed.
@@ -35,19 +41,31 @@ pub struct Course {
 }
 
 impl Course {
-    /// The course of an execution that is made now.
-    pub fn new(length: u64, claim: Option<(WorkerId, Duration)>, now: Timestamp) -> Self {
+    /// The course of an execution that is made now. `claim` is who holds it, as
+    /// [`NewExecution`](crate::NewExecution) says.
+    pub fn new(
+        length: u64,
+        state: ExecutionState,
+        claim: Option<(WorkerId, Duration)>,
+        now: Timestamp,
+    ) -> Self {
         let now = to_microsecond(now);
+        let requests = Requests {
+            pause: state == ExecutionState::Paused,
+            ..Requests::default()
+        };
         let mut course = Self {
             state: ExecutionState::Running,
-            requests: Requests::default(),
+            requests,
             signals: 0,
+            signal_bytes: 0,
             length,
             fence: Fence(0),
             lease: None,
             due: Some(now),
             changed_at: now,
         };
+        course.stand(state, now);
         if let Some((worker, lease)) = claim {
             course.hold(worker, lease, now);
         }
@@ -74,12 +92,14 @@ impl Course {
             return None;
         }
         match self.state {
-            ExecutionState::Running | ExecutionState::Parked(_) => {}
+            ExecutionState::Running | ExecutionState::Parked(_) => {
+                self.state = ExecutionState::Running;
+            }
+            ExecutionState::Incomplete => {}
             ExecutionState::Paused
             | ExecutionState::Stuck { .. }
             | ExecutionState::Ended { .. } => return None,
         }
-        self.state = ExecutionState::Running;
         self.hold(worker, lease, now);
         Some(self.fence)
     }
@@ -98,7 +118,7 @@ impl Course {
         let held = self.held(id, fence)?;
         let until = held.until.max(after(now, lease));
         self.lease = Some(Lease { until, ..held });
-        self.due = Some(until);
+        self.note_due();
         Ok(self.standing())
     }
 
@@ -113,6 +133,32 @@ impl Course {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.held(id, fence)?;
+        self.let_go(now);
+        Ok(())
+    }
+
+    /// Lets go of it as what cannot go on: it is stuck, or has ended as `cancelled` if it is asked
+    /// to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], [`StoreError::OutOfTurn`] when it has ended.
+    pub fn give_up(
+        &mut self,
+        id: ExecutionId,
+        fence: Fence,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.held(id, fence)?;
+        self.state = match self.requests.cancel {
+            true => ExecutionState::Ended {
+                status: CANCELLED.to_owned(),
+            },
+            false => ExecutionState::Stuck {
+                reason: reason.to_owned(),
+            },
+        };
+        self.touch(now);
         self.let_go(now);
         Ok(())
     }
@@ -140,27 +186,37 @@ impl Course {
         }
         self.length += append.records.len() as u64;
         self.touch(now);
-        match &append.state {
-            None | Some(ExecutionState::Running) => {}
-            Some(ExecutionState::Parked(waiting)) => {
-                let mut waiting = *waiting;
-                waiting.until = waiting.until.map(to_next_microsecond);
-                self.state = ExecutionState::Parked(waiting);
-                self.let_go(now);
+        if let Some(state) = &append.state {
+            if self.state == ExecutionState::Incomplete && *state == ExecutionState::Paused {
+                self.requests.pause = true;
             }
-            Some(
-                state @ (ExecutionState::Paused
-                | ExecutionState::Stuck { .. }
-                | ExecutionState::Ended { .. }),
-            ) => {
-                self.state = state.clone();
-                self.let_go(now);
-            }
+            self.stand(state.clone(), now);
         }
         Ok(Appended {
             length: self.length,
             standing: self.standing(),
         })
+    }
+
+    /// Has it stand so from now on.
+    fn stand(&mut self, state: ExecutionState, now: Timestamp) {
+        match state {
+            ExecutionState::Running | ExecutionState::Incomplete => {
+                self.state = state;
+                self.note_due();
+            }
+            ExecutionState::Parked(mut waiting) => {
+                waiting.until = waiting.until.map(to_next_microsecond);
+                self.state = ExecutionState::Parked(waiting);
+                self.let_go(now);
+            }
+            ExecutionState::Paused
+            | ExecutionState::Stuck { .. }
+            | ExecutionState::Ended { .. } => {
+                self.state = state;
+                self.let_go(now);
+            }
+        }
     }
 
     /// Asks something of it.
@@ -175,7 +231,14 @@ impl Course {
     ) -> Result<(), StoreError> {
         self.check_going(id)?;
         match request {
-            Request::Cancel => self.requests.cancel = true,
+            Request::Cancel => {
+                self.requests.cancel = true;
+                if self.state == ExecutionState::Incomplete {
+                    // Nothing of it has run, and whoever makes it may be gone.
+                    let status = CANCELLED.to_owned();
+                    self.stand(ExecutionState::Ended { status }, now);
+                }
+            }
             Request::Pause => self.requests.pause = true,
             Request::Resume => {
                 self.requests.pause = false;
@@ -192,13 +255,35 @@ impl Course {
         Ok(())
     }
 
-    /// Counts a signal that is sent to it, and gives its number.
+    /// Counts a signal with so many bytes that is sent to it, and gives its number.
     ///
     /// # Errors
-    /// [`StoreError::OutOfTurn`] when it has ended.
-    pub fn signal(&mut self, id: ExecutionId, now: Timestamp) -> Result<u64, StoreError> {
+    /// [`StoreError::OutOfTurn`] when it has ended, [`StoreError::Refused`] when it has got as many
+    /// signals as it may have ([`limits::SIGNALS`], [`limits::SIGNALS_BYTES`]).
+    pub fn signal(
+        &mut self,
+        id: ExecutionId,
+        bytes: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         self.check_going(id)?;
+        if self.signals >= limits::SIGNALS {
+            return Err(refused(format!(
+                "execution `{id}` has got {} signals, and may have no more; start another one",
+                self.signals
+            )));
+        }
+        let all = self.signal_bytes.saturating_add(bytes as u64);
+        if all > limits::SIGNALS_BYTES {
+            return Err(refused(format!(
+                "the signals of execution `{id}` have {} bytes, and may have at most {} with this \
+                 one; send less with it, or start another one",
+                self.signal_bytes,
+                limits::SIGNALS_BYTES
+            )));
+        }
         self.signals += 1;
+        self.signal_bytes = all;
         self.touch(now);
         self.settle(now);
         Ok(self.signals)
@@ -227,7 +312,16 @@ impl Course {
         let until = after(now, lease);
         self.fence = Fence(self.fence.0 + 1);
         self.lease = Some(Lease { worker, until });
-        self.due = Some(until);
+        self.note_due();
+    }
+
+    /// Notes when it has to be taken up as long as somebody holds it: what is incomplete never.
+    fn note_due(&mut self) {
+        if self.state == ExecutionState::Incomplete {
+            self.due = None;
+        } else if let Some(lease) = self.lease {
+            self.due = Some(lease.until);
+        }
     }
 
     fn let_go(&mut self, now: Timestamp) {
@@ -254,7 +348,7 @@ impl Course {
             }
             ExecutionState::Paused => self.requests.cancel || !self.requests.pause,
             ExecutionState::Stuck { .. } => self.requests.cancel,
-            ExecutionState::Ended { .. } => false,
+            ExecutionState::Incomplete | ExecutionState::Ended { .. } => false,
         };
         if goes_on {
             self.state = ExecutionState::Running;

@@ -23,11 +23,13 @@ pub enum Collection {
     PluginState,
     /// Entities of data sources.
     Entities,
+    /// What the store itself is told about the tenant, such as [`KeptRetention`](crate::KeptRetention).
+    Settings,
 }
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Policies,
         Self::Credentials,
         Self::CredentialKeys,
@@ -35,6 +37,7 @@ impl Collection {
         Self::Schedules,
         Self::PluginState,
         Self::Entities,
+        Self::Settings,
     ];
 
     /// Its name, as it is written.
@@ -47,6 +50,7 @@ impl Collection {
             Self::Schedules => "schedules",
             Self::PluginState => "plugin-state",
             Self::Entities => "entities",
+            Self::Settings => "settings",
         }
     }
 }

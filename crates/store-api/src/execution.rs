@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Append, Appended, Claim, Claimed, Fence, JournalRecord, Lease, Page, PageRequest, Standing,
-    StoreFuture, WorkflowVersion,
+    Append, Appended, Claim, Claimed, Fence, JournalRecord, Lease, NewSignal, Page, PageRequest,
+    Signal, Standing, StoreFuture, WorkflowVersion,
 };
 
 /// How an execution stands, as far as a store has to know.
@@ -22,6 +22,11 @@ pub enum ExecutionState {
     Running,
     /// Nothing of it is in memory until something happens.
     Parked(Waiting),
+    /// Not all of its first records are written yet: whoever makes it adds the rest, and says with
+    /// the last of them how it stands. Until then it is none that could be run, so no worker takes
+    /// it up, and asking that it go on changes nothing; asking that it end ends it at once, as
+    /// `cancelled`.
+    Incomplete,
     /// Nobody takes it up until somebody asks that it go on. Only an execution that is asked to
     /// pause is paused: see [`Executions::append`].
     Paused,
@@ -55,6 +60,7 @@ impl ExecutionState {
         match self {
             Self::Running => "running",
             Self::Parked(_) => "parked",
+            Self::Incomplete => "incomplete",
             Self::Paused => "paused",
             Self::Stuck { .. } => "stuck",
             Self::Ended { .. } => "ended",
@@ -80,11 +86,18 @@ pub struct NewExecution {
     pub user: Option<UserId>,
     /// The execution that it repeats.
     pub retry_of: Option<ExecutionId>,
+    /// The execution that it is a part of: the first one, if executions call one another. A part
+    /// is kept as long as that is, and goes with it.
+    pub part_of: Option<ExecutionId>,
     /// Its first records.
     pub records: Vec<Bytes>,
     /// Large contents that the records name by digest.
     pub payloads: Vec<(Digest, Bytes)>,
-    /// Who holds it from the beginning, and how long; nothing when anybody may take it up.
+    /// How it stands from the beginning. One that is paused is asked to pause as well.
+    pub state: ExecutionState,
+    /// Who holds it from the beginning, and how long; nothing when anybody may take it up. Somebody
+    /// has to hold one that is incomplete, and nobody holds one that stands otherwise than that or
+    /// [`ExecutionState::Running`].
     pub claim: Option<(crate::WorkerId, Duration)>,
 }
 
@@ -101,6 +114,8 @@ pub struct ExecutionRecord {
     pub user: Option<UserId>,
     /// The execution that it repeats.
     pub retry_of: Option<ExecutionId>,
+    /// The execution that it is a part of.
+    pub part_of: Option<ExecutionId>,
     /// How it stands.
     pub state: ExecutionState,
     /// What others have asked that it do.
@@ -126,6 +141,8 @@ pub struct ExecutionFilter {
     pub state: Option<String>,
     /// Those that ended so.
     pub status: Option<String>,
+    /// Those that are a part of this one.
+    pub part_of: Option<ExecutionId>,
     /// Those made at or after this time.
     pub from: Option<Timestamp>,
     /// Those made before this time.
@@ -152,22 +169,10 @@ pub struct Requests {
     pub pause: bool,
 }
 
-/// Something that an execution is told from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signal {
-    /// Its number among the signals of the execution, from 1.
-    pub number: u64,
-    /// Its name.
-    pub name: String,
-    /// What comes with it. Opaque.
-    pub data: Bytes,
-    /// When it was sent, by the store's clock.
-    pub at: Timestamp,
-}
-
 /// A tenant's executions and their journals.
 pub trait Executions: Send + Sync {
-    /// Makes an execution, with its first records; it runs from then on.
+    /// Makes an execution, with its first records and all else that it begins with, or nothing of
+    /// it. One with more records than are added at once is [`ExecutionState::Incomplete`] at first.
     ///
     /// # Errors
     /// [`StoreError::Exists`](crate::StoreError::Exists),
@@ -198,7 +203,8 @@ pub trait Executions: Send + Sync {
     /// one is taken up whether or not what it waits for has happened. A paused or stuck one is not:
     /// ask that it go on first.
     ///
-    /// What was taken up is [`ExecutionState::Running`] from then on, and keeps its requests.
+    /// What was taken up is [`ExecutionState::Running`] from then on, and keeps its requests. An
+    /// incomplete one stays so: it is taken up to add what is missing, by somebody who has that.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound).
@@ -218,6 +224,17 @@ pub trait Executions: Send + Sync {
     /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker has taken it up, or
     /// this one has let go of it.
     fn release(&self, id: ExecutionId, fence: Fence) -> StoreFuture<'_, ()>;
+
+    /// Lets go of an execution that cannot be read, and so cannot be appended to by whoever does not
+    /// know how long its journal is: it is stuck from then on, or has ended as `cancelled` if it is
+    /// asked to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`](crate::StoreError::Fenced) when another worker has taken it up, or
+    /// this one has let go of it,
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when the reason is not within
+    /// [`limits`](crate::limits).
+    fn give_up(&self, id: ExecutionId, fence: Fence, reason: String) -> StoreFuture<'_, ()>;
 
     /// Adds to a journal, and perhaps changes how the execution stands. Parking, pausing, getting
     /// stuck and ending let go of it. Calls for one execution take effect in the order in which
@@ -260,19 +277,34 @@ pub trait Executions: Send + Sync {
     fn request(&self, id: ExecutionId, request: Request) -> StoreFuture<'_, ExecutionRecord>;
 
     /// Sends a signal, and says which number it got. It is kept whether or not the execution waits
-    /// for one now.
+    /// for one now. One with a key that the execution has got already, by whichever process, is not
+    /// sent again: it is said which number it got then, also when the execution has ended since. So
+    /// a call whose outcome is not known can be repeated.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound),
-    /// [`StoreError::OutOfTurn`](crate::StoreError::OutOfTurn) when it has ended.
+    /// [`StoreError::OutOfTurn`](crate::StoreError::OutOfTurn) when it has ended,
+    /// [`StoreError::Exists`](crate::StoreError::Exists) when it has got a signal with this key and
+    /// another name or other data,
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when the signal is not within
+    /// [`limits`](crate::limits), or the execution has got as many as it may have.
+    fn signal(&self, id: ExecutionId, signal: NewSignal) -> StoreFuture<'_, u64>;
+
+    /// Sends a signal without a key, as [`signal`](Self::signal) does.
+    ///
+    /// # Errors
+    /// Those of [`signal`](Self::signal).
     fn send_signal<'a>(
         &'a self,
         id: ExecutionId,
         name: &'a str,
         data: Bytes,
-    ) -> StoreFuture<'a, u64>;
+    ) -> StoreFuture<'a, u64> {
+        self.signal(id, NewSignal::new(name, data))
+    }
 
-    /// The signals of an execution after a number, oldest first, at most [`PageRequest::MOST`].
+    /// The signals of an execution after a number, oldest first: at least one if there is one, at
+    /// most [`PageRequest::MOST`], and fewer when they are large.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound).

@@ -35,6 +35,7 @@ pub mod limits;
 mod page;
 mod payload;
 mod retention;
+mod signal;
 mod store;
 mod time;
 mod workflow;
@@ -45,13 +46,14 @@ pub use document::{Collection, Document, Documents, Expected, Revision};
 pub use error::StoreError;
 pub use execution::{
     ExecutionFilter, ExecutionRecord, ExecutionState, Executions, NewExecution, Request, Requests,
-    Signal, Waiting,
+    Waiting,
 };
 pub use journal::{Append, Appended, JournalRecord, Standing};
 pub use lease::{Claim, Claimed, Fence, Lease, WorkerId};
 pub use page::{Page, PageRequest};
 pub use payload::Payloads;
-pub use retention::{Collected, Retention};
+pub use retention::{Collected, KeptRetention, Retention};
+pub use signal::{NewSignal, Signal};
 pub use store::{Durability, Store, TenantStore};
 pub use time::{to_microsecond, to_next_microsecond};
 pub use workflow::{NewWorkflow, WorkflowRecord, WorkflowVersion, Workflows};

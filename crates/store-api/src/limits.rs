@@ -4,7 +4,7 @@
 use jackfield_types::Digest;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Append, ExecutionState, NewExecution, NewWorkflow, StoreError};
+use crate::{Append, ExecutionState, NewExecution, NewSignal, NewWorkflow, StoreError};
 
 /// The most bytes that a name has: of a document, a workflow, a signal.
 pub const NAME_BYTES: usize = 1_024;
@@ -18,6 +18,11 @@ pub const PAYLOAD_BYTES: usize = 256 * 1_024 * 1_024;
 pub const RECORDS: usize = 10_000;
 /// The most bytes that all records have which are added at once.
 pub const BATCH_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// The most signals that are sent to one execution.
+pub const SIGNALS: u64 = 10_000;
+/// The most bytes that the data of all signals have which are sent to one execution.
+pub const SIGNALS_BYTES: u64 = 64 * 1_024 * 1_024;
 
 /// Whether a text can be a name: not empty, no NUL, not too long.
 pub fn is_name(text: &str) -> bool {
@@ -107,6 +112,9 @@ impl Append {
         match &self.state {
             Some(ExecutionState::Stuck { reason }) => check_text("a reason", reason),
             Some(ExecutionState::Ended { status }) => check_name("a status", status),
+            Some(ExecutionState::Incomplete) => {
+                Err(refused("an execution is incomplete from the beginning, or never".to_owned()))
+            }
             Some(ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Paused)
             | None => Ok(()),
         }
@@ -126,7 +134,34 @@ impl NewExecution {
             RECORD_BYTES,
         )?;
         check_records(&self.records)?;
-        check_payloads(&self.payloads)
+        check_payloads(&self.payloads)?;
+        match (&self.state, self.claim) {
+            (ExecutionState::Running, _) | (ExecutionState::Incomplete, Some(_)) => Ok(()),
+            (ExecutionState::Incomplete, None) => {
+                Err(refused("nobody holds what is to be completed".to_owned()))
+            }
+            (state, Some(_)) => {
+                let state = state.as_str();
+                Err(refused(format!("an execution that is {state} is held by nobody")))
+            }
+            (ExecutionState::Stuck { reason }, None) => check_text("a reason", reason),
+            (ExecutionState::Ended { status }, None) => check_name("a status", status),
+            (ExecutionState::Parked(_) | ExecutionState::Paused, None) => Ok(()),
+        }
+    }
+}
+
+impl NewSignal {
+    /// Checks everything about it that does not depend on what is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        check_name("the name of a signal", &self.name)?;
+        if let Some(key) = &self.key {
+            check_name("the key of a signal", key)?;
+        }
+        check_size("a signal", self.data.len(), RECORD_BYTES)
     }
 }
 
@@ -150,7 +185,7 @@ fn check_text_within(what: &str, text: &str, most: usize) -> Result<(), StoreErr
     Ok(())
 }
 
-fn refused(reason: String) -> StoreError {
+pub(crate) fn refused(reason: String) -> StoreError {
     StoreError::Refused { reason }
 }
 

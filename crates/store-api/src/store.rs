@@ -4,8 +4,8 @@ use jackfield_types::TenantId;
 use jiff::Timestamp;
 
 use crate::{
-    AuditRecords, Claim, Claimed, Collected, Documents, Executions, Payloads, Retention,
-    StoreFuture, Workflows,
+    AuditRecords, Claim, Claimed, Collected, Collection, Documents, Executions, Expected,
+    KeptRetention, Payloads, Retention, StoreFuture, Workflows,
 };
 
 /// How safe what was acknowledged is.
@@ -50,7 +50,8 @@ pub trait Store: Send + Sync + 'static {
     /// Takes up executions that should run and that nobody holds: those that run, and parked ones
     /// for which what they wait for has happened. Tenants take turns; of what belongs to one,
     /// that which has waited longest comes first. No two claims get the same one while its lease
-    /// lasts.
+    /// lasts. What is damaged so that it cannot be taken up is passed over, and stands as
+    /// [`Stuck`](crate::ExecutionState::Stuck) from then on, if that can be written.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
     /// When [`claim`](Self::claim) would find something next as far as is known now: the earliest
@@ -72,6 +73,49 @@ pub trait TenantStore:
     /// The tenant.
     fn id(&self) -> &TenantId;
 
-    /// Lets go of what need not be kept any longer.
+    /// Takes up executions as [`Store::claim`] does, of this tenant alone: that which has waited
+    /// longest comes first.
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
+
+    /// When [`claim`](Self::claim) would find something next as far as is known now, as
+    /// [`Store::next_due`] says it of all tenants.
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>>;
+
+    /// How long executions that have ended are kept, if that was set for the tenant. Whoever lets
+    /// go of executions without being told how long they are kept goes by this.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`](crate::StoreError::Refused) when the setting cannot be read.
+    fn kept_retention(&self) -> StoreFuture<'_, Option<KeptRetention>> {
+        let found = self.document(Collection::Settings, KeptRetention::NAME);
+        Box::pin(async move {
+            let found = found.await?;
+            found
+                .map(|found| KeptRetention::of_content(&found.content))
+                .transpose()
+        })
+    }
+
+    /// Sets how long executions that have ended are kept; without a setting they all are.
+    fn keep_retention(&self, kept: Option<KeptRetention>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let (settings, name) = (Collection::Settings, KeptRetention::NAME);
+            match kept {
+                Some(kept) => {
+                    let content = kept.to_content()?;
+                    self.put_document(settings, name, content, Expected::Anything)
+                        .await?;
+                }
+                None => {
+                    self.delete_document(settings, name, Expected::Anything)
+                        .await?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets go of what need not be kept any longer. Several may do so at the same time, and no more
+    /// goes than has to.
     fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected>;
 }

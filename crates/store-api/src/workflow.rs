@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Page, PageRequest, StoreFuture};
 
-/// One version of a workflow. Versions count from 1, without gaps, and never change.
+/// One version of a workflow. Versions count from 1, and never change.
+/// [`TenantStore::collect`](crate::TenantStore::collect) may leave gaps; no number comes again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkflowVersion {
     /// The workflow's id.

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use jackfield_store_api::{ExecutionRecord, WorkflowVersion};
 use jackfield_types::{ExecutionId, TenantId, UserId};
 use sqlx::PgConnection;
@@ -18,6 +20,7 @@ struct Births<'a> {
     version: Vec<i64>,
     checksum: Vec<i64>,
     retry_of: Vec<Option<Uuid>>,
+    part_of: Vec<Option<Uuid>>,
     workflow: Vec<&'a str>,
     started_by: Vec<Option<&'a str>>,
     pinned: Vec<&'a [u8]>,
@@ -36,10 +39,35 @@ impl<'a> Births<'a> {
             &record.pinned,
         ));
         self.retry_of.push(record.retry_of.map(|id| *id.as_uuid()));
+        self.part_of.push(record.part_of.map(|id| *id.as_uuid()));
         self.workflow.push(&record.workflow.id);
         self.started_by
             .push(record.user.as_ref().map(UserId::as_str));
         self.pinned.push(&record.pinned);
+    }
+}
+
+/// Sees to it that the versions of workflows that executions of a group are made with stay until the
+/// transaction ends.
+///
+/// # Errors
+/// [`Fault::Collided`] when one of them is gone.
+async fn hold_workflows(connection: &mut PgConnection, births: &Births<'_>) -> Result<(), Fault> {
+    let held = sqlx::query(statements::HOLD_WORKFLOWS)
+        .bind(&births.tenant)
+        .bind(&births.workflow)
+        .bind(&births.version)
+        .fetch_all(connection)
+        .await?;
+    let wanted: HashSet<_> = births
+        .tenant
+        .iter()
+        .zip(&births.workflow)
+        .zip(&births.version)
+        .collect();
+    match held.len() == wanted.len() {
+        true => Ok(()),
+        false => Err(Fault::Collided),
     }
 }
 
@@ -56,6 +84,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
     if births.id.is_empty() {
         return Ok(());
     }
+    hold_workflows(connection, &births).await?;
     sqlx::query(statements::INSERT_EXECUTIONS)
         .bind(births.tenant)
         .bind(births.id)
@@ -63,6 +92,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
         .bind(births.version)
         .bind(births.checksum)
         .bind(births.retry_of)
+        .bind(births.part_of)
         .bind(births.workflow)
         .bind(births.started_by)
         .bind(births.pinned)

@@ -4,12 +4,14 @@ use jackfield_store_api::{Claim, Claimed, PageRequest, StoreError};
 use jackfield_types::{ExecutionId, TenantId};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row};
+use uuid::Uuid;
 
 use crate::courses::{self, Columns, Kept, course_columns, course_rows};
 use crate::error::Fault;
-use crate::inner::Inner;
+use crate::inner::{self, Inner};
 use crate::row::{self, micros, timestamp};
 use crate::statements::{self, time};
+use crate::tenant::PostgresTenant;
 use crate::tries::{Found, edit, read};
 
 /// Whether anything is due, and the time.
@@ -95,12 +97,45 @@ pub(crate) async fn claim(inner: &Inner, claim: Claim) -> Result<Vec<Claimed>, S
         let mut turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
         last.tenant.as_str().clone_into(&mut turn);
     }
-    let claimed = taken.into_iter().map(|one| Claimed {
-        fence: one.kept.course.fence,
-        tenant: one.tenant,
-        execution: one.id,
-    });
-    Ok(claimed.collect())
+    Ok(taken.into_iter().map(Due::into_claimed).collect())
+}
+
+/// Takes up what is due of one tenant.
+pub(crate) async fn claim_of(
+    tenant: &PostgresTenant,
+    claim: Claim,
+) -> Result<Vec<Claimed>, StoreError> {
+    let inner = &tenant.inner;
+    let most = claim.most.min(PageRequest::MOST) as usize;
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    let own = inner.options.own_time();
+    let taken = edit!(
+        inner,
+        |connection| {
+            let now = inner::time(connection, own).await?;
+            let tenants = [tenant.id.clone()];
+            let (taken, _) = take_of(connection, &claim, now, (&tenants, most)).await?;
+            Ok(taken)
+        },
+        |connection, taken: Vec<Due>| look(connection, taken).await
+    )?;
+    Ok(taken.into_iter().map(Due::into_claimed).collect())
+}
+
+/// The earliest time when something of a tenant is due.
+pub(crate) async fn next_due_of(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+) -> Result<Option<Timestamp>, Fault> {
+    let row = sqlx::query(
+        "SELECT due FROM courses WHERE tenant = $1 AND due IS NOT NULL ORDER BY due LIMIT 1",
+    )
+    .bind(tenant.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok(nearest(row.try_get(0)?))).transpose()
 }
 
 /// The earliest time when something is due.
@@ -108,7 +143,16 @@ pub(crate) async fn next_due(connection: &mut PgConnection) -> Result<Option<Tim
     let row = sqlx::query("SELECT due FROM courses WHERE due IS NOT NULL ORDER BY due LIMIT 1")
         .fetch_optional(connection)
         .await?;
-    row.map(|row| timestamp(row.try_get(0)?)).transpose()
+    row.map(|row| Ok(nearest(row.try_get(0)?))).transpose()
+}
+
+/// A time as it was written; what is none is the nearest that is.
+fn nearest(microseconds: i64) -> Timestamp {
+    timestamp(microseconds).unwrap_or(if microseconds < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
 
 /// Whether executions were taken up just so: all of them or none.
@@ -165,9 +209,23 @@ async fn take(
     if tenants.is_empty() {
         return Ok((Vec::new(), false));
     }
-    let share = room.div_ceil(tenants.len());
-    let mut due = due(connection, &tenants, now, share).await?;
-    let may_be_more = due.iter().any(|one| one.rank + 1 == share);
+    take_of(connection, claim, now, (&tenants, room)).await
+}
+
+/// Takes up an equal share of each of some tenants, and says whether there may be more.
+async fn take_of(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    now: Timestamp,
+    (tenants, room): (&[TenantId], usize),
+) -> Result<(Vec<Due>, bool), Fault> {
+    let share = room.div_ceil(tenants.len().max(1));
+    let found = due(connection, tenants, now, share).await?;
+    let Share {
+        mut due,
+        may_be_more,
+        damaged,
+    } = found;
     // One of each, then the second of each.
     due.sort_by_key(|one| one.rank);
     due.truncate(room);
@@ -186,9 +244,10 @@ async fn take(
     }
     columns
         .bind(sqlx::query(statements::UPDATE_COURSES))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    let goes_on = may_be_more && !due.is_empty();
+    courses::set_aside(connection, &damaged).await?;
+    let goes_on = may_be_more && !(due.is_empty() && damaged.is_empty());
     Ok((due, goes_on))
 }
 
@@ -206,9 +265,17 @@ async fn due_tenants(
         .bind(most as i64)
         .fetch_all(connection)
         .await?;
-    rows.iter()
-        .map(|one| row::tenant(one.try_get(0)?))
-        .collect()
+    let mut tenants = Vec::new();
+    for one in &rows {
+        match row::tenant(one.try_get(0)?) {
+            Ok(tenant) => tenants.push(tenant),
+            Err(Fault::Damaged(reason)) => {
+                tracing::error!(target: "store", reason, "a tenant is damaged and has no turn");
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(tenants)
 }
 
 /// An execution that is due.
@@ -220,12 +287,31 @@ struct Due {
     kept: Kept,
 }
 
+impl Due {
+    fn into_claimed(self) -> Claimed {
+        Claimed {
+            fence: self.kept.course.fence,
+            tenant: self.tenant,
+            execution: self.id,
+        }
+    }
+}
+
+/// What is due of some tenants.
+struct Share {
+    due: Vec<Due>,
+    /// Whether a tenant has given as much as was asked for.
+    may_be_more: bool,
+    /// Executions that cannot be read, with the tenant, and why.
+    damaged: Vec<(String, Uuid, String)>,
+}
+
 async fn due(
     connection: &mut PgConnection,
     tenants: &[TenantId],
     now: Timestamp,
     share: usize,
-) -> Result<Vec<Due>, Fault> {
+) -> Result<Share, Fault> {
     let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
     let rows = sqlx::query(DUE)
         .bind(names)
@@ -233,23 +319,43 @@ async fn due(
         .bind(share as i64)
         .fetch_all(connection)
         .await?;
-    let mut due: Vec<Due> = Vec::new();
+    let mut found = Share {
+        due: Vec::new(),
+        may_be_more: false,
+        damaged: Vec::new(),
+    };
+    let mut last = (0, 0);
     for row in &rows {
         let place: i64 = row.try_get("place")?;
+        let rank = if last.0 == place { last.1 + 1 } else { 0 };
+        last = (place, rank);
+        found.may_be_more |= rank + 1 == share;
         let tenant = usize::try_from(place - 1)
             .ok()
             .and_then(|place| tenants.get(place))
             .ok_or_else(|| Fault::Damaged(format!("{place} is no tenant's place")))?;
-        let rank = match due.last() {
-            Some(last) if last.tenant == *tenant => last.rank + 1,
-            _ => 0,
+        let id: Uuid = row.try_get("id")?;
+        let reason = match courses::read(row) {
+            Ok(kept) => {
+                found.due.push(Due {
+                    tenant: tenant.clone(),
+                    id: ExecutionId::from_uuid(id),
+                    rank,
+                    kept,
+                });
+                continue;
+            }
+            Err(Fault::Damaged(reason)) => format!("it is damaged: {reason}"),
+            Err(fault) => return Err(fault),
         };
-        due.push(Due {
-            tenant: tenant.clone(),
-            id: ExecutionId::from_uuid(row.try_get("id")?),
-            rank,
-            kept: courses::read(row)?,
-        });
+        tracing::error!(
+            target: "store",
+            %tenant,
+            execution = %ExecutionId::from_uuid(id),
+            reason,
+            "execution is damaged and is not taken up"
+        );
+        found.damaged.push((tenant.as_str().to_owned(), id, reason));
     }
-    Ok(due)
+    Ok(found)
 }

@@ -4,7 +4,7 @@ use jackfield_store_api::{Course, ExecutionState, Fence, Lease, Requests, Waitin
 use jackfield_types::{ExecutionId, TenantId};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row};
+use sqlx::{PgConnection, Postgres, Row};
 use uuid::Uuid;
 
 use crate::error::Fault;
@@ -13,7 +13,7 @@ use crate::row::{count, maybe_time, micros, number, time};
 /// The columns that [`read`] needs, of `courses AS c`.
 macro_rules! course_columns {
     () => {
-        "c.revision, c.length, c.changed_at, c.signals, c.fence, c.due, c.lease, c.until, \
+        "c.revision, c.length, c.changed_at, c.signals, c.signal_bytes, c.fence, c.due, c.lease, c.until, \
          c.signal_after, c.worker, c.state, c.requests, c.status, c.reason"
     };
 }
@@ -23,9 +23,11 @@ macro_rules! course_rows {
     () => {
         "unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
              $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], \
-             $13::uuid[], $14::smallint[], $15::smallint[], $16::text[], $17::text[]) \
+             $13::uuid[], $14::smallint[], $15::smallint[], $16::text[], $17::text[], \
+             $18::bigint[]) \
          WITH ORDINALITY AS h(tenant, id, revision, length, changed_at, signals, fence, due, \
-             lease, until, signal_after, ended_at, worker, state, requests, status, reason, place)"
+             lease, until, signal_after, ended_at, worker, state, requests, status, reason, \
+             signal_bytes, place)"
     };
 }
 
@@ -34,8 +36,12 @@ macro_rules! course_update {
     () => {
         "UPDATE courses AS c SET revision = c.revision + 1, length = h.length, \
              changed_at = greatest(c.changed_at, h.changed_at), signals = h.signals, \
+             signal_bytes = h.signal_bytes, \
              fence = h.fence, due = h.due, lease = h.lease, until = h.until, \
-             signal_after = h.signal_after, ended_at = h.ended_at, worker = h.worker, \
+             signal_after = h.signal_after, \
+             ended_at = CASE WHEN h.ended_at IS NULL OR EXISTS (SELECT FROM executions AS e \
+                 WHERE e.tenant = c.tenant AND e.id = c.id AND e.part_of IS NOT NULL) \
+                 THEN NULL ELSE h.ended_at END, worker = h.worker, \
              state = h.state, requests = h.requests, status = h.status, reason = h.reason"
     };
 }
@@ -47,6 +53,7 @@ const PARKED: i16 = 1;
 const PAUSED: i16 = 2;
 const STUCK: i16 = 3;
 const ENDED: i16 = 4;
+const INCOMPLETE: i16 = 5;
 
 const CANCEL: i16 = 1;
 const PAUSE: i16 = 2;
@@ -67,6 +74,7 @@ pub(crate) fn state_number(name: &str) -> Option<i16> {
         "paused" => Some(PAUSED),
         "stuck" => Some(STUCK),
         "ended" => Some(ENDED),
+        "incomplete" => Some(INCOMPLETE),
         _ => None,
     }
 }
@@ -87,6 +95,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Kept, Fault> {
                 .transpose()?,
         }),
         PAUSED => ExecutionState::Paused,
+        INCOMPLETE => ExecutionState::Incomplete,
         STUCK => ExecutionState::Stuck {
             reason: text("reason")?,
         },
@@ -115,6 +124,7 @@ pub(crate) fn read(row: &PgRow) -> Result<Kept, Fault> {
             pause: requests & PAUSE != 0,
         },
         signals: count(row, "signals")?,
+        signal_bytes: count(row, "signal_bytes")?,
         length: count(row, "length")?,
         fence: Fence(count(row, "fence")?),
         lease,
@@ -125,6 +135,28 @@ pub(crate) fn read(row: &PgRow) -> Result<Kept, Fault> {
         course,
         revision: row.try_get("revision")?,
     })
+}
+
+/// Has nobody take up executions any more whose courses cannot be read.
+pub(crate) async fn set_aside(
+    connection: &mut PgConnection,
+    damaged: &[(String, Uuid, String)],
+) -> Result<(), Fault> {
+    for (tenant, id, reason) in damaged {
+        sqlx::query(
+            "UPDATE courses SET revision = revision + 1, state = $3, reason = $4, status = NULL,
+                 until = NULL, signal_after = NULL, worker = NULL, lease = NULL, due = NULL,
+                 ended_at = NULL
+             WHERE tenant = $1 AND id = $2",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(STUCK)
+        .bind(reason)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Courses, column by column.
@@ -147,6 +179,7 @@ pub(crate) struct Columns<'a> {
     requests: Vec<i16>,
     status: Vec<Option<&'a str>>,
     reason: Vec<Option<&'a str>>,
+    signal_bytes: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -167,6 +200,7 @@ impl<'a> Columns<'a> {
                 PARKED
             }
             ExecutionState::Paused => PAUSED,
+            ExecutionState::Incomplete => INCOMPLETE,
             ExecutionState::Stuck { reason: why } => {
                 reason = Some(why.as_str());
                 STUCK
@@ -200,9 +234,10 @@ impl<'a> Columns<'a> {
         );
         self.status.push(status);
         self.reason.push(reason);
+        self.signal_bytes.push(number(course.signal_bytes));
     }
 
-    /// Binds the first 17 parameters of a statement, as [`course_rows!`] names them.
+    /// Binds the first 18 parameters of a statement, as [`course_rows!`] names them.
     pub(crate) fn bind<'q>(
         &self,
         query: Query<'q, Postgres, PgArguments>,
@@ -225,5 +260,6 @@ impl<'a> Columns<'a> {
             .bind(self.requests.as_slice())
             .bind(self.status.as_slice())
             .bind(self.reason.as_slice())
+            .bind(self.signal_bytes.as_slice())
     }
 }

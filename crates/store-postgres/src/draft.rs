@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use jackfield_store_api::{
-    Append, Appended, Course, ExecutionRecord, NewExecution, StoreError, WorkflowVersion,
+    Append, Appended, Course, ExecutionRecord, NewExecution, NewSignal, StoreError,
+    WorkflowVersion, limits,
 };
 use jackfield_types::{Digest, ExecutionId, TenantId};
 use jiff::Timestamp;
@@ -26,7 +27,17 @@ pub(crate) struct Sent {
     pub(crate) number: u64,
     pub(crate) name: String,
     pub(crate) data: Bytes,
+    pub(crate) key: Option<String>,
     pub(crate) at: Timestamp,
+}
+
+/// A signal with a key that was sent before.
+pub(crate) struct SentBefore {
+    pub(crate) key: String,
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// Of its data.
+    pub(crate) digest: Digest,
 }
 
 /// An execution as a group of changes finds it, and all that they make of it.
@@ -46,6 +57,8 @@ pub(crate) struct Draft {
     pub(crate) records: Vec<(u64, Bytes)>,
     pub(crate) payloads: Vec<(Digest, Bytes)>,
     pub(crate) signals: Vec<Sent>,
+    /// Those with the keys that changes ask for.
+    pub(crate) sent_before: Vec<SentBefore>,
 }
 
 impl Draft {
@@ -60,6 +73,7 @@ impl Draft {
             records: Vec::new(),
             payloads: Vec::new(),
             signals: Vec::new(),
+            sent_before: Vec::new(),
         }
     }
 
@@ -122,6 +136,46 @@ impl Draft {
         Ok(appended)
     }
 
+    /// Sends it a signal, unless one with its key was sent before.
+    pub(crate) fn send(&mut self, signal: &NewSignal, now: Timestamp) -> Result<u64, StoreError> {
+        let id = self.key.1;
+        if let Some(key) = &signal.key
+            && self.course.is_some()
+        {
+            let just_now = self.signals.iter().find(|sent| sent.key.as_ref() == Some(key));
+            let just_now = just_now.map(|sent| {
+                let is_same = sent.name == signal.name && sent.data == signal.data;
+                (sent.number, is_same)
+            });
+            let before = self.sent_before.iter().find(|sent| sent.key == *key);
+            let before = before.map(|sent| {
+                let is_same =
+                    sent.name == signal.name && sent.digest == limits::digest_of(&signal.data);
+                (sent.number, is_same)
+            });
+            match just_now.or(before) {
+                Some((number, true)) => return Ok(number),
+                Some((_, false)) => {
+                    return Err(StoreError::Exists {
+                        what: format!("another signal with the key `{key}`"),
+                    });
+                }
+                None => {}
+            }
+        }
+        let number = self.change(Touch::Course, |course| {
+            course.signal(id, signal.data.len(), now)
+        })?;
+        self.signals.push(Sent {
+            number,
+            name: signal.name.clone(),
+            data: signal.data.clone(),
+            key: signal.key.clone(),
+            at: now,
+        });
+        Ok(number)
+    }
+
     /// Makes it.
     pub(crate) fn create(
         &mut self,
@@ -139,13 +193,14 @@ impl Draft {
                 what: format!("execution `{}`", new.id),
             });
         }
-        let course = Course::new(new.records.len() as u64, new.claim, now);
+        let course = Course::new(new.records.len() as u64, new.state.clone(), new.claim, now);
         let record = ExecutionRecord {
             id: new.id,
             workflow: new.workflow.clone(),
             pinned: new.pinned.clone(),
             user: new.user.clone(),
             retry_of: new.retry_of,
+            part_of: new.part_of,
             state: course.state.clone(),
             requests: course.requests,
             created_at: course.changed_at,
@@ -170,9 +225,8 @@ impl Draft {
 
 /// How much of an execution is touched when its journal gets longer.
 pub(crate) fn touch_of(append: &Append) -> Touch {
-    use jackfield_store_api::ExecutionState;
     match append.state {
-        None | Some(ExecutionState::Running) => Touch::Journal,
+        None => Touch::Journal,
         Some(_) => Touch::Course,
     }
 }

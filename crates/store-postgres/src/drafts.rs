@@ -90,7 +90,7 @@ pub(crate) async fn load(
     let now = timestamp(now.try_get("now")?)?;
     let mut found = Vec::new();
     for row in &rows {
-        let Some(place) = row.try_get::<Option<i64>, _>("place")?.and_then(place_of) else {
+        let Some(place) = row.try_get::<Option<i64>, _>("place")?.and_then(place_in) else {
             continue;
         };
         if let Some(place) = places.get(place) {
@@ -101,13 +101,13 @@ pub(crate) async fn load(
 }
 
 /// The place of a row in a list, of the one that the database counts from 1.
-fn place_of(ordinality: i64) -> Option<usize> {
+pub(crate) fn place_in(ordinality: i64) -> Option<usize> {
     usize::try_from(ordinality).ok()?.checked_sub(1)
 }
 
 /// The places of rows in a list.
 pub(crate) fn places_of(ordinalities: Vec<i64>) -> Vec<usize> {
-    ordinalities.into_iter().filter_map(place_of).collect()
+    ordinalities.into_iter().filter_map(place_in).collect()
 }
 
 /// Looks up which versions of workflows are there, as far as that is not known. They stay.
@@ -142,7 +142,7 @@ pub(crate) async fn find_workflows(
         .fetch_all(connection)
         .await?;
     for row in rows {
-        let found = place_of(row.try_get(0)?).and_then(|place| unknown.get(place));
+        let found = place_in(row.try_get(0)?).and_then(|place| unknown.get(place));
         known.extend(found.cloned());
     }
     Ok(())

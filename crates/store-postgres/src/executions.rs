@@ -3,11 +3,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use jackfield_store_api::{
     Append, Appended, Claim, Claimed, ExecutionFilter, ExecutionRecord, Executions, Fence,
-    JournalRecord, NewExecution, Page, PageRequest, Request, Signal, Standing, StoreFuture, limits,
+    JournalRecord, NewExecution, NewSignal, Page, PageRequest, Request, Signal, Standing,
+    StoreFuture, limits,
 };
 use jackfield_types::{Digest, ExecutionId};
 
-use crate::draft::{Sent, Touch, no_execution, touch_of};
+use crate::draft::{Touch, no_execution, touch_of};
 use crate::inner::{About, refuse};
 use crate::tenant::PostgresTenant;
 use crate::tries::read;
@@ -19,6 +20,7 @@ impl PostgresTenant {
             key: (self.id.clone(), id),
             touch,
             workflow: None,
+            signal: None,
             weight: 0,
         }
     }
@@ -93,6 +95,18 @@ impl Executions for PostgresTenant {
             })
     }
 
+    fn give_up(&self, id: ExecutionId, fence: Fence, reason: String) -> StoreFuture<'_, ()> {
+        if let Err(refused) = limits::check_text("a reason", &reason) {
+            return refuse(refused);
+        }
+        self.inner
+            .change(self.about(id, Touch::Course), move |draft, now| {
+                draft.change(Touch::Course, |course| {
+                    course.give_up(id, fence, &reason, now)
+                })
+            })
+    }
+
     fn append(&self, append: Append) -> StoreFuture<'_, Appended> {
         if let Err(refused) = append.check() {
             return refuse(refused);
@@ -147,32 +161,17 @@ impl Executions for PostgresTenant {
         })
     }
 
-    fn send_signal<'a>(
-        &'a self,
-        id: ExecutionId,
-        name: &'a str,
-        data: Bytes,
-    ) -> StoreFuture<'a, u64> {
-        let refused = limits::check_name("the name of a signal", name)
-            .and_then(|()| limits::check_size("a signal", data.len(), limits::RECORD_BYTES));
-        if let Err(refused) = refused {
+    fn signal(&self, id: ExecutionId, signal: NewSignal) -> StoreFuture<'_, u64> {
+        if let Err(refused) = signal.check() {
             return refuse(refused);
         }
-        let name = name.to_owned();
         let about = About {
-            weight: data.len(),
+            weight: signal.data.len(),
+            signal: signal.key.clone(),
             ..self.about(id, Touch::Course)
         };
-        self.inner.change(about, move |draft, now| {
-            let number = draft.change(Touch::Course, |course| course.signal(id, now))?;
-            draft.signals.push(Sent {
-                number,
-                name: name.clone(),
-                data: data.clone(),
-                at: now,
-            });
-            Ok(number)
-        })
+        self.inner
+            .change(about, move |draft, now| draft.send(&signal, now))
     }
 
     fn signals(&self, id: ExecutionId, after: u64) -> StoreFuture<'_, Vec<Signal>> {

@@ -29,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) touches: Vec<Touch>,
     /// Versions of workflows that have to be there for some of them.
     pub(crate) workflows: Vec<(usize, WorkflowVersion)>,
+    /// Keys of signals that some of them are sent.
+    pub(crate) signals: Vec<(usize, String)>,
 }
 
 impl Group {
@@ -74,6 +76,7 @@ impl Group {
             keys: Vec::new(),
             touches: Vec::new(),
             workflows: Vec::new(),
+            signals: Vec::new(),
         };
         for (key, (touch, place)) in &mut found {
             *place = wanted.keys.len();
@@ -86,6 +89,9 @@ impl Group {
             }
             if let Some(workflow) = operation.workflow() {
                 wanted.workflows.push((*place, workflow.clone()));
+            }
+            if let Some(key) = operation.signal() {
+                wanted.signals.push((*place, key.to_owned()));
             }
         }
         wanted

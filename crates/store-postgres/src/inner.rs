@@ -39,6 +39,8 @@ pub(crate) struct About {
     pub(crate) key: Key,
     pub(crate) touch: Touch,
     pub(crate) workflow: Option<WorkflowVersion>,
+    /// The key of the signal that is sent.
+    pub(crate) signal: Option<String>,
     pub(crate) weight: usize,
 }
 
@@ -101,6 +103,7 @@ impl Inner {
             key: about.key,
             touch: about.touch,
             workflow: about.workflow,
+            signal: about.signal,
             weight: about.weight,
             change,
             answer: None,
@@ -221,6 +224,7 @@ mod tests {
             key: (TenantId::default_tenant(), ExecutionId::generate()),
             touch: Touch::Course,
             workflow: None,
+            signal: None,
             weight: 0,
         };
         let before = inner.change(about(), |draft, _| Ok(draft.course().is_none()));

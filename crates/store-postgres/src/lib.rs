@@ -49,6 +49,7 @@ mod names;
 mod operation;
 mod options;
 mod payloads;
+mod remnants;
 mod row;
 mod schema;
 mod session;

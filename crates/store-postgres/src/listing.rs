@@ -19,7 +19,7 @@ pub(crate) type Key = (i64, Uuid);
 macro_rules! columns {
     () => {
         concat!(
-            "e.id, e.workflow, e.version, e.pinned, e.started_by, e.retry_of, e.created_at, \
+            "e.id, e.workflow, e.version, e.pinned, e.started_by, e.retry_of, e.part_of, e.created_at, \
              e.checksum, ",
             course_columns!()
         )
@@ -52,6 +52,7 @@ macro_rules! page {
                          AND ($2::text IS NULL OR e.workflow = $2)
                          AND ($3::smallint IS NULL OR c.state = $3)
                          AND ($4::text IS NULL OR c.status = $4)
+                         AND ($11::uuid IS NULL OR e.part_of = $11)
                          AND ",
             $first,
             ".created_at >= $5 AND ",
@@ -114,7 +115,7 @@ pub(crate) async fn page(
     if texts.into_iter().flatten().any(|text| text.contains('\0')) {
         return Ok(page);
     }
-    let by_course = state.is_some() || filter.status.is_some();
+    let by_course = filter.part_of.is_none() && (state.is_some() || filter.status.is_some());
     let (time, place) = after.unwrap_or((i64::MAX, Uuid::max()));
     let rows = sqlx::query(match by_course {
         true => PAGE_BY_COURSE,
@@ -130,6 +131,7 @@ pub(crate) async fn page(
     .bind(place)
     .bind(i64::from(limit) + 1)
     .bind(BYTES)
+    .bind(filter.part_of.map(|id| *id.as_uuid()))
     // It is planned for what is asked for: what is not asked for must not decide on an index.
     .persistent(false)
     .fetch_all(connection)
@@ -175,12 +177,14 @@ fn read(row: &PgRow, tenant: &TenantId) -> Result<ExecutionRecord, Fault> {
         )));
     }
     let retry_of: Option<Uuid> = row.try_get("retry_of")?;
+    let part_of: Option<Uuid> = row.try_get("part_of")?;
     Ok(ExecutionRecord {
         id,
         workflow,
         pinned: pinned.into(),
         user,
         retry_of: retry_of.map(ExecutionId::from_uuid),
+        part_of: part_of.map(ExecutionId::from_uuid),
         state: course.state,
         requests: course.requests,
         created_at: time(row, "created_at")?,

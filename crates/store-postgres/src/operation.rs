@@ -12,6 +12,8 @@ pub(crate) trait Operation: Send {
     fn touch(&self) -> Touch;
     /// The version of a workflow that has to be there.
     fn workflow(&self) -> Option<&WorkflowVersion>;
+    /// The key of the signal that it sends.
+    fn signal(&self) -> Option<&str>;
     /// How many bytes it writes, about.
     fn weight(&self) -> usize;
     /// Whether anybody still waits for it.
@@ -31,6 +33,7 @@ pub(crate) struct Change<T, F> {
     pub(crate) key: Key,
     pub(crate) touch: Touch,
     pub(crate) workflow: Option<WorkflowVersion>,
+    pub(crate) signal: Option<String>,
     pub(crate) weight: usize,
     pub(crate) change: F,
     pub(crate) answer: Option<Result<T, StoreError>>,
@@ -52,6 +55,10 @@ where
 
     fn workflow(&self) -> Option<&WorkflowVersion> {
         self.workflow.as_ref()
+    }
+
+    fn signal(&self) -> Option<&str> {
+        self.signal.as_deref()
     }
 
     fn weight(&self) -> usize {

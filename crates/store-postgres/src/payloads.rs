@@ -174,27 +174,45 @@ async fn note(connection: &mut PgConnection, all: &[Brought<'_>]) -> Result<(), 
     Ok(())
 }
 
-/// Lets go of what executions brought: how many contents went with it, and their bytes.
-pub(crate) async fn remove(
+/// What went of payloads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gone {
+    /// How many uses of contents.
+    pub(crate) uses: i64,
+    /// How many contents that nobody uses any more.
+    pub(crate) contents: u64,
+    /// The bytes of those.
+    pub(crate) bytes: u64,
+}
+
+/// Lets go of what executions brought, so much at the most.
+pub(crate) async fn remove_some(
     connection: &mut PgConnection,
     tenant: &str,
     executions: &[Uuid],
-) -> Result<(u64, u64), Fault> {
-    let brought = sqlx::query(
+    most: i64,
+) -> Result<Gone, Fault> {
+    let rows = sqlx::query(
         "WITH gone AS (
-             DELETE FROM uses WHERE tenant = $1 AND execution = ANY($2) RETURNING digest)
-         SELECT DISTINCT digest FROM gone",
+             DELETE FROM uses WHERE (tenant, execution, digest) IN (
+                 SELECT u.tenant, u.execution, u.digest FROM uses AS u
+                 WHERE u.tenant = $1 AND u.execution = ANY($2) LIMIT $3)
+             RETURNING digest)
+         SELECT digest, count(*) AS uses FROM gone GROUP BY digest",
     )
     .bind(tenant)
     .bind(executions)
+    .bind(most)
     .fetch_all(&mut *connection)
     .await?;
-    let brought = brought
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<sqlx::Result<Vec<Vec<u8>>>>()?;
+    let mut gone = Gone::default();
+    let mut brought: Vec<Vec<u8>> = Vec::new();
+    for row in &rows {
+        brought.push(row.try_get("digest")?);
+        gone.uses += row.try_get::<i64, _>("uses")?;
+    }
     if brought.is_empty() {
-        return Ok((0, 0));
+        return Ok(gone);
     }
     // Whoever adds one of them now waits; who was before has noted it by then.
     sqlx::query(
@@ -217,5 +235,7 @@ pub(crate) async fn remove(
     .bind(&brought)
     .fetch_one(connection)
     .await?;
-    Ok((counted(row.try_get(0)?)?, counted(row.try_get(1)?)?))
+    gone.contents = counted(row.try_get(0)?)?;
+    gone.bytes = counted(row.try_get(1)?)?;
+    Ok(gone)
 }

@@ -12,7 +12,7 @@ use crate::drafts::{Drafts, find_workflows, load, places_of};
 use crate::error::Fault;
 use crate::group::{Group, Wanted};
 use crate::row::micros;
-use crate::statements;
+use crate::{signals, statements};
 use crate::writing::{write_all, write_group};
 
 /// The most executions at hand.
@@ -83,7 +83,11 @@ impl Session {
             write_group(connection, &drafts.list, stamp).await?
         } else {
             let mut transaction = connection.begin().await?;
-            write_all(&mut transaction, &drafts.list, stamp).await?;
+            if let Err(fault) = write_all(&mut transaction, &drafts.list, stamp).await {
+                // A version of a workflow may be gone that was known.
+                self.workflows.clear();
+                return Err(fault);
+            }
             transaction.commit().await?;
             Vec::new()
         };
@@ -130,8 +134,13 @@ impl Session {
         find_workflows(&mut transaction, &mut self.workflows, &wanted).await?;
         let mut drafts = Drafts::new(&wanted, &self.workflows);
         drafts.settle(now, found);
+        signals::find(&mut transaction, &wanted, &mut drafts.list).await?;
         group.apply(&mut drafts, stamp.number)?;
-        write_all(&mut transaction, &drafts.list, stamp).await?;
+        if let Err(fault) = write_all(&mut transaction, &drafts.list, stamp).await {
+                // A version of a workflow may be gone that was known.
+                self.workflows.clear();
+                return Err(fault);
+            }
         transaction.commit().await?;
         self.remember(drafts.list, &[]);
         Ok(Written { missed: Vec::new() })
@@ -155,6 +164,7 @@ impl Session {
             let (now, found) = load(connection, statements::LOAD, wanted, &unknown, stamp).await?;
             drafts.settle(now, found);
         }
+        signals::find(&mut self.connection, wanted, &mut drafts.list).await?;
         Ok(drafts)
     }
 

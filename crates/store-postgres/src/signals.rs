@@ -3,9 +3,11 @@ use jackfield_types::ExecutionId;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use crate::draft::{Draft, Key};
+use crate::draft::{Draft, Key, SentBefore};
+use crate::drafts::place_in;
 use crate::error::Fault;
-use crate::row::{BYTES, count, number, time};
+use crate::group::Wanted;
+use crate::row::{BYTES, count, digest, number, time};
 use crate::statements;
 use crate::sum::{checked, sum};
 
@@ -17,6 +19,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
     let mut times: Vec<i64> = Vec::new();
     let mut checksums: Vec<i64> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
+    let mut keys: Vec<Option<&str>> = Vec::new();
     let mut data: Vec<&[u8]> = Vec::new();
     for draft in drafts {
         for signal in &draft.signals {
@@ -33,6 +36,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
                 &signal.data,
             ));
             names.push(&signal.name);
+            keys.push(signal.key.as_deref());
             data.push(&signal.data);
         }
     }
@@ -46,9 +50,46 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
         .bind(times)
         .bind(checksums)
         .bind(names)
+        .bind(keys)
         .bind(data)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Looks up which signals with keys were sent, of those that a group is to send. Done after the
+/// courses are read: whoever sends one later changes the course, and the group is made again.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    wanted: &Wanted,
+    drafts: &mut [Draft],
+) -> Result<(), Fault> {
+    if wanted.signals.is_empty() {
+        return Ok(());
+    }
+    let keys = wanted.signals.iter().map(|(place, _)| &wanted.keys[*place]);
+    let tenants: Vec<&str> = keys.clone().map(|key| key.0.as_str()).collect();
+    let executions: Vec<Uuid> = keys.map(|key| *key.1.as_uuid()).collect();
+    let names: Vec<&str> = wanted.signals.iter().map(|(_, key)| key.as_str()).collect();
+    let rows = sqlx::query(statements::FIND_SIGNALS)
+        .bind(tenants)
+        .bind(executions)
+        .bind(names)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let place = place_in(row.try_get("place")?).and_then(|place| wanted.signals.get(place));
+        if let Some((place, key)) = place
+            && let Some(draft) = drafts.get_mut(*place)
+        {
+            draft.sent_before.push(SentBefore {
+                key: key.clone(),
+                number: count(row, "number")?,
+                name: row.try_get("name")?,
+                digest: digest(row.try_get("digest")?)?,
+            });
+        }
+    }
     Ok(())
 }
 

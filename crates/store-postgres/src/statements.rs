@@ -112,10 +112,10 @@ pub(crate) const WRITE_COURSES: &str = write_group!(
     course_rows!(),
     course_update!(),
     "",
-    "$18",
     "$19",
     "$20",
-    "unnest($21::text[], $22::uuid[], $23::bigint[], $24::bigint[], $25::bytea[])"
+    "$21",
+    "unnest($22::text[], $23::uuid[], $24::bigint[], $25::bigint[], $26::bytea[])"
 );
 
 /// Courses that are changed by others than writers.
@@ -129,19 +129,20 @@ pub(crate) const UPDATE_COURSES: &str = concat!(
 /// Courses of executions that are made.
 pub(crate) const INSERT_COURSES: &str = concat!(
     "INSERT INTO courses (tenant, id, created_at, revision, length, changed_at, signals, fence,
-         due, lease, until, signal_after, ended_at, worker, state, requests, status, reason)
+         due, lease, until, signal_after, ended_at, worker, state, requests, status, reason,
+         signal_bytes)
      SELECT h.tenant, h.id, h.changed_at, 0, h.length, h.changed_at, h.signals, h.fence,
          h.due, h.lease, h.until, h.signal_after, h.ended_at, h.worker, h.state, h.requests,
-         h.status, h.reason FROM ",
+         h.status, h.reason, h.signal_bytes FROM ",
     course_rows!()
 );
 
 /// What never changes of executions that are made.
 pub(crate) const INSERT_EXECUTIONS: &str =
-    "INSERT INTO executions (tenant, id, created_at, version, checksum, retry_of, workflow,
-         started_by, pinned)
+    "INSERT INTO executions (tenant, id, created_at, version, checksum, retry_of, part_of,
+         workflow, started_by, pinned)
      SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
-         $6::uuid[], $7::text[], $8::text[], $9::bytea[])";
+         $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bytea[])";
 
 /// Which versions of workflows are there.
 pub(crate) const FIND_WORKFLOWS: &str =
@@ -151,9 +152,24 @@ pub(crate) const FIND_WORKFLOWS: &str =
          WHERE f.tenant = w.tenant AND f.id = w.id AND f.version = w.version)";
 
 pub(crate) const INSERT_SIGNALS: &str =
-    "INSERT INTO signals (tenant, execution, number, sent_at, checksum, name, data)
+    "INSERT INTO signals (tenant, execution, number, sent_at, checksum, name, key, data)
      SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
-         $6::text[], $7::bytea[])";
+         $6::text[], $7::text[], $8::bytea[])";
+
+/// Which signals were sent, of those with some keys.
+pub(crate) const FIND_SIGNALS: &str =
+    "SELECT w.place, s.number, s.key, s.name, sha256(s.data) AS digest
+     FROM unnest($1::text[], $2::uuid[], $3::text[])
+         WITH ORDINALITY AS w(tenant, execution, key, place)
+     JOIN signals AS s
+         ON s.tenant = w.tenant AND s.execution = w.execution AND s.key = w.key";
+
+/// Versions of workflows that are there, for nobody to remove until the transaction ends.
+pub(crate) const HOLD_WORKFLOWS: &str =
+    "SELECT f.tenant, f.id, f.version FROM workflows AS f
+     WHERE (f.tenant, f.id, f.version) IN (
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]))
+     ORDER BY f.tenant, f.id, f.version FOR KEY SHARE";
 
 /// Gives a writer its row.
 pub(crate) const REGISTER: &str = concat!(

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
-use jackfield_store_api::{Collected, Retention, StoreFuture, TenantStore};
+use jackfield_store_api::{Claim, Claimed, Collected, Retention, StoreFuture, TenantStore};
 use jackfield_types::TenantId;
+use jiff::Timestamp;
 
-use crate::collect;
 use crate::inner::Inner;
+use crate::tries::read;
+use crate::{claims, collect};
 
 /// The store as one tenant has it.
 pub(crate) struct PostgresTenant {
@@ -15,6 +17,18 @@ pub(crate) struct PostgresTenant {
 impl TenantStore for PostgresTenant {
     fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        Box::pin(claims::claim_of(self, claim))
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        Box::pin(async move {
+            read!(self.inner, |connection| {
+                claims::next_due_of(connection, &self.id).await
+            })
+        })
     }
 
     fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected> {

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use jackfield_store_api::{
-    Append, Durability, NewExecution, NewWorkflow, Store, TenantStore, WorkerId, limits,
+    Append, Durability, ExecutionState, NewExecution, NewWorkflow, Store, TenantStore, WorkerId,
+    limits,
 };
 use jackfield_store_sqlite::{SqliteOptions, SqliteStore};
 use jackfield_types::{ExecutionId, TenantId};
@@ -92,8 +93,10 @@ async fn steps(store: Arc<SqliteStore>) -> Result<(f64, Histogram<u64>), Failure
             pinned: Bytes::from_static(b"{}"),
             user: None,
             retry_of: None,
+            part_of: None,
             records: Vec::new(),
             payloads: Vec::new(),
+            state: ExecutionState::Running,
             claim: Some((WorkerId::generate(), Duration::from_secs(3_600))),
         };
         let tenant = Arc::clone(&tenant);

@@ -8,13 +8,14 @@ use crate::row::{Id, count, maybe_time, number, time};
 
 /// The columns that [`read`] needs, of `courses AS c`.
 pub(crate) const COLUMNS: &str = "c.length, c.last, c.changed_at, c.state, c.status, c.reason, \
-     c.until, c.signal_after, c.requests, c.signals, c.fence, c.worker, c.lease, c.due";
+     c.until, c.signal_after, c.requests, c.signals, c.signal_bytes, c.fence, c.worker, c.lease, c.due";
 
 const RUNNING: i64 = 0;
 const PARKED: i64 = 1;
 const PAUSED: i64 = 2;
 const STUCK: i64 = 3;
 const ENDED: i64 = 4;
+const INCOMPLETE: i64 = 5;
 
 const CANCEL: i64 = 1;
 const PAUSE: i64 = 2;
@@ -27,6 +28,7 @@ pub(crate) fn state_number(name: &str) -> Option<i64> {
         "paused" => Some(PAUSED),
         "stuck" => Some(STUCK),
         "ended" => Some(ENDED),
+        "incomplete" => Some(INCOMPLETE),
         _ => None,
     }
 }
@@ -42,6 +44,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<(Course, i64), Fault> {
                 .map(|count| count.0),
         }),
         PAUSED => ExecutionState::Paused,
+        INCOMPLETE => ExecutionState::Incomplete,
         STUCK => ExecutionState::Stuck {
             reason: row.get("reason")?,
         },
@@ -70,6 +73,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<(Course, i64), Fault> {
             pause: requests & PAUSE != 0,
         },
         signals: count(row, "signals")?,
+        signal_bytes: count(row, "signal_bytes")?,
         length: count(row, "length")?,
         fence: Fence(count(row, "fence")?),
         lease,
@@ -91,8 +95,8 @@ pub(crate) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO courses (number, tenant, created_at, length, last, changed_at, state,
-                 requests, signals, fence)
-             VALUES (?1, ?2, ?3, 0, 0, ?3, 0, 0, 0, 0)",
+                 requests, signals, signal_bytes, fence)
+             VALUES (?1, ?2, ?3, 0, 0, ?3, 0, 0, 0, 0, 0)",
         )?
         .execute((execution, tenant, created_at))?;
     update(connection, execution, course, last)
@@ -114,6 +118,7 @@ pub(crate) fn update(
             PARKED
         }
         ExecutionState::Paused => PAUSED,
+        ExecutionState::Incomplete => INCOMPLETE,
         ExecutionState::Stuck { reason: why } => {
             reason = Some(why);
             STUCK
@@ -131,8 +136,11 @@ pub(crate) fn update(
             "UPDATE courses SET length = :length, last = :last, changed_at = :changed_at,
                  state = :state, status = :status, reason = :reason, until = :until,
                  signal_after = :signal_after, requests = :requests, signals = :signals,
+                 signal_bytes = :signal_bytes,
                  fence = :fence, worker = :worker, lease = :lease, due = :due,
-                 ended_at = :ended_at
+                 ended_at = CASE WHEN :ended_at IS NULL OR EXISTS (
+                     SELECT 1 FROM executions WHERE number = :number AND part_of IS NOT NULL)
+                     THEN NULL ELSE :ended_at END
              WHERE number = :number",
         )?
         .execute(named_params! {
@@ -147,12 +155,29 @@ pub(crate) fn update(
             ":signal_after": signal_after,
             ":requests": requests,
             ":signals": number(course.signals),
+            ":signal_bytes": number(course.signal_bytes),
             ":fence": number(course.fence.0),
             ":worker": course.lease.map(|lease| *lease.worker.as_uuid().as_bytes()),
             ":lease": course.lease.map(|lease| lease.until.as_microsecond()),
             ":due": course.due.map(jiff::Timestamp::as_microsecond),
             ":ended_at": course.state.has_ended().then_some(changed_at),
         })?;
+    Ok(())
+}
+
+/// Has nobody take up an execution any more whose course cannot be read.
+pub(crate) fn set_aside(
+    connection: &Connection,
+    execution: i64,
+    reason: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE courses SET state = ?2, reason = ?3, status = NULL, until = NULL,
+                 signal_after = NULL, worker = NULL, lease = NULL, due = NULL, ended_at = NULL
+             WHERE number = ?1",
+        )?
+        .execute((execution, STUCK, reason))?;
     Ok(())
 }
 

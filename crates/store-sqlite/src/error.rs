@@ -14,6 +14,33 @@ pub(crate) enum Fault {
     Damaged(String),
 }
 
+impl Fault {
+    /// Whether what a row says cannot be read.
+    pub(crate) fn is_of_content(&self) -> bool {
+        match self {
+            Self::Broken(error) => is_misread(error) || self.is_of_file(),
+            Self::Refused(_) | Self::Damaged(_) => false,
+        }
+    }
+
+    /// Whether SQLite has found that the file is damaged.
+    pub(crate) fn is_of_file(&self) -> bool {
+        match self {
+            Self::Broken(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
+            Self::Refused(_) | Self::Damaged(_) => false,
+        }
+    }
+
+    /// What happened.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Refused(error) => error.to_string(),
+            Self::Broken(error) => error.to_string(),
+            Self::Damaged(reason) => reason.clone(),
+        }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::Refused(error)

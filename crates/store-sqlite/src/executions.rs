@@ -3,8 +3,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use jackfield_store_api::{
     Append, Appended, Claim, Claimed, Course, ExecutionFilter, ExecutionRecord, Executions, Fence,
-    JournalRecord, NewExecution, Page, PageRequest, Request, Signal, Standing, StoreError,
-    StoreFuture, limits,
+    JournalRecord, NewExecution, NewSignal, Page, PageRequest, Request, Signal, Standing,
+    StoreError, StoreFuture, limits,
 };
 use jackfield_types::{ExecutionId, TenantId};
 
@@ -14,9 +14,8 @@ use crate::journal::Journal;
 use crate::ledger::{Change, Ledger, no_execution};
 use crate::listing;
 use crate::payloads;
-use crate::row::{number, time};
+use crate::signals;
 use crate::store::refuse;
-use crate::sum::{checked, sum};
 use crate::tenant::SqliteTenant;
 
 impl Executions for SqliteTenant {
@@ -85,6 +84,17 @@ impl Executions for SqliteTenant {
         })
     }
 
+    fn give_up(&self, id: ExecutionId, fence: Fence, reason: String) -> StoreFuture<'_, ()> {
+        if let Err(refused) = limits::check_text("a reason", &reason) {
+            return refuse(refused);
+        }
+        self.change(0, move |ledger, tenant| {
+            ledger.change(tenant, id, |course, now| {
+                course.give_up(id, fence, &reason, now)
+            })
+        })
+    }
+
     fn append(&self, append: Append) -> StoreFuture<'_, Appended> {
         if let Err(refused) = append.check() {
             return refuse(refused);
@@ -117,39 +127,12 @@ impl Executions for SqliteTenant {
         })
     }
 
-    fn send_signal<'a>(
-        &'a self,
-        id: ExecutionId,
-        name: &'a str,
-        data: Bytes,
-    ) -> StoreFuture<'a, u64> {
-        let refused = limits::check_name("the name of a signal", name)
-            .and_then(|()| limits::check_size("a signal", data.len(), limits::RECORD_BYTES));
-        if let Err(refused) = refused {
+    fn signal(&self, id: ExecutionId, signal: NewSignal) -> StoreFuture<'_, u64> {
+        if let Err(refused) = signal.check() {
             return refuse(refused);
         }
-        let name = name.to_owned();
-        self.change(data.len(), move |ledger, tenant| {
-            let signal = ledger.change(tenant, id, |course, now| course.signal(id, now))?;
-            let sent_at = ledger.now.as_microsecond();
-            let (tenant, entry) = ledger.entry(tenant, id)?;
-            let place = [tenant, entry.number, number(signal), sent_at];
-            ledger
-                .connection
-                .prepare_cached(
-                    "INSERT INTO signals (tenant, execution, number, sent_at, name, data, checksum)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    place[0],
-                    place[1],
-                    place[2],
-                    place[3],
-                    &name,
-                    &*data,
-                    sum(&place, &[&name], &data),
-                ))?;
-            Ok(signal)
+        self.change(signal.data.len(), move |ledger, tenant| {
+            signals::send(ledger, tenant, id, &signal)
         })
     }
 
@@ -157,29 +140,7 @@ impl Executions for SqliteTenant {
         self.read(move |connection, tenant| {
             let journal = listing::journal(connection, tenant, id)?;
             let execution = journal.ok_or_else(|| no_execution(id))?.execution;
-            let mut statement = connection.prepare_cached(
-                "SELECT number, sent_at, name, data, checksum FROM signals
-                 WHERE tenant = ?1 AND execution = ?2 AND number > ?3
-                 ORDER BY number LIMIT ?4",
-            )?;
-            let mut rows =
-                statement.query((tenant, execution, number(after), PageRequest::MOST))?;
-            let mut signals = Vec::new();
-            while let Some(row) = rows.next()? {
-                let at = time(row, "sent_at")?;
-                let signal = crate::row::count(row, "number")?;
-                let name: String = row.get("name")?;
-                let place = [tenant, execution, number(signal), at.as_microsecond()];
-                let (data, written) = (row.get("data")?, row.get("checksum")?);
-                let data = checked("a signal", &place, &[&name], data, written)?;
-                signals.push(Signal {
-                    number: signal,
-                    name,
-                    data,
-                    at,
-                });
-            }
-            Ok(signals)
+            signals::read(connection, tenant, execution, after)
         })
     }
 }
@@ -213,8 +174,8 @@ fn create(
         .connection
         .prepare_cached(
             "INSERT INTO executions (tenant, id, workflow, version, pinned, user, retry_of,
-                 created_at, checksum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 part_of, created_at, checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute((
             tenant,
@@ -224,6 +185,7 @@ fn create(
             &*new.pinned,
             new.user.as_ref().map(jackfield_types::UserId::as_str),
             new.retry_of.map(|id| *id.as_uuid().as_bytes()),
+            new.part_of.map(|id| *id.as_uuid().as_bytes()),
             created_at,
             listing::checksum(tenant, new.id, workflow, &new.pinned),
         ))?;
@@ -236,7 +198,7 @@ fn create(
     };
     journal.add(&ledger.connection, &new.records)?;
     payloads::add(&ledger.connection, tenant, execution, &new.payloads)?;
-    let course = Course::new(journal.length, new.claim, ledger.now);
+    let course = Course::new(journal.length, new.state.clone(), new.claim, ledger.now);
     let key = (tenant, execution);
     courses::insert(&ledger.connection, key, created_at, &course, journal.last)?;
     let record = ExecutionRecord {
@@ -245,6 +207,7 @@ fn create(
         pinned: new.pinned.clone(),
         user: new.user.clone(),
         retry_of: new.retry_of,
+        part_of: new.part_of,
         state: course.state.clone(),
         requests: course.requests,
         created_at: ledger.now,

@@ -1,13 +1,11 @@
 //! Journals: each record knows where the one before it is.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use jackfield_store_api::JournalRecord;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Fault;
-use crate::row::number;
+use crate::row::{Count, number};
 use crate::sum::{checked, sum};
 
 /// Every so many records the place of one is marked.
@@ -77,54 +75,80 @@ impl Journal {
         if last <= after {
             return Ok(Vec::new());
         }
-        let (mut sequence, mut row) = self.place_of(connection, last)?;
-        let mut found = VecDeque::new();
+        // A journal is followed from its end, and read from its beginning: what comes where the page
+        // is full by then is not read, as far as it is not there anyway.
+        let mut chain = Vec::new();
         let mut bytes = 0;
+        let (mut sequence, mut row) = self.place_of(connection, last)?;
         while sequence > after {
-            let (previous, record) = self.record(connection, row, sequence)?;
+            let is_read = sequence <= last && bytes <= BYTES as u64;
+            let link = self.link(connection, row, sequence, is_read)?;
+            let previous = link.previous;
             if sequence <= last {
-                bytes += record.len();
-                found.push_front(JournalRecord { sequence, record });
-                while bytes > BYTES
-                    && found.len() > 1
-                    && let Some(dropped) = found.pop_back()
-                {
-                    bytes -= dropped.record.len();
-                }
+                bytes = bytes.saturating_add(link.size);
+                chain.push(link);
             }
             row = previous;
             sequence -= 1;
         }
-        Ok(found.into())
+        let mut found: Vec<JournalRecord> = Vec::new();
+        let mut bytes = 0u64;
+        while let Some(link) = chain.pop() {
+            bytes = bytes.saturating_add(link.size);
+            if bytes > BYTES as u64 && !found.is_empty() {
+                break;
+            }
+            found.push(self.record(connection, link)?);
+        }
+        Ok(found)
     }
 
-    /// Removes all of it, and says how many rows went. Where a record is lost, those before it stay
-    /// behind, where nothing leads: damage to one execution does not keep others from going.
-    pub(crate) fn remove(&self, connection: &Connection) -> rusqlite::Result<u64> {
-        let mut row = self.last;
-        let mut removed = 0;
-        for sequence in (1..=self.length).rev() {
-            let previous = connection
+    /// Removes records from its end, at most so many or until they have so many bytes, and says how
+    /// many rows and bytes went. Where a record is lost, those before it stay behind, where nothing
+    /// leads: damage to one execution does not keep others from going.
+    pub(crate) fn remove_some(
+        &mut self,
+        connection: &Connection,
+        (most, heaviest): (u64, u64),
+    ) -> rusqlite::Result<(u64, u64)> {
+        let (mut removed, mut bytes) = (0, 0u64);
+        while self.length > 0 && removed < most && bytes < heaviest {
+            let gone = connection
                 .prepare_cached(
                     "DELETE FROM journal
                      WHERE number = ?1 AND tenant = ?2 AND execution = ?3 AND sequence = ?4
-                     RETURNING previous",
+                     RETURNING previous, length(record)",
                 )?
                 .query_row(
-                    (row, self.tenant, self.execution, number(sequence)),
-                    |row| row.get(0),
+                    (
+                        self.last,
+                        self.tenant,
+                        self.execution,
+                        number(self.length),
+                    ),
+                    |row| Ok((row.get(0)?, row.get::<_, Count>(1)?.0)),
                 )
                 .optional()?;
-            let Some(previous) = previous else {
+            if self.length.is_multiple_of(MARK) {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM marks WHERE tenant = ?1 AND execution = ?2 AND sequence = ?3",
+                    )?
+                    .execute((self.tenant, self.execution, number(self.length)))?;
+            }
+            let Some((previous, size)) = gone else {
+                connection
+                    .prepare_cached("DELETE FROM marks WHERE tenant = ?1 AND execution = ?2")?
+                    .execute((self.tenant, self.execution))?;
+                self.length = 0;
                 break;
             };
-            row = previous;
+            self.last = previous;
+            self.length -= 1;
             removed += 1;
+            bytes = bytes.saturating_add(size);
         }
-        connection
-            .prepare_cached("DELETE FROM marks WHERE tenant = ?1 AND execution = ?2")?
-            .execute((self.tenant, self.execution))?;
-        Ok(removed)
+        Ok((removed, bytes))
     }
 
     /// A record whose row is known, at a number or soon after it.
@@ -132,7 +156,7 @@ impl Journal {
         if self.length - sequence < MARK {
             return Ok((self.length, self.last));
         }
-        let marked: Option<(crate::row::Count, i64)> = connection
+        let marked: Option<(Count, i64)> = connection
             .prepare_cached(
                 "SELECT sequence, row FROM marks
                  WHERE tenant = ?1 AND execution = ?2 AND sequence >= ?3
@@ -147,28 +171,66 @@ impl Journal {
         }))
     }
 
-    /// One record, and the row of the one before it.
-    fn record(
+    /// What is known of a record without reading it, and the record if it is to be read.
+    fn link(
         &self,
         connection: &Connection,
         row: i64,
         sequence: u64,
-    ) -> Result<(i64, Bytes), Fault> {
-        let found: Option<(i64, i64, Vec<u8>)> = connection
+        is_read: bool,
+    ) -> Result<Link, Fault> {
+        connection
             .prepare_cached(
-                "SELECT previous, checksum, record FROM journal
+                "SELECT previous, checksum, length(record), CASE WHEN ?5 THEN record END
+                 FROM journal
                  WHERE number = ?1 AND tenant = ?2 AND execution = ?3 AND sequence = ?4",
             )?
             .query_row(
-                (row, self.tenant, self.execution, number(sequence)),
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                (row, self.tenant, self.execution, number(sequence), is_read),
+                |found| {
+                    Ok(Link {
+                        sequence,
+                        row,
+                        previous: found.get(0)?,
+                        checksum: found.get(1)?,
+                        size: found.get::<_, Count>(2)?.0,
+                        record: found.get(3)?,
+                    })
+                },
             )
-            .optional()?;
-        let (previous, checksum, record) = found.ok_or_else(|| lost(sequence))?;
+            .optional()?
+            .ok_or_else(|| lost(sequence))
+    }
+
+    /// One record, read if it was not yet.
+    fn record(&self, connection: &Connection, link: Link) -> Result<JournalRecord, Fault> {
+        let Link { sequence, row, .. } = link;
+        let record = match link.record {
+            Some(record) => record,
+            None => {
+                let link = self.link(connection, row, sequence, true)?;
+                link.record.ok_or_else(|| lost(sequence))?
+            }
+        };
         let place = [self.tenant, self.execution, number(sequence)];
         let what = format!("record {sequence} of a journal");
-        Ok((previous, checked(&what, &place, &[], record, checksum)?))
+        Ok(JournalRecord {
+            sequence,
+            record: checked(&what, &place, &[], record, link.checksum)?,
+        })
     }
+}
+
+/// A record in the chain of a journal.
+struct Link {
+    sequence: u64,
+    row: i64,
+    /// The row of the record before it.
+    previous: i64,
+    checksum: i64,
+    /// Its bytes.
+    size: u64,
+    record: Option<Vec<u8>>,
 }
 
 fn lost(sequence: u64) -> Fault {

@@ -13,7 +13,7 @@ use crate::row::{Count, Id, time};
 use crate::sum::{checked, sum};
 
 const COLUMNS: &str = "e.number, e.id, e.workflow, e.version, e.pinned, e.user, e.retry_of, \
-     e.created_at, e.checksum";
+     e.part_of, e.created_at, e.checksum";
 
 /// Where a page ended: the time when the last execution was made, and its number.
 pub(crate) type Key = (i64, i64);
@@ -73,7 +73,8 @@ pub(crate) fn page(
         None => None,
     };
     // The table that narrows the choice comes first: the order of both is the same.
-    let by_course = state.is_some() || filter.status.is_some();
+    let part_of = filter.part_of.map(|id| *id.as_uuid().as_bytes());
+    let by_course = part_of.is_none() && (state.is_some() || filter.status.is_some());
     let (first, tables) = if by_course {
         (
             "c",
@@ -104,6 +105,9 @@ pub(crate) fn page(
     }
     if let Some(workflow) = &filter.workflow {
         condition("e.workflow = :workflow".to_owned(), ":workflow", workflow);
+    }
+    if let Some(part_of) = &part_of {
+        condition("e.part_of = :part_of".to_owned(), ":part_of", part_of);
     }
     if let Some(from) = &from {
         condition(format!("{first}.created_at >= :from"), ":from", from);
@@ -189,6 +193,7 @@ fn read(row: &Row<'_>, tenant: i64) -> Result<ExecutionRecord, Fault> {
         pinned,
         user,
         retry_of: row.get::<_, Option<Id>>("retry_of")?.map(Id::execution),
+        part_of: row.get::<_, Option<Id>>("part_of")?.map(Id::execution),
         state: course.state,
         requests: course.requests,
         created_at: time(row, "created_at")?,

@@ -60,18 +60,40 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Lets go of what an execution brought: how many contents went with it, and their bytes.
-pub(crate) fn remove(
+/// What went of payloads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gone {
+    /// How many uses of contents.
+    pub(crate) uses: u64,
+    /// How many contents that nobody uses any more.
+    pub(crate) contents: u64,
+    /// The bytes of those.
+    pub(crate) bytes: u64,
+}
+
+/// Lets go of what an execution brought, at most so many contents or until they have so many bytes.
+pub(crate) fn remove_some(
     connection: &Connection,
-    tenant: i64,
-    execution: i64,
-) -> rusqlite::Result<(u64, u64)> {
+    (tenant, execution): (i64, i64),
+    (most, heaviest): (u64, u64),
+) -> rusqlite::Result<Gone> {
     let brought = connection
-        .prepare_cached("DELETE FROM uses WHERE tenant = ?1 AND execution = ?2 RETURNING payload")?
-        .query_map((tenant, execution), |row| row.get(0))?
+        .prepare_cached(
+            "SELECT payload FROM uses WHERE tenant = ?1 AND execution = ?2 LIMIT ?3",
+        )?
+        .query_map((tenant, execution, number(most)), |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
-    let (mut gone, mut bytes) = (0, 0);
+    let mut gone = Gone::default();
     for payload in brought {
+        if gone.bytes >= heaviest {
+            break;
+        }
+        gone.uses += 1;
+        connection
+            .prepare_cached(
+                "DELETE FROM uses WHERE tenant = ?1 AND execution = ?2 AND payload = ?3",
+            )?
+            .execute((tenant, execution, payload))?;
         connection
             .prepare_cached("UPDATE payloads SET uses = uses - 1 WHERE number = ?1")?
             .execute([payload])?;
@@ -80,14 +102,14 @@ pub(crate) fn remove(
             .query_row([payload], |row| row.get(0))
             .optional()?;
         if let Some(size) = size {
-            gone += 1;
-            bytes += size.0;
+            gone.contents += 1;
+            gone.bytes = gone.bytes.saturating_add(size.0);
             connection
                 .prepare_cached("DELETE FROM contents WHERE payload = ?1")?
                 .execute([payload])?;
         }
     }
-    Ok((gone, bytes))
+    Ok(gone)
 }
 
 fn insert(

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
-use jackfield_store_api::{Collected, Retention, StoreFuture, TenantStore};
+use jackfield_store_api::{Claim, Claimed, Collected, Retention, StoreFuture, TenantStore};
 use jackfield_types::TenantId;
+use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::collect;
+use crate::{claims, collect};
 use crate::error::Fault;
 use crate::ledger::{Ledger, find_tenant};
-use crate::store::Inner;
+use crate::store::{Inner, refuse};
 
 /// The store as one tenant has it.
 pub(crate) struct SqliteTenant {
@@ -46,6 +47,19 @@ const NOBODY: i64 = 0;
 impl TenantStore for SqliteTenant {
     fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        if let Err(refused) = self.inner.check_worker() {
+            return refuse(refused);
+        }
+        self.change(0, move |ledger, tenant| {
+            claims::claim_of(ledger, tenant, claim)
+        })
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        self.read(claims::next_due_of)
     }
 
     fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected> {

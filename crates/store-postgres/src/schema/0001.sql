@@ -26,6 +26,7 @@ CREATE TABLE executions (
     version bigint NOT NULL,
     checksum bigint NOT NULL,
     retry_of uuid,
+    part_of uuid,
     workflow text COLLATE "C" NOT NULL,
     started_by text COLLATE "C",
     pinned bytea NOT NULL,
@@ -33,6 +34,9 @@ CREATE TABLE executions (
 );
 CREATE INDEX executions_by_time ON executions (tenant, created_at, id);
 CREATE INDEX executions_by_workflow ON executions (tenant, workflow, created_at, id);
+CREATE INDEX executions_by_version ON executions (tenant, workflow, version);
+CREATE INDEX executions_by_whole ON executions (tenant, part_of, created_at, id)
+    WHERE part_of IS NOT NULL;
 
 -- What changes of an execution, kept narrow. Each change counts the revision up: who writes names
 -- the one that he has read, and writes nothing if there is another one by then. A step changes
@@ -45,6 +49,7 @@ CREATE TABLE courses (
     length bigint NOT NULL,
     changed_at bigint NOT NULL,
     signals bigint NOT NULL,
+    signal_bytes bigint NOT NULL,
     fence bigint NOT NULL,
     due bigint,
     lease bigint,
@@ -81,8 +86,18 @@ CREATE TABLE signals (
     sent_at bigint NOT NULL,
     checksum bigint NOT NULL,
     name text COLLATE "C" NOT NULL,
+    key text COLLATE "C",
     data bytea NOT NULL,
     PRIMARY KEY (tenant, execution, number)
+);
+CREATE UNIQUE INDEX signals_by_key ON signals (tenant, execution, key) WHERE key IS NOT NULL;
+
+-- Executions that are gone, and of which there are still journals, signals and uses of payloads to
+-- be removed, a few at a time.
+CREATE TABLE remnants (
+    tenant text COLLATE "C" NOT NULL,
+    execution uuid NOT NULL,
+    PRIMARY KEY (tenant, execution)
 );
 
 -- Contents, each once, and which executions brought them.

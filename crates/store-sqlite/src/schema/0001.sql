@@ -16,9 +16,9 @@ CREATE TABLE workflows (
     PRIMARY KEY (tenant, id, version)
 ) STRICT;
 
--- What never changes of an execution. Its number belongs to this file alone.
+-- What never changes of an execution. Its number belongs to this file alone, and never comes again.
 CREATE TABLE executions (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant INTEGER NOT NULL,
     id BLOB NOT NULL,
     workflow TEXT NOT NULL,
@@ -26,12 +26,16 @@ CREATE TABLE executions (
     pinned BLOB NOT NULL,
     user TEXT,
     retry_of BLOB,
+    part_of BLOB,
     created_at INTEGER NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX executions_by_id ON executions (tenant, id);
 CREATE INDEX executions_by_time ON executions (tenant, created_at);
 CREATE INDEX executions_by_workflow ON executions (tenant, workflow, created_at);
+CREATE INDEX executions_by_whole ON executions (tenant, part_of, created_at)
+    WHERE part_of IS NOT NULL;
+CREATE INDEX executions_by_version ON executions (tenant, workflow, version);
 
 -- What changes of an execution, kept narrow: one page has many of them.
 CREATE TABLE courses (
@@ -48,6 +52,7 @@ CREATE TABLE courses (
     signal_after INTEGER,
     requests INTEGER NOT NULL,
     signals INTEGER NOT NULL,
+    signal_bytes INTEGER NOT NULL,
     fence INTEGER NOT NULL,
     worker BLOB,
     lease INTEGER,
@@ -86,9 +91,21 @@ CREATE TABLE signals (
     name TEXT NOT NULL,
     data BLOB NOT NULL,
     sent_at INTEGER NOT NULL,
+    key TEXT,
     checksum INTEGER NOT NULL,
     PRIMARY KEY (tenant, execution, number)
 ) STRICT;
+CREATE UNIQUE INDEX signals_by_key ON signals (tenant, execution, key) WHERE key IS NOT NULL;
+
+-- Executions that are gone, and of which there are still journals, signals and uses of payloads to
+-- be removed, a few at a time: how long the journal is still, and where its last record is.
+CREATE TABLE remnants (
+    execution INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
+CREATE INDEX remnants_by_tenant ON remnants (tenant);
 
 -- Contents are apart from what is counted: a count changes without writing them again.
 CREATE TABLE payloads (

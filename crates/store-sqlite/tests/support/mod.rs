@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    Append, Fence, NewExecution, NewWorkflow, Store, TenantStore, WorkerId, WorkflowVersion, limits,
+    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, TenantStore, WorkerId, WorkflowVersion, limits,
 };
 use jackfield_store_sqlite::SqliteOptions;
 use jackfield_types::{ExecutionId, TenantId};
@@ -86,8 +86,10 @@ pub(crate) fn execution() -> NewExecution {
         pinned: Bytes::from_static(b"pinned"),
         user: None,
         retry_of: None,
+        part_of: None,
         records: vec![Bytes::from_static(b"begin")],
         payloads: Vec::new(),
+        state: ExecutionState::Running,
         claim: Some((WorkerId::generate(), Duration::from_secs(3_600))),
     }
 }

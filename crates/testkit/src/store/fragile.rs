@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jackfield_store_api::{
     Append, Appended, AuditRecords, Claim, Claimed, Collected, Collection, Document, Documents,
     ExecutionFilter, ExecutionRecord, Executions, Expected, Fence, JournalRecord, NewExecution,
-    NewWorkflow, Page, PageRequest, Payloads, Request, Retention, Revision, Signal, Standing,
+    NewSignal, NewWorkflow, Page, PageRequest, Payloads, Request, Retention, Revision, Signal, Standing,
     Store, StoreError, StoreFuture, TenantStore, WorkflowRecord, WorkflowVersion, Workflows,
 };
 use jackfield_types::{Digest, ExecutionId, TenantId};
@@ -226,6 +226,14 @@ impl TenantStore for FragileTenant {
         self.inner.id()
     }
 
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.fate.write(|| self.inner.claim(claim))
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        self.fate.read(self.inner.next_due())
+    }
+
     fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected> {
         self.fate.write(|| self.inner.collect(retention))
     }
@@ -260,6 +268,10 @@ impl Executions for FragileTenant {
         self.fate.write(|| self.inner.release(id, fence))
     }
 
+    fn give_up(&self, id: ExecutionId, fence: Fence, reason: String) -> StoreFuture<'_, ()> {
+        self.fate.write(|| self.inner.give_up(id, fence, reason))
+    }
+
     fn append(&self, append: Append) -> StoreFuture<'_, Appended> {
         self.fate.write(|| self.inner.append(append))
     }
@@ -277,13 +289,8 @@ impl Executions for FragileTenant {
         self.fate.write(|| self.inner.request(id, request))
     }
 
-    fn send_signal<'a>(
-        &'a self,
-        id: ExecutionId,
-        name: &'a str,
-        data: Bytes,
-    ) -> StoreFuture<'a, u64> {
-        self.fate.write(|| self.inner.send_signal(id, name, data))
+    fn signal(&self, id: ExecutionId, signal: NewSignal) -> StoreFuture<'_, u64> {
+        self.fate.write(|| self.inner.signal(id, signal))
     }
 
     fn signals(&self, id: ExecutionId, after: u64) -> StoreFuture<'_, Vec<Signal>> {

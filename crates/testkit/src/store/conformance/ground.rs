@@ -215,8 +215,10 @@ pub(super) fn execution() -> NewExecution {
         pinned: bytes("pinned"),
         user: None,
         retry_of: None,
+        part_of: None,
         records: vec![bytes("begin")],
         payloads: Vec::new(),
+        state: ExecutionState::Running,
         claim: None,
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod creation;
 mod documents;
 mod executions;
 mod ground;
@@ -51,6 +52,13 @@ cases! {
         executions_are_found_by_every_filter,
         keys_that_no_page_had_are_refused,
         ten_thousand_executions_are_listed_while_others_are_added;
+    creation:
+        executions_stand_as_they_are_made,
+        incomplete_executions_are_taken_up_by_nobody,
+        incomplete_executions_run_when_they_are_whole,
+        incomplete_executions_are_completed_by_whoever_has_the_rest,
+        incomplete_executions_that_are_cancelled_end_at_once,
+        what_cannot_be_made_so_is_refused;
     journals:
         appends_take_effect_in_the_order_of_the_calls,
         append_elsewhere_than_at_the_end_is_refused,
@@ -158,6 +166,12 @@ macro_rules! store_conformance {
             executions_are_found_by_every_filter,
             keys_that_no_page_had_are_refused,
             ten_thousand_executions_are_listed_while_others_are_added,
+            executions_stand_as_they_are_made,
+            incomplete_executions_are_taken_up_by_nobody,
+            incomplete_executions_run_when_they_are_whole,
+            incomplete_executions_are_completed_by_whoever_has_the_rest,
+            incomplete_executions_that_are_cancelled_end_at_once,
+            what_cannot_be_made_so_is_refused,
             appends_take_effect_in_the_order_of_the_calls,
             append_elsewhere_than_at_the_end_is_refused,
             append_says_how_the_execution_stands,

@@ -1,11 +1,10 @@
 use std::ops::Bound;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jackfield_store_api::{
     Append, Appended, Claim, Claimed, ExecutionFilter, ExecutionRecord, ExecutionState, Executions,
-    Fence, JournalRecord, NewExecution, Page, PageRequest, Request, Signal, Standing, StoreError,
-    StoreFuture, limits,
+    Fence, JournalRecord, NewExecution, NewSignal, Page, PageRequest, Request, Signal, Standing,
+    StoreError, StoreFuture, limits,
 };
 use jackfield_types::ExecutionId;
 use jiff::Timestamp;
@@ -96,6 +95,16 @@ impl Executions for MemoryTenant {
         })
     }
 
+    fn give_up(&self, id: ExecutionId, fence: Fence, reason: String) -> StoreFuture<'_, ()> {
+        if let Err(refused) = limits::check_text("a reason", &reason) {
+            return answer(Err(refused));
+        }
+        self.write(|kept, now| {
+            kept.change(id, |course| course.give_up(id, fence, &reason, now))
+                .ok_or_else(|| no_execution(id))?
+        })
+    }
+
     fn append(&self, append: Append) -> StoreFuture<'_, Appended> {
         if let Err(refused) = append.check() {
             return answer(Err(refused));
@@ -130,28 +139,35 @@ impl Executions for MemoryTenant {
         })
     }
 
-    fn send_signal<'a>(
-        &'a self,
-        id: ExecutionId,
-        name: &'a str,
-        data: Bytes,
-    ) -> StoreFuture<'a, u64> {
-        let refused = limits::check_name("the name of a signal", name)
-            .and_then(|()| limits::check_size("a signal", data.len(), limits::RECORD_BYTES));
-        if let Err(refused) = refused {
+    fn signal(&self, id: ExecutionId, signal: NewSignal) -> StoreFuture<'_, u64> {
+        if let Err(refused) = signal.check() {
             return answer(Err(refused));
         }
         self.write(|kept, now| {
+            let sent = &kept.execution(id)?.sent;
+            if let Some(key) = &signal.key
+                && let Some((number, before)) = sent.get(key)
+            {
+                return match *before == signal {
+                    true => Ok(*number),
+                    false => Err(StoreError::Exists {
+                        what: format!("another signal with the key `{key}`"),
+                    }),
+                };
+            }
             let number = kept
-                .change(id, |course| course.signal(id, now))
+                .change(id, |course| course.signal(id, signal.data.len(), now))
                 .ok_or_else(|| no_execution(id))??;
             if let Some(execution) = kept.executions.get_mut(&id) {
                 execution.signals.push(Signal {
                     number,
-                    name: name.to_owned(),
-                    data,
+                    name: signal.name.clone(),
+                    data: signal.data.clone(),
                     at: now,
                 });
+                if let Some(key) = signal.key.clone() {
+                    execution.sent.insert(key, (number, signal));
+                }
             }
             Ok(number)
         })
@@ -184,6 +200,9 @@ fn is_wanted(filter: &ExecutionFilter, record: &ExecutionRecord) -> bool {
             .status
             .as_ref()
             .is_none_or(|wanted| status == Some(wanted))
+        && filter
+            .part_of
+            .is_none_or(|whole| record.part_of == Some(whole))
         && filter.from.is_none_or(|from| record.created_at >= from)
         && filter.until.is_none_or(|until| record.created_at < until)
 }

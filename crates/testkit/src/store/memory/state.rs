@@ -1,10 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    Claim, Claimed, Collected, Collection, Course, Document, ExecutionRecord, NewExecution,
-    Retention, Signal, StoreError, WorkflowRecord,
+    Claim, Claimed, Collected, Collection, Course, Document, ExecutionRecord, Fence, NewExecution,
+    NewSignal, Retention, Signal, StoreError, WorkflowRecord,
+    WorkflowVersion,
 };
 use jackfield_types::{Digest, ExecutionId, TenantId};
 use jiff::Timestamp;
@@ -40,6 +41,8 @@ pub(super) struct Execution {
     pub(super) course: Course,
     pub(super) journal: Vec<Bytes>,
     pub(super) signals: Vec<Signal>,
+    /// Those with keys, by their keys, with their numbers.
+    pub(super) sent: HashMap<String, (u64, NewSignal)>,
     /// The payloads that it brought.
     payloads: BTreeSet<Digest>,
 }
@@ -85,8 +88,7 @@ impl State {
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let first = |kept: &Kept| kept.due.first().map(|(due, _)| *due);
-        self.tenants.values().filter_map(first).min()
+        self.tenants.values().filter_map(Kept::next_due).min()
     }
 }
 
@@ -100,11 +102,12 @@ impl Kept {
         let journal = std::mem::take(&mut new.records);
         let payloads = std::mem::take(&mut new.payloads);
         let execution = Execution {
-            course: Course::new(journal.len() as u64, new.claim, now),
+            course: Course::new(journal.len() as u64, new.state.clone(), new.claim, now),
             created_at: now,
             made: new,
             journal,
             signals: Vec::new(),
+            sent: HashMap::new(),
             payloads: BTreeSet::new(),
         };
         let record = execution.record();
@@ -151,7 +154,7 @@ impl Kept {
         let mut ended: Vec<(Timestamp, ExecutionId)> = self
             .executions
             .iter()
-            .filter(|(_, execution)| execution.course.state.has_ended())
+            .filter(|(_, one)| one.course.state.has_ended() && one.made.part_of.is_none())
             .map(|(id, execution)| (execution.course.changed_at, *id))
             .collect();
         ended.sort_unstable();
@@ -166,18 +169,26 @@ impl Kept {
                     Duration::try_from(now.duration_since(*at)).is_ok_and(|old| old > age)
                 })
         };
-        let going: Vec<ExecutionId> = ended
+        let going: HashSet<ExecutionId> = ended
             .into_iter()
             .enumerate()
             .filter(goes)
             .map(|(_, (_, id))| id)
+            .collect();
+        let whole = going.len() as u64;
+        let going: HashSet<ExecutionId> = self
+            .executions
+            .values()
+            .map(|one| &one.made)
+            .filter(|made| going.contains(&made.part_of.unwrap_or(made.id)))
+            .map(|made| made.id)
             .collect();
         let mut uses: HashMap<Digest, u64> = HashMap::new();
         for digest in going.iter().flat_map(|id| &self.executions[id].payloads) {
             *uses.entry(*digest).or_default() += 1;
         }
         let mut collected = Collected {
-            executions: going.len() as u64,
+            executions: whole,
             ..Collected::default()
         };
         for (digest, gone) in uses {
@@ -190,6 +201,7 @@ impl Kept {
                 payload.uses -= gone;
             }
         }
+        collected.workflow_versions = self.collect_versions(retention, &going, now);
         if !retention.dry_run {
             self.payloads.retain(|_, payload| payload.uses > 0);
             for id in going {
@@ -197,6 +209,57 @@ impl Kept {
             }
         }
         collected
+    }
+
+    /// Lets go of versions of workflows that only executions have which go, and says how many those
+    /// are.
+    fn collect_versions(
+        &mut self,
+        retention: Retention,
+        going: &HashSet<ExecutionId>,
+        now: Timestamp,
+    ) -> u64 {
+        let Some(before) = retention.versions_made_before(now) else {
+            return 0;
+        };
+        let used: HashSet<WorkflowVersion> = self
+            .executions
+            .iter()
+            .filter(|(id, _)| !going.contains(id))
+            .map(|(_, execution)| execution.made.workflow.clone())
+            .collect();
+        let mut gone = 0;
+        for versions in self.workflows.values_mut() {
+            let newest = versions.last().map(|newest| newest.version.clone());
+            versions.retain(|one| {
+                let stays = Some(&one.version) == newest.as_ref()
+                    || one.created_at >= before
+                    || used.contains(&one.version);
+                gone += u64::from(!stays);
+                stays || retention.dry_run
+            });
+        }
+        gone
+    }
+
+    /// Takes up what is due of this tenant.
+    pub(super) fn claim(
+        &mut self,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Vec<(ExecutionId, Fence)> {
+        let due = self.due_at(now, claim.most as usize);
+        due.into_iter()
+            .filter_map(|id| {
+                let claimed =
+                    self.change(id, |course| course.claim(claim.worker, claim.lease, now));
+                Some((id, claimed??))
+            })
+            .collect()
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
     }
 
     fn remove(&mut self, id: ExecutionId) {
@@ -223,6 +286,7 @@ impl Execution {
             pinned: self.made.pinned.clone(),
             user: self.made.user.clone(),
             retry_of: self.made.retry_of,
+            part_of: self.made.part_of,
             state: self.course.state.clone(),
             requests: self.course.requests,
             created_at: self.created_at,

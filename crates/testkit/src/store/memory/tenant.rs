@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use jackfield_store_api::{
-    AuditRecords, Collected, JournalRecord, PageRequest, Payloads, Retention, StoreError,
+    AuditRecords, Claim, Claimed, Collected, JournalRecord, PageRequest, Payloads, Retention, StoreError,
     StoreFuture, TenantStore, limits,
 };
 use jackfield_types::{Digest, TenantId};
@@ -60,6 +60,22 @@ impl MemoryTenant {
 impl TenantStore for MemoryTenant {
     fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.write(|kept, now| {
+            let claimed = kept.claim(claim, now).into_iter();
+            let claimed = claimed.map(|(execution, fence)| Claimed {
+                tenant: self.id.clone(),
+                execution,
+                fence,
+            });
+            Ok(claimed.collect())
+        })
+    }
+
+    fn next_due(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        self.read(|kept| Ok(kept.next_due()))
     }
 
     fn collect(&self, retention: Retention) -> StoreFuture<'_, Collected> {
