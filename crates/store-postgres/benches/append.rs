@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use jackfield_store_api::{
-    Append, Durability, NewExecution, NewWorkflow, Store, TenantStore, WorkerId, limits,
+    Append, Durability, ExecutionState, NewExecution, NewWorkflow, Store, TenantStore, WorkerId,
+    limits,
 };
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_testkit::database::Postgres;
@@ -166,8 +167,10 @@ async fn steps(store: &Arc<dyn Store>) -> Result<(f64, Histogram<u64>), Failure>
             pinned: Bytes::from_static(b"{}"),
             user: None,
             retry_of: None,
+            part_of: None,
             records: Vec::new(),
             payloads: Vec::new(),
+            state: ExecutionState::Running,
             claim: Some((WorkerId::generate(), Duration::from_secs(3_600))),
         };
         let tenant = Arc::clone(&tenant);

@@ -15,7 +15,7 @@ const PARKED: i64 = 1;
 const PAUSED: i64 = 2;
 const STUCK: i64 = 3;
 const ENDED: i64 = 4;
-const INCOMPLETE: i64 = 5;
+pub(crate) const INCOMPLETE: i64 = 5;
 
 const CANCEL: i64 = 1;
 const PAUSE: i64 = 2;

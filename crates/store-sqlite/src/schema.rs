@@ -84,6 +84,15 @@ pub(crate) fn prepare(
                 [now.as_microsecond()],
             )
             .map_err(broken)?;
+        // What is incomplete is never due, and whoever made it is gone, too.
+        transaction
+            .execute(
+                "UPDATE courses SET worker = NULL, lease = NULL
+                 WHERE tenant IN (SELECT number FROM tenants) AND state = ?1
+                     AND lease IS NOT NULL",
+                [crate::courses::INCOMPLETE],
+            )
+            .map_err(broken)?;
     }
     transaction.commit().map_err(broken)
 }

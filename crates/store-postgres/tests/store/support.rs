@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    Append, Fence, NewExecution, NewWorkflow, Store, StoreError, TenantStore, WorkerId,
+    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, StoreError, TenantStore, WorkerId,
     WorkflowVersion, limits,
 };
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
@@ -64,8 +64,10 @@ pub(crate) fn execution() -> NewExecution {
         pinned: Bytes::from_static(b"pinned"),
         user: None,
         retry_of: None,
+        part_of: None,
         records: vec![Bytes::from_static(b"record 1")],
         payloads: Vec::new(),
+        state: ExecutionState::Running,
         claim: Some((WorkerId::generate(), Duration::from_secs(3_600))),
     }
 }
