@@ -9,7 +9,9 @@ use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_registry::Registration;
 use jackfield_store_api::limits;
 use jackfield_tenancy::{CallPermit, CredentialUse, Refusal, SecretError};
-use jackfield_types::{Capability, Credential, ErrorCode, ExecutionId, PluginQuota, Secret};
+use jackfield_types::{
+    Capability, Credential, ErrorCode, ExecutionId, Object, PluginQuota, Secret, Transport,
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,8 @@ pub(crate) struct CallHost<'a> {
     pub(crate) permit: &'a Mutex<Option<CallPermit>>,
     /// Which node calls, in which run, and with what.
     pub(crate) turn: (NodeIndex, u32, RunWith),
+    /// The number of the attempt, from 1.
+    pub(crate) attempt: u32,
     /// What is called.
     pub(crate) registration: &'a Arc<Registration>,
     /// How many executions the call has started.
@@ -33,17 +37,26 @@ pub(crate) struct CallHost<'a> {
 }
 
 impl CallHost<'_> {
-    /// The id of the next execution that the call starts: the same one when the call is made again
-    /// after a crash or another attempt, so that the idempotency keys in it are the same too.
-    pub(crate) fn next_id(&self) -> ExecutionId {
+    /// The id of the next execution that the call starts, and what its idempotency keys are made of.
+    /// Both are the same when the attempt is made again after a crash: it finds what it started.
+    /// Another attempt starts another execution, with the same keys.
+    pub(crate) fn next_id(&self) -> (ExecutionId, ExecutionId) {
         let count = self.started.fetch_add(1, Ordering::Relaxed);
+        let running = self.running;
+        let key = self.derive(running.key, count, 1);
+        (self.derive(running.id, count, self.attempt), key)
+    }
+
+    fn derive(&self, caller: ExecutionId, count: u32, attempt: u32) -> ExecutionId {
         let (node, run, with) = self.turn;
-        let caller = self.running.id;
         let with = match with {
             RunWith::Own => "own",
             RunWith::Fallback => "fallback",
         };
-        let name = format!("{caller}.{}.{run}.{with}.{count}", node.get());
+        let mut name = format!("{caller}.{}.{run}.{with}.{count}", node.get());
+        if attempt > 1 {
+            name.push_str(&format!(".{attempt}"));
+        }
         let digest = limits::digest_of(name.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_bytes()[..16]);
@@ -80,10 +93,12 @@ impl Running {
         let CredentialUse {
             node_type,
             version,
+            transport,
             host,
             port,
         } = wanted;
-        let used = format!("{name} {node_type} {version} {host}:{port}");
+        let over = transport.prefix();
+        let used = format!("{name} {node_type} {version} {over}{host}:{port}");
         self.note_credential(name, &used, found.as_ref());
         found
     }
@@ -156,11 +171,12 @@ impl Running {
         &self,
         registration: &Registration,
         name: &str,
-        (host, port): (&str, u16),
+        (transport, host, port): (Transport, &str, u16),
     ) -> Result<Credential, NodeError> {
         let wanted = CredentialUse {
             node_type: registration.node_type(),
             version: registration.version(),
+            transport,
             host,
             port,
         };
@@ -199,6 +215,13 @@ impl Running {
         })
     }
 
+    fn comes_out_whole(&self, registration: &Registration, item: &Object) -> bool {
+        let (node_type, version) = (registration.node_type(), registration.version());
+        self.nested
+            .redactor
+            .lets_out(node_type, version, item)
+    }
+
     fn grant_filter(&self, filter: &Value) -> Value {
         self.tenant().enforce_data_isolation(filter)
     }
@@ -217,9 +240,15 @@ impl Grants for CallHost<'_> {
         self.running.grant_secret(name)
     }
 
-    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+    fn credential(
+        &self,
+        name: &str,
+        transport: Transport,
+        host: &str,
+        port: u16,
+    ) -> Result<Credential, NodeError> {
         self.running
-            .grant_credential(self.registration, name, (host, port))
+            .grant_credential(self.registration, name, (transport, host, port))
     }
 
     fn placed_credential(
@@ -237,6 +266,10 @@ impl Grants for CallHost<'_> {
 
     fn isolate(&self, filter: &Value) -> Value {
         self.running.grant_filter(filter)
+    }
+
+    fn comes_out_whole(&self, item: &Object) -> bool {
+        self.running.comes_out_whole(self.registration, item)
     }
 
     fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -262,8 +295,15 @@ impl Grants for RunningGrants {
         self.0.grant_secret(name)
     }
 
-    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
-        self.0.grant_credential(&self.1, name, (host, port))
+    fn credential(
+        &self,
+        name: &str,
+        transport: Transport,
+        host: &str,
+        port: u16,
+    ) -> Result<Credential, NodeError> {
+        self.0
+            .grant_credential(&self.1, name, (transport, host, port))
     }
 
     fn placed_credential(
@@ -280,6 +320,10 @@ impl Grants for RunningGrants {
 
     fn isolate(&self, filter: &Value) -> Value {
         self.0.grant_filter(filter)
+    }
+
+    fn comes_out_whole(&self, item: &Object) -> bool {
+        self.0.comes_out_whole(&self.1, item)
     }
 
     fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {

@@ -86,8 +86,8 @@ impl Client {
         }
     }
 
-    /// Sends a request, follows redirects, and reads the answer. `may_reach` is asked for the host
-    /// and the port of every hop; the name has no dot at its end, an address no brackets.
+    /// Sends a request, follows redirects, and reads the answer. `may_reach` is asked for the URL of
+    /// every hop, of which [`host_and_port`] tells what is asked for most.
     ///
     /// # Errors
     /// [`NodeError::Refused`] when a hop leads where the instance does not reach, and what
@@ -97,7 +97,7 @@ impl Client {
         &self,
         request: Request,
         bounds: Bounds,
-        may_reach: impl Fn(&str, u16) -> Result<(), NodeError> + Send + Sync,
+        may_reach: impl Fn(&Url) -> Result<(), NodeError> + Send + Sync,
     ) -> Result<Answer, NodeError> {
         let origin = origin(&request.url);
         tokio::time::timeout(
@@ -116,13 +116,13 @@ impl Client {
         &self,
         mut request: Request,
         bounds: Bounds,
-        may_reach: &(impl Fn(&str, u16) -> Result<(), NodeError> + Send + Sync),
+        may_reach: &(impl Fn(&Url) -> Result<(), NodeError> + Send + Sync),
     ) -> Result<Answer, NodeError> {
         let pool = self.pool()?;
         let mut hops = 0;
         loop {
             self.guard.check(&request.url)?;
-            check_reach(&request.url, may_reach)?;
+            may_reach(&request.url)?;
             let mut prepared = pool
                 .request(request.method.clone(), request.url.clone())
                 .headers(request.headers.clone());
@@ -183,17 +183,8 @@ impl Client {
     }
 }
 
-/// Asks whether the host of a URL may be reached. A final dot names the same host, and the brackets
-/// around an address are none of it.
-fn check_reach(
-    url: &Url,
-    may_reach: impl Fn(&str, u16) -> Result<(), NodeError>,
-) -> Result<(), NodeError> {
-    let (host, port) = host_and_port(url);
-    may_reach(host, port)
-}
-
 /// The host of a URL as those are asked about it who say which hosts may be reached, and its port.
+/// A final dot names the same host, and the brackets around an address are none of it.
 pub fn host_and_port(url: &Url) -> (&str, u16) {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -120,7 +120,7 @@ async fn a_request_with_a_credential_is_not_redirected_to_a_host_that_it_is_not_
     assert_eq!(error.code(), ErrorCode::TENANT_FORBIDDEN);
     assert_eq!(first.received_requests().await.unwrap().len(), 1);
     assert_eq!(second.received_requests().await.unwrap().len(), 0);
-    let asked = format!("credential crm for {}", host(&second));
+    let asked = format!("credential crm for http://{}", host(&second));
     assert_eq!(grants.asked().last(), Some(&asked));
 }
 

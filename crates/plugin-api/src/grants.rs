@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackfield_types::{Capability, Credential, ErrorCode, PluginQuota, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, Object, PluginQuota, Secret, Transport};
 use serde_json::Value;
 
 use crate::NodeError;
@@ -36,8 +36,8 @@ pub trait Grants: Send + Sync {
     fn secret(&self, name: &str) -> Result<Secret<String>, NodeError>;
 
     /// Reads a credential of the tenant, to be used for a host at a port. To be asked for every
-    /// request and every redirect that the credential goes along with: it may be bound to hosts, and
-    /// to node types. Whatever comes out of the execution from then on is masked where it holds one
+    /// request and every redirect that the credential goes along with: it may be bound to hosts, to
+    /// what protects it on the way, and to node types. Whatever comes out of the execution from then on is masked where it holds one
     /// of its secrets.
     ///
     /// By default there is none.
@@ -48,8 +48,14 @@ pub trait Grants: Send + Sync {
     /// [`CREDENTIAL_MISSING`](ErrorCode::CREDENTIAL_MISSING) when there is none, and with
     /// [`CREDENTIAL_UNREADABLE`](ErrorCode::CREDENTIAL_UNREADABLE) when it cannot be read;
     /// [`NodeError::Retryable`] with that code when it may be later.
-    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
-        let _ = (host, port);
+    fn credential(
+        &self,
+        name: &str,
+        transport: Transport,
+        host: &str,
+        port: u16,
+    ) -> Result<Credential, NodeError> {
+        let _ = (transport, host, port);
         let message = format!("no credential `{name}`: this host keeps none");
         Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message))
     }
@@ -80,6 +86,13 @@ pub trait Grants: Send + Sync {
     /// A new data filter that lets through what `filter` does, but no row of another tenant.
     /// Under relaxed isolation it is the same filter.
     fn isolate(&self, filter: &Value) -> Value;
+
+    /// Whether an item comes out of the call as it is, with nothing in it masked or taken away. For
+    /// nodes that put what is in their items elsewhere, too, where nobody would know it again.
+    fn comes_out_whole(&self, item: &Object) -> bool {
+        let _ = item;
+        true
+    }
 
     /// A text without the secrets that the execution knows, for what does not go the way of
     /// outputs and failures, such as a line of a log.

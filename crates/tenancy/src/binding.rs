@@ -1,12 +1,16 @@
 //! What credentials are bound to: hosts, and node types.
+//!
+//! What is bound to hosts goes there protected. Over plain `http`, which everybody on the way can
+//! read, it goes only where the binding says `http://` itself; this machine is no exception, for its
+//! ports are anybody's.
 
 use std::fmt;
 
-use jackfield_types::{Credential, NodeTypeId, Object, Secret};
+use jackfield_types::{Credential, NodeTypeId, Object, Secret, Transport};
 use semver::Version;
 
 use crate::policy::{
-    Effect, HostPattern, NodePatterns, PatternError, PatternSetError, Refusal, may_reach,
+    Effect, HostError, HostPattern, NodePatterns, PatternError, PatternSetError, Refusal, may_reach,
 };
 
 /// The most entries that a list of a binding has.
@@ -22,6 +26,8 @@ pub struct CredentialUse<'a> {
     pub node_type: &'a NodeTypeId,
     /// In which version.
     pub version: &'a Version,
+    /// What protects it on its way.
+    pub transport: Transport,
     /// The host, without brackets, that it goes to.
     pub host: &'a str,
     /// The port.
@@ -31,8 +37,57 @@ pub struct CredentialUse<'a> {
 /// Where a credential may be used. What is compiled cannot be wrong any more.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialBinding {
-    hosts: Option<Vec<HostPattern>>,
+    hosts: Option<Vec<BoundHost>>,
     node_types: Option<NodePatterns>,
+}
+
+/// An entry of `hosts`.
+#[derive(Debug, Clone)]
+struct BoundHost {
+    scheme: Scheme,
+    pattern: HostPattern,
+}
+
+/// What an entry says of the way there.
+#[derive(Debug, Clone, Copy)]
+enum Scheme {
+    /// Nothing: any that protects.
+    Unsaid,
+    /// `https://`.
+    Https,
+    /// `http://`, which is whoever binds it saying that it may go unprotected.
+    Http,
+}
+
+impl BoundHost {
+    fn parse(entry: &str) -> Result<Self, HostError> {
+        let beginning = |prefix: &str| {
+            let found = entry.get(..prefix.len())?;
+            let rest = entry.get(prefix.len()..)?;
+            found.eq_ignore_ascii_case(prefix).then_some(rest)
+        };
+        let (scheme, host) = match (beginning("https://"), beginning("http://")) {
+            (Some(host), _) => (Scheme::Https, host),
+            (None, Some(host)) => (Scheme::Http, host),
+            (None, None) => (Scheme::Unsaid, entry),
+        };
+        let pattern = HostPattern::parse(host)?;
+        Ok(Self { scheme, pattern })
+    }
+
+    fn means(&self, host: &str, port: u16) -> bool {
+        may_reach(std::slice::from_ref(&self.pattern), host, port)
+    }
+
+    fn takes(&self, transport: Transport) -> bool {
+        match (self.scheme, transport) {
+            (Scheme::Unsaid, Transport::Https | Transport::Own)
+            | (Scheme::Https, Transport::Https)
+            | (Scheme::Http, Transport::Http | Transport::Https) => true,
+            (Scheme::Unsaid | Scheme::Https, Transport::Http)
+            | (Scheme::Https | Scheme::Http, Transport::Own) => false,
+        }
+    }
 }
 
 /// What is wrong with a binding.
@@ -47,7 +102,8 @@ pub struct BindingError {
 
 impl CredentialBinding {
     /// Compiles what is written like `allowedHosts` and `allowedNodeTypes` of a policy. Nothing
-    /// given: anything; an empty list: nothing.
+    /// given: anything; an empty list: nothing. A host with `http://` before it may be reached over
+    /// plain `http` too; the others are not.
     ///
     /// # Errors
     /// [`BindingError`] about the first entry that never matches or means nothing.
@@ -59,7 +115,7 @@ impl CredentialBinding {
         bounded("nodeTypes", node_types)?;
         let hosts = hosts.map(|entries| {
             let entries = entries.iter().map(|entry| {
-                HostPattern::parse(entry).map_err(|error| BindingError {
+                BoundHost::parse(entry).map_err(|error| BindingError {
                     field: "hosts",
                     problem: format!("{error}; {}", error.hint()),
                 })
@@ -92,6 +148,7 @@ impl CredentialBinding {
         let CredentialUse {
             node_type,
             version,
+            transport,
             host,
             port,
         } = *wanted;
@@ -102,15 +159,26 @@ impl CredentialBinding {
                 "node type `{node_type}` {version} is not in nodeTypes of credential `{name}`"
             )));
         }
-        if let Some(hosts) = &self.hosts
-            && !may_reach(hosts, host, port)
-        {
-            let host: String = host.chars().take(100).collect();
-            return Err(Refusal::new(format!(
-                "`{host}` at port {port} is not in hosts of credential `{name}`"
-            )));
+        let Some(hosts) = &self.hosts else {
+            return Ok(());
+        };
+        let mut meant = hosts
+            .iter()
+            .filter(|bound| bound.means(host, port))
+            .peekable();
+        let is_meant = meant.peek().is_some();
+        if meant.any(|bound| bound.takes(transport)) {
+            return Ok(());
         }
-        Ok(())
+        let shown: String = host.chars().take(100).collect();
+        Err(Refusal::new(match transport {
+            Transport::Http if is_meant => format!(
+                "`{shown}` at port {port} would get credential `{name}` over `http`, which everybody on the way can read; use `https`, or bind it to `http://{shown}:{port}` if that is meant"
+            ),
+            Transport::Http | Transport::Https | Transport::Own => {
+                format!("`{shown}` at port {port} is not in hosts of credential `{name}`")
+            }
+        }))
     }
 
     /// Asks whether a credential may be read as a plain secret, which goes nobody knows where.
@@ -201,10 +269,20 @@ mod tests {
         host: &str,
         port: u16,
     ) -> Option<String> {
+        check_over(Transport::Https, binding, node_type, (host, port))
+    }
+
+    fn check_over(
+        transport: Transport,
+        binding: &CredentialBinding,
+        node_type: &str,
+        (host, port): (&str, u16),
+    ) -> Option<String> {
         let node_type = NodeTypeId::parse(node_type).unwrap();
         let wanted = CredentialUse {
             node_type: &node_type,
             version: &Version::new(1, 2, 3),
+            transport,
             host,
             port,
         };
@@ -256,6 +334,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_bound_to_hosts_goes_unprotected_only_where_the_binding_says_so() {
+        use Transport::{Http, Https, Own};
+        let hosts = [
+            "plain.example.org",
+            "http://open.example.org:8080",
+            "HTTPS://tls.example.org",
+            "localhost",
+            "127.0.0.1",
+            "*.wild.org",
+            "http://*.free.org",
+        ];
+        let binding = CredentialBinding::compile(Some(&texts(&hosts)), None).unwrap();
+        for (transport, host, port, is_allowed) in [
+            (Https, "plain.example.org", 443, true),
+            (Own, "plain.example.org", 5432, true),
+            (Http, "plain.example.org", 80, false),
+            (Http, "open.example.org", 8080, true),
+            (Https, "open.example.org", 8080, true),
+            (Own, "open.example.org", 8080, false),
+            (Http, "open.example.org", 80, false),
+            (Https, "tls.example.org", 443, true),
+            (Http, "tls.example.org", 443, false),
+            (Own, "tls.example.org", 443, false),
+            (Http, "localhost", 80, false),
+            (Http, "127.0.0.1", 80, false),
+            (Http, "a.wild.org", 80, false),
+            (Http, "a.free.org", 80, true),
+        ] {
+            let refusal = check_over(transport, &binding, "any", (host, port));
+            let case = format!("{transport:?} {host}:{port}: {refusal:?}");
+            assert_eq!(refusal.is_none(), is_allowed, "{case}");
+        }
+        let refusal = check_over(Http, &binding, "any", ("plain.example.org", 80)).unwrap();
+        assert!(
+            refusal.contains("bind it to `http://plain.example.org:80`"),
+            "{refusal}"
+        );
+        // What is bound to no hosts goes anywhere.
+        let by_type = CredentialBinding::compile(None, Some(&texts(&["any"]))).unwrap();
+        assert_eq!(check_over(Http, &by_type, "any", ("x.org", 80)), None);
+    }
+
+    #[test]
     fn an_empty_list_means_nothing_and_no_list_anything() {
         let free = CredentialBinding::default();
         assert_eq!(check(&free, "any", "anywhere", 1), None);
@@ -276,7 +397,10 @@ mod tests {
     fn entries_that_never_match_are_refused() {
         for host in [
             "",
-            "https://example.org",
+            "ftp://example.org",
+            "http://",
+            "http://http://example.org",
+            "https://example.org/path",
             "a/b",
             "exa*mple.org",
             "user@host",

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use jackfield_types::{
     Capability, CircuitBreaker, Credential, DataIsolation, NodeTypeId, PluginOrigin, Quotas,
-    Secret, TenantId, UserId,
+    Secret, TenantId, Transport, UserId,
 };
 use semver::Version;
 use serde_json::Value;
@@ -196,6 +196,7 @@ impl Tenant {
         let wanted = CredentialUse {
             node_type,
             version,
+            transport: Transport::Own,
             host: &host,
             port,
         };

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Capability, Credential, ErrorCode, PluginQuota, Secret};
+use jackfield_types::{Capability, Credential, ErrorCode, Object, PluginQuota, Secret, Transport};
 use serde_json::{Value, json};
 
 /// [`Grants`] that a test says, which remember what they were asked for.
@@ -16,6 +16,7 @@ pub struct ScriptedGrants {
     secrets: BTreeMap<String, Secret<String>>,
     unreadable: BTreeSet<String>,
     credentials: BTreeMap<String, (Credential, Vec<String>)>,
+    masked: BTreeSet<String>,
     is_relaxed: bool,
     plugin_quota: PluginQuota,
     asked: Arc<Mutex<Vec<String>>>,
@@ -63,6 +64,13 @@ impl ScriptedGrants {
         let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
         self.credentials
             .insert(credential.name().to_owned(), (credential, hosts));
+        self
+    }
+
+    /// Masks fields of these names wherever they are in what comes out.
+    #[must_use]
+    pub fn with_masked_fields(mut self, names: &[&str]) -> Self {
+        self.masked = names.iter().map(|&name| name.to_owned()).collect();
         self
     }
 
@@ -144,9 +152,16 @@ impl Grants for ScriptedGrants {
         })
     }
 
-    fn credential(&self, name: &str, host: &str, port: u16) -> Result<Credential, NodeError> {
+    fn credential(
+        &self,
+        name: &str,
+        transport: Transport,
+        host: &str,
+        port: u16,
+    ) -> Result<Credential, NodeError> {
         let host = format!("{host}:{port}");
-        self.remember(format!("credential {name} for {host}"));
+        let over = transport.prefix();
+        self.remember(format!("credential {name} for {over}{host}"));
         let Some((credential, hosts)) = self.credentials.get(name) else {
             let message = format!("no credential `{name}` is kept by the test");
             return Err(NodeError::permanent(ErrorCode::CREDENTIAL_MISSING, message));
@@ -167,7 +182,7 @@ impl Grants for ScriptedGrants {
             Some((credential, _)) => place(credential),
             None => (String::new(), 0),
         };
-        self.credential(name, &host, port)
+        self.credential(name, Transport::Own, &host, port)
     }
 
     fn plugin_quota(&self) -> PluginQuota {
@@ -180,6 +195,25 @@ impl Grants for ScriptedGrants {
             return filter.clone();
         }
         json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })
+    }
+
+    fn comes_out_whole(&self, item: &Object) -> bool {
+        fn names(value: &Value) -> Vec<&str> {
+            match value {
+                Value::Array(list) => list.iter().flat_map(names).collect(),
+                Value::Object(object) => object_names(object),
+                _ => Vec::new(),
+            }
+        }
+        fn object_names(object: &Object) -> Vec<&str> {
+            let members = object.iter();
+            members
+                .flat_map(|(name, value)| [vec![name.as_str()], names(value)].concat())
+                .collect()
+        }
+        !object_names(item)
+            .iter()
+            .any(|&name| self.masked.contains(name))
     }
 
     fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {

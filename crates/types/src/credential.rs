@@ -20,6 +20,28 @@ struct Parts {
     secrets: Vec<String>,
 }
 
+/// How a credential is protected on its way to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Encrypted, to a server that has shown who it is: `https`.
+    Https,
+    /// As it is, for everybody on the way to read: `http`.
+    Http,
+    /// By a protocol of its own: the credential itself says how, as the URL of a database does.
+    Own,
+}
+
+impl Transport {
+    /// What a URL of it begins with; nothing for a protocol of its own.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Https => "https://",
+            Self::Http => "http://",
+            Self::Own => "",
+        }
+    }
+}
+
 impl Credential {
     /// A credential of a type. `secrets` are the texts among its fields that must not be shown.
     pub fn new(

@@ -23,7 +23,7 @@ mod size;
 mod version;
 
 pub use code::ErrorCode;
-pub use credential::Credential;
+pub use credential::{Credential, Transport};
 pub use duration::{DurationParseError, Span, format_duration, parse_duration};
 pub use failure::{FailureClass, ItemFailure, NodeFailure, Severity, ValidationIssue};
 pub use id::{ExecutionId, IdError};

@@ -67,8 +67,9 @@ pub(crate) struct CredentialAddArgs {
     /// A field that a file holds, without the line end behind it
     #[arg(long, value_name = "FIELD=FILE")]
     pub(crate) from_file: Vec<WrittenField>,
-    /// A host that it may be used for, such as `api.example.org` or `*.example.org:8443`. May be
-    /// repeated; without any, it may be used for all
+    /// A host that it may be used for, such as `api.example.org` or `*.example.org:8443`, over
+    /// `https`; `http://HOST` lets it go there unprotected, too. May be repeated; without any, it may
+    /// be used for all
     #[arg(long = "host", value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
     /// Lifts what it was bound to

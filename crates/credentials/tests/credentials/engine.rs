@@ -88,7 +88,7 @@ async fn a_stored_credential_goes_along_and_leaves_no_trace() {
     let report = run(&engine, "http-request", parameters.clone()).await;
     assert!(traces(&report).contains("CREDENTIAL_MISSING"));
 
-    let host = server.address().to_string();
+    let host = server.uri();
     put(&store.tenant(&id), "crm", &bound(TOKEN, &[&host])).await;
     let report = run(&engine, "http-request", parameters.clone()).await;
     let traces_of = traces(&report);
@@ -97,6 +97,16 @@ async fn a_stored_credential_goes_along_and_leaves_no_trace() {
         traces_of.contains("[redacted]") && !traces_of.contains(TOKEN),
         "{traces_of}"
     );
+
+    // Bound to the host alone, it does not go there unprotected.
+    let unprotected = server.address().to_string();
+    put(&store.tenant(&id), "crm", &bound(TOKEN, &[&unprotected])).await;
+    let traces_of = traces(&run(&engine, "http-request", parameters.clone()).await);
+    assert!(
+        traces_of.contains("TENANT_FORBIDDEN") && traces_of.contains("over `http`"),
+        "{traces_of}"
+    );
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 
     // It is bound elsewhere from now on, and the next call is refused with the rule.
     put(

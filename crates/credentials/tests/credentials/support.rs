@@ -7,7 +7,7 @@ use jackfield_credentials::{
 use jackfield_store_api::Expected;
 use jackfield_tenancy::CredentialUse;
 use jackfield_testkit::store::{FragileStore, MemoryStore};
-use jackfield_types::{NodeTypeId, Secret, TenantId};
+use jackfield_types::{NodeTypeId, Secret, TenantId, Transport};
 use semver::Version;
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ pub(crate) fn wanted<'a>(node_type: &'a NodeTypeId, host: &'a str) -> Credential
     CredentialUse {
         node_type,
         version: &VERSION,
+        transport: Transport::Https,
         host,
         port: 443,
     }

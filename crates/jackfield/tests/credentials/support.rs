@@ -7,6 +7,7 @@ use jackfield::credentials::{
 };
 use jackfield::plugin_api::NodeError;
 use jackfield::store::{Expected, Store};
+use jackfield::types::Transport;
 use jackfield::{
     Engine, Item, NodeOutput, PlanOptions, PreparedPlan, Secret, Tenancy, TenantEngine, TenantId,
     workflow_from_value,
@@ -94,7 +95,10 @@ fn sends() -> ScriptedExecutor {
         let host = call.parameters.source()["host"]
             .as_str()
             .unwrap_or_default();
-        let found = call.context.grants.credential("crm", host, 443)?;
+        let found = call
+            .context
+            .grants
+            .credential("crm", Transport::Https, host, 443)?;
         let token = found.text("token").unwrap().expose().clone();
         assert_eq!(token, TOKEN, "the node has it");
         let item = json!({ "sent": format!("Bearer {token}") });

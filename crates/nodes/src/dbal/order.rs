@@ -1,8 +1,11 @@
 //! The order of rows, and the place in it from which a page goes on.
+//!
+//! A place is made of the values that the last row has in the columns of the order. It is no secret:
+//! whoever has it can read them. So there is none in an order by what must not come out.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jackfield_plugin_api::NodeError;
+use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_types::ErrorCode;
 use schemars::JsonSchema;
 use sea_query::{Expr, ExprTrait, Order, SelectStatement};
@@ -13,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::catalog::Column;
 use super::cell::{Use, bound, operand};
 use super::dialect::Dialect;
+use super::read::object;
 use super::session::{self, Output};
 use super::target::Scope;
 
@@ -85,6 +89,15 @@ impl<'a> RowOrder<'a> {
         Ok(self)
     }
 
+    /// The same, if pages of it may say where they end: what is masked or taken out of the rows must
+    /// not stand in `next` either.
+    pub(super) fn shown(self, grants: &dyn Grants) -> Result<Self, NodeError> {
+        for (column, _) in &self.keys {
+            comes_out(column, Value::Bool(true), grants)?;
+        }
+        Ok(self)
+    }
+
     /// What says where a row is, to be selected behind what comes out.
     pub(super) fn keys(&self) -> impl Iterator<Item = (Expr, Output)> {
         self.keys.iter().map(|(column, _)| {
@@ -114,13 +127,33 @@ impl<'a> RowOrder<'a> {
     }
 
     /// The place behind a row with these values, as text that nobody has to read.
-    pub(super) fn cursor(&self, keys: Vec<Value>) -> String {
+    ///
+    /// # Errors
+    /// [`NodeError::Permanent`] when it would hold what must not come out, or would be longer than
+    /// what [`behind`](Self::behind) takes.
+    pub(super) fn cursor(
+        &self,
+        keys: Vec<Value>,
+        grants: &dyn Grants,
+    ) -> Result<String, NodeError> {
+        for ((column, _), value) in self.keys.iter().zip(&keys) {
+            comes_out(column, value.clone(), grants)?;
+        }
         let cursor = Cursor {
             order: self.digest(),
             keys,
         };
         let json = serde_json::to_vec(&cursor).expect("it is plain JSON");
-        URL_SAFE_NO_PAD.encode(json)
+        let cursor = URL_SAFE_NO_PAD.encode(json);
+        if cursor.len() > MAX_CURSOR {
+            let message = format!(
+                "the values that the rows are sorted by are too long to say where the page ends \
+                 ({} bytes, at most {MAX_CURSOR}); sort by shorter ones, or page by `offset`",
+                cursor.len()
+            );
+            return Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message));
+        }
+        Ok(cursor)
     }
 
     /// The rows behind a place.
@@ -191,4 +224,19 @@ impl<'a> RowOrder<'a> {
         }
         URL_SAFE_NO_PAD.encode(&digest.finalize()[..9])
     }
+}
+
+/// Whether a value may stand in what says where a page ends: if it comes out in the rows as it is.
+fn comes_out(column: &Column, value: Value, grants: &dyn Grants) -> Result<(), NodeError> {
+    let row = Value::Object(object([(column.name.as_str(), value)]));
+    let page = object([("rows", Value::Array(vec![row])), ("next", Value::Null)]);
+    if grants.comes_out_whole(&page) {
+        return Ok(());
+    }
+    let message = format!(
+        "the rows are sorted by `{}`, which must not come out, and `next` would show it; sort by \
+         other columns, or page by `offset`",
+        column.name
+    );
+    Err(NodeError::permanent(ErrorCode::INVALID_PARAMETERS, message))
 }

@@ -1,4 +1,4 @@
-use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
+use jackfield_plugin_api::{Grants, NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
 use jackfield_types::{Capability, ErrorCode, Item, NodeTypeMetadata, Object, ValidationIssue};
 use schemars::JsonSchema;
 use sea_query::{Asterisk, Expr, ExprTrait, Query, SelectStatement};
@@ -217,7 +217,7 @@ impl DbalRead {
             Access::Read,
         )
         .await?;
-        let read = read(&mut target, params, budget)
+        let read = read(&mut target, params, budget, call.context.grants)
             .await
             .map_err(|error| target.note(error))?;
         target.commit().await?;
@@ -229,6 +229,7 @@ async fn read(
     target: &mut Target,
     params: &ReadParams,
     budget: &mut Budget,
+    grants: &dyn Grants,
 ) -> Result<Vec<Object>, NodeError> {
     let count = match params.output {
         ReadOutput::Count | ReadOutput::CountedPage => Some(count(target, params).await?),
@@ -244,6 +245,9 @@ async fn read(
     let mut order = RowOrder::asked(scope, &params.sort)?;
     if is_page || after.is_some() {
         order = order.total()?;
+    }
+    if is_page {
+        order = order.shown(grants)?;
     }
     let mut statement = SelectStatement::new();
     let mut outputs = Vec::new();
@@ -290,7 +294,7 @@ async fn read(
         return Ok(found);
     }
     let next = match has_more {
-        true => Value::String(order.cursor(last)),
+        true => Value::String(order.cursor(last, grants)?),
         false => Value::Null,
     };
     let rows = found.into_iter().map(Value::Object).collect();

@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jackfield_net::host_and_port;
+use jackfield_net::{Url, host_and_port};
 use jackfield_plugin_api::{Grants, NodeError};
-use jackfield_types::{Credential, ErrorCode, Secret, ValidationIssue};
+use jackfield_types::{Credential, ErrorCode, Secret, Transport, ValidationIssue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -193,26 +193,19 @@ impl Auth {
                     let message = "the name of a credential must be written out, without templates";
                     return Err(NodeError::parameter(CREDENTIAL, message));
                 }
-                let url = parse_url(url)?;
-                let (host, port) = host_and_port(&url);
-                Proof::of(&grants.credential(name, host, port)?)
+                Proof::of(&credential_for(name, &parse_url(url)?, grants)?)
             }
             Self::Given(given) => given.proof(source, grants),
         }
     }
 
-    /// Asks whether the credential may go along to a host, now.
+    /// Asks whether the credential may go along to a URL, now.
     ///
     /// # Errors
     /// Those of [`Grants::credential`].
-    pub(super) fn check_host(
-        &self,
-        host: &str,
-        port: u16,
-        grants: &dyn Grants,
-    ) -> Result<(), NodeError> {
+    pub(super) fn check_url(&self, url: &Url, grants: &dyn Grants) -> Result<(), NodeError> {
         match self {
-            Self::Credential(name) => grants.credential(name, host, port).map(drop),
+            Self::Credential(name) => credential_for(name, url, grants).map(drop),
             Self::Given(_) => Ok(()),
         }
     }
@@ -224,6 +217,17 @@ impl Auth {
             Self::Given(given) => given.sample(),
         }
     }
+}
+
+/// A credential, to go along to a URL.
+fn credential_for(name: &str, url: &Url, grants: &dyn Grants) -> Result<Credential, NodeError> {
+    let transport = match url.scheme() {
+        "https" => Transport::Https,
+        // Whatever else there might be protects nothing.
+        _ => Transport::Http,
+    };
+    let (host, port) = host_and_port(url);
+    grants.credential(name, transport, host, port)
 }
 
 impl Given {

@@ -1,5 +1,5 @@
 use futures_util::{StreamExt, stream};
-use jackfield_net::{Answer, Bounds, Client, ErrorBodies, HttpSettings, bad_status};
+use jackfield_net::{Answer, Bounds, Client, ErrorBodies, HttpSettings, bad_status, host_and_port};
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
 use jackfield_types::{
     Capability, ErrorCode, Item, NodeTypeMetadata, Object, Severity, ValidationIssue,
@@ -52,8 +52,8 @@ address that a name resolves to. The tenant's policy may narrow the hosts furthe
 
 **Secrets.** `auth` takes what is secret in place, or as `secret`, the name under which the tenant keeps it; or it is \
 `{\"credential\": \"name\"}`, a credential of the tenant, of the type `header`, `basic`, `bearer` or `api-key`. Names are \
-written out, without templates. A credential that is bound to hosts goes to those only, and a request that it goes along \
-with is not redirected to others.
+written out, without templates. A credential that is bound to hosts goes to those only, over `https` unless it is bound to \
+`http://HOST`, and a request that it goes along with is not redirected to others.
 
 **Pages.** With `pagination.mode: nextUrl` the expression `next` gives the next URL (of the same origin), with `cursor` the \
 value of a query parameter, with `page` a query parameter counts up until a page has no items. `until` holds for the last \
@@ -196,9 +196,10 @@ impl HttpRequest {
         loop {
             let answer = self
                 .client
-                .exchange(outgoing.request.clone(), bounds, |host, port| {
+                .exchange(outgoing.request.clone(), bounds, |url| {
+                    let (host, port) = host_and_port(url);
                     grants.check_host(host, port)?;
-                    params.auth.check_host(host, port, grants)
+                    params.auth.check_url(url, grants)
                 })
                 .await?;
             bytes = bytes.saturating_add(answer.body.len());

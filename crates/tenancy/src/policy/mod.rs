@@ -29,7 +29,7 @@ pub use folder::{LoadedPolicies, PolicyFolder, PolicyFolderError};
 pub use read::{MAX_POLICY_SIZE, PolicyFormat, PolicyReader, read_policy};
 pub use schema::policy_schema;
 
-pub(crate) use hosts::{HostPattern, may_reach};
+pub(crate) use hosts::{HostError, HostPattern, may_reach};
 pub(crate) use node_pattern::{Effect, NodePattern, NodePatterns};
 pub(crate) use pattern::{PatternError, PatternSetError};
 pub(crate) use pattern_set::{PatternSet, matches_stars};

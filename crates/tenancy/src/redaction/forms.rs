@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 /// From how many bytes on a text is looked for in the midst of others. What is shorter would be
 /// found by chance everywhere, and is only looked for by itself.
-pub(super) const LEAST_PART: usize = 6;
+pub const LEAST_PART: usize = 6;
 
 /// What RFC 3986 leaves as it is.
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC

@@ -7,6 +7,9 @@
 //! travel: base64 (also in the midst of other text, as in an `Authorization` header), hexadecimal,
 //! percent-encoded and escaped for JSON; without regard to the case of ASCII letters.
 //!
+//! What is shorter than [`LEAST_SECRET`] bytes would be found by chance in everything: it is masked
+//! where it is a whole text, and not in the midst of one.
+//!
 //! It does not follow what a program makes of a secret: of a hash or a cipher of it, of its letters
 //! in reverse or one by one, it knows nothing unless somebody has it learn that too.
 //!
@@ -23,6 +26,7 @@ mod redactor;
 mod rules;
 mod walk;
 
+pub use forms::LEAST_PART as LEAST_SECRET;
 pub use redactor::Redactor;
 pub use rules::{RedactionError, RedactionPlace, RedactionProblem, RedactionRules};
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use jackfield_types::{
-    ErrorCode, Items, NodeFailure, NodeTypeId, Object, Outputs, ValidationIssue, VariableWrite,
+    ErrorCode, Item, Items, NodeFailure, NodeTypeId, Object, Outputs, ValidationIssue,
+    VariableWrite,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
@@ -176,6 +177,23 @@ impl Redactor {
             }
         });
         outputs
+    }
+
+    /// Whether an item that a node is about to give comes out as it is.
+    #[must_use]
+    pub fn lets_out(&self, node_type: &NodeTypeId, version: &Version, item: &Object) -> bool {
+        if self.is_idle() {
+            return true;
+        }
+        let filters = match &self.rules {
+            Some(rules) => rules.filters(node_type, version),
+            None => Default::default(),
+        };
+        let items = Arc::new(vec![Item::new(item.clone())]);
+        // What is not changed is the same items.
+        self.walk(&filters, |walk| {
+            Arc::ptr_eq(&walk.items(Arc::clone(&items)), &items)
+        })
     }
 
     /// Items that no node gave, such as those that an execution starts with. Filters apply to them

@@ -56,6 +56,29 @@ fn a_path_names_fields_elements_and_any_number_of_steps() {
 }
 
 #[test]
+fn an_item_that_would_be_changed_is_known_before_it_comes_out() {
+    let version = Version::new(1, 2, 3);
+    let redactor = redactor(
+        &[filter("rows.*.card", FilterAction::Remove)],
+        &["*password*"],
+    );
+    redactor.learn("s3cr3t-value");
+    let lets_out = |value: Value| {
+        let item = Item::from_value(value).unwrap();
+        redactor.lets_out(&node_type("dbal-read"), &version, item.json())
+    };
+    assert!(lets_out(json!({"rows": [{"name": "A"}], "card": 1})));
+    for held_back in [
+        json!({"rows": [{"card": true}]}),
+        json!({"rows": [{"Password_Hash": true}]}),
+        json!({"rows": [{"name": "my s3cr3t-value"}]}),
+    ] {
+        assert!(!lets_out(held_back.clone()), "{held_back}");
+    }
+    assert!(crate::scene::knowing(&[]).lets_out(&node_type("a"), &version, &Object::new()));
+}
+
+#[test]
 fn what_is_removed_leaves_the_order_and_the_places_of_the_rest() {
     let filters = [
         filter("b", FilterAction::Remove),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jackfield_net::header::HeaderMap;
 use jackfield_net::{
-    Bounds, ErrorBodies, Method, Redirects, Request, Url, header_name, header_value,
+    Bounds, ErrorBodies, Method, Redirects, Request, Url, header_name, header_value, host_and_port,
 };
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_registry::discovery::HostPattern;
@@ -87,7 +87,10 @@ impl PluginState {
         };
         let answered = services
             .client
-            .exchange(request, bounds, |host, port| reach.check(host, port))
+            .exchange(request, bounds, |url| {
+                let (host, port) = host_and_port(url);
+                reach.check(host, port)
+            })
             .await;
         let refusal = reach.refusal.into_inner();
         match answered {

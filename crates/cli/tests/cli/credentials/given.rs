@@ -86,7 +86,7 @@ fn what_is_wrong_is_told_and_not_shown() {
         (adding("basic", &[]), TOKEN),
         (adding("basic", &["--fields", "-"]), r#"{"user": "ada"}"#),
         (adding("header", &["--field", "name=a b"]), TOKEN),
-        (adding("bearer", &["--host", "https://a.example"]), TOKEN),
+        (adding("bearer", &["--host", "ftp://a.example"]), TOKEN),
         (adding("bearer", &["--node-type", "a b"]), TOKEN),
         (adding("baerer", &[]), TOKEN),
     ] {

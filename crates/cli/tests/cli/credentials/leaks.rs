@@ -45,7 +45,7 @@ fn it_goes_to_its_host_and_shows_in_nothing_that_is_written() {
     add(
         &folder,
         "crm",
-        &["--host", "127.0.0.1", "--node-type", "http-request"],
+        &["--host", "http://127.0.0.1", "--node-type", "http-request"],
     );
     let mut written = Vec::new();
     for more in [
@@ -177,7 +177,7 @@ fn no_redirect_takes_it_to_another_host() {
     let folder = folder().file("call.json", calling(&server.url("127.0.0.1", "/away")));
 
     // Bound to the first host, the request does not even go there without it.
-    add(&folder, "crm", &["--host", "127.0.0.1"]);
+    add(&folder, "crm", &["--host", "http://127.0.0.1"]);
     refused(&folder, "`localhost` at port");
     assert_eq!(elsewhere.authorizations().len(), 0);
     assert_eq!(server.authorizations().len(), 1);

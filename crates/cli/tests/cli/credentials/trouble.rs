@@ -19,7 +19,7 @@ use crate::harness::{Folder, assert_shown, code, show};
 /// of a newer program, one that was moved, and one that needs another key.
 fn troubled() -> Folder {
     let folder = folder();
-    add(&folder, "crm", &["--host", "127.0.0.1"]);
+    add(&folder, "crm", &["--host", "http://127.0.0.1"]);
     folder.run(&["credential", "key", "generate", "2024", "--to", "2024.key"]);
     let other = [
         "--store",

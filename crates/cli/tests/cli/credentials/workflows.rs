@@ -50,7 +50,7 @@ fn what_is_in_the_store_is_known_when_a_workflow_is_planned() {
     assert_eq!(code(&shown), 0, "{}", show(&shown));
 
     // One that is bound is not for expressions.
-    add(&folder, "crm", &["--replace", "--host", "127.0.0.1"]);
+    add(&folder, "crm", &["--replace", "--host", "http://127.0.0.1"]);
     let refused = plan(&folder, "validate");
     assert_eq!(code(&refused), 3, "{}", show(&refused));
     assert!(
@@ -173,7 +173,7 @@ fn credentials_that_others_keep_serve_behind_those_of_the_store() {
         show(&refused)
     );
     // That of the store comes first, and may go there; that nobody listens is another matter.
-    add(&folder, "crm", &["--host", "127.0.0.1"]);
+    add(&folder, "crm", &["--host", "http://127.0.0.1"]);
     let shadowed = run(&with_store(&call));
     assert_eq!(code(&shadowed), 1);
     assert!(

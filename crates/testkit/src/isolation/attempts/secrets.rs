@@ -4,7 +4,7 @@ use jackfield_definition::{Catalog, SecretGrant};
 use jackfield_engine::StartOptions;
 use jackfield_plugin_api::Version;
 use jackfield_tenancy::CredentialUse;
-use jackfield_types::NodeTypeId;
+use jackfield_types::{NodeTypeId, Transport};
 use serde_json::json;
 
 use super::{Attempt, attempt};
@@ -114,6 +114,7 @@ async fn credential(stage: &Stage) -> Outcome {
     let wanted = CredentialUse {
         node_type: &node_type,
         version: &Version::new(1, 0, 0),
+        transport: Transport::Https,
         host: "localhost",
         port: 80,
     };
