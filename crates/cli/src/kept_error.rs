@@ -141,6 +141,14 @@ pub(crate) fn start_error(error: &StartError) -> CliError {
                  resume {execution}` goes on from there"
             ),
         ),
+        StartError::Unacknowledged { execution, .. } => kept(
+            ErrorCode::STORE_ERROR,
+            Exit::Internal,
+            format!(
+                "before it is started anew: `jackfield executions show {execution}` says whether the \
+                 store has it, once that can be reached"
+            ),
+        ),
         StartError::TakenOver { execution } => kept(
             ErrorCode::EXECUTION_HELD,
             Exit::Internal,

@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Turn;
 use crate::attempt::Start;
 use crate::audit::{self, ExecutionAudit};
-use crate::durable::{Creation, Halt, Kept, Outcome, Rest, Writer};
+use crate::durable::{Creation, Halt, Kept, Lost, Outcome, Rest, Writer};
 use crate::ending::Unjudged;
 use crate::execution::Running;
 use crate::invocation::Ended;
 use crate::launch::Waited;
+use crate::parts::EndOnDrop;
 use crate::signals::Signals;
 use crate::tenant_state::{Entered, InForce};
 use crate::watch::Watch;
@@ -166,6 +167,9 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) -> Result<Outcome, StartError> {
+        self.running.parts.let_park(self.may_park);
+        // Before all that runs of it is dropped with the driver.
+        let _over = EndOnDrop(Arc::clone(&self.running.parts));
         // What it begins with is masked by what is known of the tenant's secrets.
         if let Some(refresh) = self.running.tenant().refresh_secrets() {
             refresh.await;
@@ -175,7 +179,11 @@ impl Driver {
         }
         let turn = std::mem::replace(&mut self.turn, Turn::Now(None));
         // Held until the execution has ended.
-        let _permit = match self.come(turn).await? {
+        let come = self.come(turn).await;
+        if matches!(come, Err(StartError::TakenOver { .. })) && self.give_way().await.is_ok() {
+            return Ok(self.left());
+        }
+        let _permit = match come? {
             Ok(permit) => permit,
             Err(exceeded) => {
                 let error = StartError::QuotaExceeded(exceeded);
@@ -185,16 +193,16 @@ impl Driver {
             }
         };
         let audit = ExecutionAudit::begin(&self.running, self.goes_on);
-        match self.drive().await {
+        let driven = match self.drive().await {
+            Err(Halt::Lost(Lost::TakenOver)) => self.give_way().await,
+            driven => driven,
+        };
+        match driven {
             Ok(Kept::Left) => {
                 if let Some(audit) = audit {
                     audit.left();
                 }
-                if self.is_awaited {
-                    // What comes next is written there too.
-                    self.closing.0 = None;
-                }
-                return Ok(Outcome::Left);
+                return Ok(self.left());
             }
             Ok(Kept::Ended | Kept::Waits | Kept::Idle | Kept::GoesOn) => {}
             Err(halt) => {
@@ -212,6 +220,15 @@ impl Driver {
             audit.ended(report.status, code);
         }
         Ok(Outcome::Ended(report))
+    }
+
+    /// It goes on later or elsewhere.
+    fn left(&mut self) -> Outcome {
+        if self.is_awaited {
+            // What comes next is written there too.
+            self.closing.0 = None;
+        }
+        Outcome::Left
     }
 
     async fn drive(&mut self) -> Result<Kept, Halt> {
@@ -233,6 +250,9 @@ impl Driver {
             // What is seldom is boxed, so that the driver stays small.
             if self.listens() && Box::pin(self.listen()).await? {
                 continue;
+            }
+            if self.has_parts_to_end() {
+                Box::pin(self.end_parts()).await;
             }
             let mut kept = self.keep()?;
             if kept == Kept::Idle {

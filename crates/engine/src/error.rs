@@ -72,6 +72,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The store was lost while the execution was put into it. It may be there, and goes on then.
+    #[error("whether execution `{execution}` is kept is not known: {reason}")]
+    Unacknowledged {
+        /// The execution. Whether the store has it is found out by this id.
+        execution: ExecutionId,
+        /// What the store said.
+        reason: String,
+    },
     /// What it began with is not there any more. It is kept, and goes on when it is resumed with that.
     #[error("execution `{execution}` is stuck: {reason}")]
     Stuck {
@@ -104,6 +112,7 @@ impl StartError {
             Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }
+            | Self::Unacknowledged { .. }
             | Self::TakenOver { .. }
             | Self::BrokenOff => None,
         }
@@ -120,6 +129,7 @@ impl StartError {
             | Self::NoRuntime
             | Self::Internal(_)
             | Self::NotKept { .. }
+            | Self::Unacknowledged { .. }
             | Self::Stuck { .. }
             | Self::TakenOver { .. }
             | Self::BrokenOff => None,

@@ -84,19 +84,26 @@ pub(crate) async fn conduct(
     driver: Driver,
     awaited: Option<Arc<Awaited>>,
 ) -> Result<Outcome, StartError> {
-    let (id, state) = (driver.id(), Arc::clone(driver.running.state()));
-    let result = driver.run().await;
     let Some(awaited) = awaited else {
-        return result;
+        return driver.run().await;
     };
+    let (id, state) = (driver.id(), Arc::clone(driver.running.state()));
+    // Whoever takes it up again may do so before anything is told here.
+    state.await_later(id, &awaited);
+    let result = driver.run().await;
     match &result {
         Ok(Outcome::Ended(report)) => {
             let ended = Stage::Ended(Box::new(Ok(report.clone())));
             awaited.stage.send_replace(ended);
         }
         Ok(Outcome::Left) => {
-            state.await_later(id, &awaited);
-            awaited.stage.send_replace(Stage::Left);
+            awaited.stage.send_if_modified(|stage| {
+                let goes_on = !matches!(stage, Stage::Ended(_));
+                if goes_on {
+                    *stage = Stage::Left;
+                }
+                goes_on
+            });
         }
         Err(error) => {
             let ended = Stage::Ended(Box::new(Err(error.clone())));
@@ -196,7 +203,9 @@ impl ExecutionHandle {
         };
         match &*reached {
             Stage::Ended(ended) => match &**ended {
-                Err(error @ StartError::NotKept { .. }) => Err(error.clone()),
+                Err(error @ (StartError::NotKept { .. } | StartError::Unacknowledged { .. })) => {
+                    Err(error.clone())
+                }
                 Ok(_) | Err(_) => Ok(true),
             },
             Stage::Begins | Stage::Kept | Stage::Left => Ok(true),
@@ -209,7 +218,8 @@ impl ExecutionHandle {
     /// [`StartError::QuotaExceeded`] when it waited for its turn in vain,
     /// [`StartError::BrokenOff`] when the runtime was shut down, [`StartError::Internal`] when the
     /// engine made a mistake. Of executions that are kept, [`StartError::NotKept`] when the store
-    /// failed and [`StartError::TakenOver`] when another worker has it: they have not ended then.
+    /// failed, [`StartError::Unacknowledged`] when it did not say whether it keeps it, and
+    /// [`StartError::TakenOver`] when another worker has it: they have not ended then.
     pub async fn wait(self) -> Result<Report, StartError> {
         match self.task.await.map_err(|_| StartError::BrokenOff)?? {
             Outcome::Ended(report) => Ok(report),
@@ -254,8 +264,7 @@ impl ExecutionHandle {
         if let Ok(ended) = (&mut self.task).await {
             return here(Ok(ended));
         }
-        // When this fails the lease runs out by itself.
-        let _ = hold.store.release(hold.execution, hold.fence).await;
+        hold.release().await;
         Ok(None)
     }
 }

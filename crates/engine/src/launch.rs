@@ -147,7 +147,12 @@ impl Driver {
                 return self.end(ended);
             }
         } else {
-            let task = AbortOnDropHandle::new(tokio::spawn(future));
+            let presence = self.presence();
+            let task = AbortOnDropHandle::new(tokio::spawn(async move {
+                // Nobody in this process runs it anew before it is gone.
+                let _presence = presence;
+                future.await
+            }));
             future = async move {
                 match task.await {
                     Ok(ended) => ended,

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::process;
-use std::sync::Arc;
 
 use jackfield::store::ExecutionState;
 use jackfield::{
@@ -16,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::follow::{self, DRAIN, INTERRUPTED, Keeping, Watch};
 use super::{say, warn_all};
 use crate::args::{ResumeArgs, RunOutput, RunningArgs};
-use crate::credentials;
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::kept_error::{start_error, stored_error};
+use crate::kept_error::{start_error, store_error, stored_error};
 use crate::output::Output;
 use crate::render::findings;
 use crate::render::kept::standing;
@@ -48,24 +47,23 @@ pub(crate) fn resume(
         credential_keys: keys,
         ..
     } = &args.running;
-    let read = credentials::of_store(Some(&store), keys, &tenancy.tenant);
-    let credentials = runtime.block_on(read)?;
-    let kept = Some((Arc::clone(&store), args.lease.options()));
-    let session = session::running(&args.running, Some(folder), kept, credentials)?;
+    let contents = Contents::to_run(&runtime, Some(&store), keys, &tenancy.tenant)?;
+    let durable = Some(args.lease.options());
+    let session = session::running(&args.running, Some(folder), &contents, durable)?;
     warn_all(&session.warnings, terminal.stderr);
     let done = runtime.block_on(async {
         let interrupts = Interrupts::listen()
             .map_err(|error| CliError::internal("signals cannot be listened to", &error))?;
-        let done = match args.execution {
+        match args.execution {
             Some(id) => one(&session, id, args.output, terminal, interrupts, output).await,
             None => many(args, &session, terminal, interrupts, output).await,
-        };
-        store::close(&store).await;
-        done
+        }
     });
+    let recorded = session.finish();
+    runtime.block_on(store::close(&store));
     runtime.shutdown_background();
     let exit = done?;
-    session.finish()?;
+    recorded?;
     Ok(exit)
 }
 
@@ -119,7 +117,11 @@ async fn many(
     let shutdown = CancellationToken::new();
     let worker = worker.telling(notices);
     let works = if args.watch {
-        tokio::spawn(worker.run(shutdown.clone()))
+        let working = worker.run(shutdown.clone());
+        tokio::spawn(async move {
+            working.await;
+            Ok(())
+        })
     } else {
         tokio::spawn(worker.catch_up(shutdown.clone()))
     };
@@ -159,7 +161,7 @@ async fn many(
             seen = next;
         }
     }
-    works
+    let worked = works
         .await
         .map_err(|error| CliError::internal("the worker broke off", &error))?;
     // Those who read journals end with them, and then there is nobody left who sends.
@@ -172,6 +174,7 @@ async fn many(
     seen?;
     let counts = shown.counts;
     say(&counts.summary());
+    worked.map_err(|error| store_error(&error))?;
     Ok(if args.watch {
         Exit::Success
     } else if is_stopping {
@@ -338,7 +341,10 @@ impl Shown<'_> {
             ExecutionState::Stuck { .. } => {
                 self.counts.stuck.insert(key);
             }
-            ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Paused => {
+            ExecutionState::Running
+            | ExecutionState::Parked(_)
+            | ExecutionState::Incomplete
+            | ExecutionState::Paused => {
                 self.counts.left.insert(key);
             }
             // It could not be run, and did not have to be.

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jackfield_store_api::{ExecutionState, Request, Standing, StoreError, TenantStore};
+use jackfield_store_api::{
+    ExecutionRecord, ExecutionState, Request, Standing, StoreError, TenantStore,
+};
 use jackfield_types::{ExecutionId, SignalName};
 use serde_json::Value;
 
 use super::StoredError;
+use super::assembly::incomplete;
 use super::keeper::Keeper;
 use super::resume::{TakenUp, claim, take_up};
 use crate::admission::Turn;
@@ -73,6 +76,10 @@ impl TenantEngine {
             };
         };
         let store = keeper.store.tenant(self.id());
+        if matches!(request, Request::Pause | Request::Resume) {
+            let found = store.execution(id).await;
+            check_called(&found.map_err(|error| StoredError::of_store(id, error))?)?;
+        }
         let found = store
             .request(id, request)
             .await
@@ -91,7 +98,7 @@ impl TenantEngine {
     }
 
     /// Takes one of the tenant's executions up in this process, now: one whose worker is gone, one
-    /// that is parked, paused, or was stuck.
+    /// that is parked, paused, or was stuck. If it is asked to pause, that is taken back.
     ///
     /// # Errors
     /// [`StoredError::UnknownExecution`], [`StoredError::Ended`], [`StoredError::Held`] when
@@ -105,15 +112,19 @@ impl TenantEngine {
             .execution(id)
             .await
             .map_err(|error| StoredError::of_store(id, error))?;
-        match found.state {
+        check_called(&found)?;
+        let goes_on = match found.state {
             ExecutionState::Ended { .. } => return Err(StoredError::Ended { execution: id }),
-            ExecutionState::Paused | ExecutionState::Stuck { .. } => {
-                store
-                    .request(id, Request::Resume)
-                    .await
-                    .map_err(|error| going_error(id, error))?;
-            }
-            ExecutionState::Running | ExecutionState::Parked(_) => {}
+            ExecutionState::Incomplete => return Err(incomplete(id)),
+            ExecutionState::Paused | ExecutionState::Stuck { .. } => true,
+            // What it was asked and has not done yet is taken back, too.
+            ExecutionState::Running | ExecutionState::Parked(_) => found.requests.pause,
+        };
+        if goes_on {
+            store
+                .request(id, Request::Resume)
+                .await
+                .map_err(|error| going_error(id, error))?;
         }
         let (engine, state) = (&self.caller.engine, &self.caller.state);
         let keeping = claim(engine, state, id)
@@ -133,6 +144,17 @@ impl TenantEngine {
         let keeper = self.caller.engine.keeper.as_ref();
         let keeper = keeper.ok_or(StoredError::NoStore)?;
         Ok((keeper, keeper.store.tenant(self.id())))
+    }
+}
+
+/// Refuses an execution that another one called: it stops and goes on with that one.
+fn check_called(found: &ExecutionRecord) -> Result<(), StoredError> {
+    match found.part_of {
+        None => Ok(()),
+        Some(whole) => Err(StoredError::invalid(format!(
+            "execution `{}` is a part of execution `{whole}`, and stops and goes on with it; name that one",
+            found.id
+        ))),
     }
 }
 

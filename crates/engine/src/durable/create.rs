@@ -121,21 +121,42 @@ impl Driver {
             .await
             .map_err(not_kept)?;
         let began = Instant::now();
-        let new = NewExecution {
+        let mut new = NewExecution {
             id,
             workflow,
             pinned,
             user: self.running.caller.user.clone(),
             retry_of: None,
+            part_of: self.running.called.as_ref().map(|_| self.running.nested.whole),
             records: vec![record],
             payloads,
+            state: ExecutionState::Running,
             claim: Some((keeper.worker, keeper.options.lease)),
         };
         let plans = &self.running.state().plans;
         plans.lock().keep(&new.workflow, &pins, &plan);
-        let created = create(&*store, new, patience)
-            .await
-            .map_err(|error| not_kept(error.to_string()))?;
+        let mut created = create(&*store, new.clone(), patience).await;
+        if let Err(StoreError::NotFound { .. }) = &created {
+            // Nothing had this version of the workflow any more, and it was let go of.
+            plan.forget_kept_as(&new.workflow);
+            new.workflow = keep_workflow(&*store, &plan, patience)
+                .await
+                .map_err(not_kept)?;
+            plans.lock().keep(&new.workflow, &pins, &plan);
+            created = create(&*store, new, patience).await;
+        }
+        let created = created.map_err(|error| {
+            let reason = error.to_string();
+            if error.is_transient() {
+                // A call may have been carried out without a word.
+                StartError::Unacknowledged {
+                    execution: id,
+                    reason,
+                }
+            } else {
+                not_kept(reason)
+            }
+        })?;
         let keeping = keeper.hold(store, id, created.fence, began);
         self.running.keep_to(pins);
         self.execution.apply(&event).map_err(StartError::Internal)?;
@@ -194,7 +215,7 @@ pub(crate) async fn keep_workflow(
     patience: Instant,
 ) -> Result<WorkflowVersion, String> {
     if let Some(version) = plan.kept_as() {
-        return Ok(version.clone());
+        return Ok(version);
     }
     let Some(document) = plan.document() else {
         return Err(

@@ -1,16 +1,24 @@
 //! What the driver of an execution that is kept does beside the others: it has its journal written,
 //! hears what is asked of it, and lets go of it when nothing is left to do for now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_kernel::{ApplyError, EventKind, ExecutionStatus};
+use jackfield_kernel::{ApplyError, EventKind, ExecutionStatus, NodeIndex, NodePhase, RunWith};
 use jackfield_store_api::{ExecutionState, Request, StoreError, Waiting};
 use tokio::time::Instant;
 
+use super::Presence;
 use super::clock::{between, later};
+use super::part::cancel_parts;
 use super::writer::Lost;
+use crate::attempt::Start;
 use crate::driver::Driver;
 use crate::{Report, StartError};
+
+/// How long an execution sleeps at the most that waits for one that it called. Whoever takes up the
+/// other one takes up this one, so this is only for what is missed.
+const CALLS_SLEEP: Duration = Duration::from_secs(15 * 60);
 
 /// How a driver leaves its execution.
 pub(crate) enum Outcome {
@@ -68,9 +76,11 @@ impl Driver {
     /// Has what happened written down, and finds out whether there is anything left to do now.
     pub(crate) fn keep(&mut self) -> Result<Kept, Halt> {
         let has_ended = self.execution.status() != ExecutionStatus::Running;
+        let listens = self.listens();
         let Some(writer) = &mut self.writer else {
             return Ok(if has_ended { Kept::Ended } else { Kept::Waits });
         };
+        writer.hold().listen(listens);
         if let Some((_, error)) = self.running.hindered()
             && !has_ended
         {
@@ -118,17 +128,44 @@ impl Driver {
         let Some(writer) = &self.writer else {
             return Ok(Kept::Waits);
         };
-        match writer.keeper().try_renew(writer.hold()).await {
-            Ok(_) => Ok(Kept::GoesOn),
-            Err(StoreError::Fenced { .. }) => Err(Lost::TakenOver.into()),
-            Err(error) => Err(Lost::Store(error.to_string()).into()),
+        let keeper = writer.keeper();
+        let renewal = keeper.try_renew(writer.hold());
+        match tokio::time::timeout(keeper.options.lease, renewal).await {
+            Ok(Ok(_)) => Ok(Kept::GoesOn),
+            Ok(Err(StoreError::Fenced { .. })) => Err(Lost::TakenOver.into()),
+            Ok(Err(error)) => Err(Lost::Store(error.to_string()).into()),
+            Err(_) => Err(Lost::Store("the store does not answer".to_owned()).into()),
         }
+    }
+
+    /// Breaks off what runs of an execution that was claimed by somebody else. If that is this
+    /// process again, which could not renew its lease in time, it goes on here, and whoever takes it
+    /// up waits until this one is gone.
+    pub(crate) async fn give_way(&mut self) -> Result<Kept, Halt> {
+        // What it called goes on with it.
+        self.running.parts.end();
+        self.in_flight.clear();
+        self.waiting.clear();
+        let again = match &self.writer {
+            Some(writer) => writer.keeper().holds_again(writer.hold()).await,
+            None => false,
+        };
+        if again {
+            Ok(Kept::Left)
+        } else {
+            Err(Lost::TakenOver.into())
+        }
+    }
+
+    /// For attempts that run by themselves.
+    pub(crate) fn presence(&self) -> Option<Arc<Presence>> {
+        self.writer.as_ref().map(|writer| writer.presence())
     }
 
     /// Whether something runs or is to begin, so that the execution cannot be left.
     fn is_under_way(&self) -> bool {
         let is_resting = self.resting.is_some();
-        !self.in_flight.is_empty()
+        self.in_flight.len() > self.running.parts.asleep()
             || !self.waiting.is_empty()
             || self.unjudged.is_some()
             || (!is_resting && !self.starts.is_empty())
@@ -147,15 +184,25 @@ impl Driver {
         if requests.cancel {
             self.running.cancellation.cancel();
         }
+        let is_caller_resting = || {
+            let beside = self.running.beside.as_ref();
+            beside.is_some_and(|parts| parts.is_resting())
+        };
         self.resting = if self.running.cancellation.is_cancelled() {
             None
         } else if requests.pause {
             Some(Rest::Pause)
-        } else if hold.is_let_go() {
+        } else if hold.is_let_go() || is_caller_resting() {
             Some(Rest::LetGo)
         } else {
             None
         };
+        let keeper = writer.keeper();
+        for part in self.running.parts.rest(self.resting.is_some()) {
+            if let Some(hold) = keeper.held(self.running.tenant_id(), part) {
+                hold.changed.notify_one();
+            }
+        }
         Ok(())
     }
 
@@ -167,7 +214,7 @@ impl Driver {
             writer.end_with(ExecutionState::Paused);
         }
         let events = writer.flush().await?;
-        let hold = std::sync::Arc::clone(writer.hold());
+        let hold = Arc::clone(writer.hold());
         self.tell(events);
         if rest == Rest::LetGo {
             // When this fails the lease runs out by itself.
@@ -182,13 +229,14 @@ impl Driver {
         let waits = &mut self.waits;
         let execution = &self.execution;
         waits.retain(|&node| execution.wait(node).is_some());
+        let calls_sleep = self.running.parts.asleep() > 0;
         let Some(writer) = &mut self.writer else {
             return Ok(Kept::Waits);
         };
         if !self.may_park
-            || waits.is_empty()
+            || (waits.is_empty() && !calls_sleep)
             || self.signals.is_fetching()
-            || !writer.keeper().has_worker()
+            || !writer.keeper().has_worker(self.running.tenant_id())
             || self.running.cancellation.is_cancelled()
         {
             return Ok(Kept::Waits);
@@ -200,7 +248,8 @@ impl Driver {
         let of_deadline = self
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = of_waits.chain(of_deadline).min();
+        let of_calls = calls_sleep.then_some(CALLS_SLEEP);
+        let left = of_waits.chain(of_deadline).chain(of_calls).min();
         if left.is_some_and(|left| left < writer.keeper().options.park_after) {
             return Ok(Kept::Waits);
         }
@@ -221,8 +270,8 @@ impl Driver {
         };
         writer.end_with(ExecutionState::Parked(waiting));
         let events = writer.flush().await?;
-        let keeper = std::sync::Arc::clone(writer.keeper());
-        let hold = std::sync::Arc::clone(writer.hold());
+        let keeper = Arc::clone(writer.keeper());
+        let hold = Arc::clone(writer.hold());
         self.tell(events);
         if self.running.cancellation.is_cancelled() {
             // Somebody asked for it while it was being parked.
@@ -306,13 +355,76 @@ impl Driver {
             .is_none_or(|writer| writer.has_acknowledged(led_to) && writer.hold().is_valid())
     }
 
-    /// Notes that attempts which were lost begin once more.
+    /// Notes that attempts which were lost begin once more. Calls of other executions were not lost:
+    /// they go on where they were left, and nothing is written about that.
     pub(crate) fn note_resumption(&mut self) -> Result<(), ApplyError> {
-        if self.execution.has_running() {
-            self.record(EventKind::ExecutionResumed)
-        } else {
+        if !self.execution.has_running() {
             self.execution.resume();
-            Ok(())
+            return Ok(());
+        }
+        let Some(calls) = self.calls_alone() else {
+            return self.record(EventKind::ExecutionResumed);
+        };
+        self.execution.go_on();
+        for (node, with) in calls {
+            let (run, attempt) = self.execution.turn(node);
+            self.starts.push_back(Start {
+                node,
+                run,
+                attempt,
+                with,
+                led_to: self.led_to(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The nodes that run, if all of them call other executions.
+    fn calls_alone(&self) -> Option<Vec<(NodeIndex, RunWith)>> {
+        let ordinary = self.running.plan.graph().len();
+        let mut calls = Vec::new();
+        for node in self.running.plan.all_indices() {
+            let NodePhase::Running { with } = self.execution.phase(node) else {
+                continue;
+            };
+            if node.get() >= ordinary || !self.running.is_call(node, with) {
+                return None;
+            }
+            calls.push((node, with));
+        }
+        Some(calls)
+    }
+
+    /// Whether it has ended, and something that it called may have not.
+    pub(crate) fn has_parts_to_end(&self) -> bool {
+        let ended = self.execution.status();
+        let may_be_left = self.goes_on && ended != ExecutionStatus::Success;
+        self.writer.is_some()
+            && !self.is_end_written
+            && ended != ExecutionStatus::Running
+            && (may_be_left || self.running.parts.has_called())
+    }
+
+    /// Sees to it that what it called ends before it has ended itself.
+    pub(crate) async fn end_parts(&mut self) {
+        let Some(writer) = &self.writer else { return };
+        let keeper = Arc::clone(writer.keeper());
+        let store = Arc::clone(&writer.hold().store);
+        let parts = Arc::clone(&self.running.parts);
+        parts.tasks.close();
+        // What takes longer is cancelled by whoever takes it up.
+        let _ = tokio::time::timeout(keeper.options.lease, parts.tasks.wait()).await;
+        let is_whole = self.running.called.is_none();
+        if !is_whole || self.execution.status() == ExecutionStatus::Success {
+            return;
+        }
+        if let Err(error) = cancel_parts(&keeper, &*store, self.running.id).await {
+            tracing::warn!(
+                target: "engine",
+                execution = %self.running.id,
+                %error,
+                "what it called was not cancelled"
+            );
         }
     }
 }

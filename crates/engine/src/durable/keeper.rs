@@ -1,9 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use jackfield_store_api::{Fence, Standing, Store, StoreError, TenantStore, WorkerId};
 use jackfield_types::{ExecutionId, TenantId};
 use parking_lot::Mutex;
@@ -14,18 +10,14 @@ use tokio::time::Instant;
 use super::writer::Lost;
 use super::{DurableOptions, Hold};
 
-/// How many leases are renewed at the same time.
-const RENEWALS: usize = 64;
-
-/// An engine's store, and the executions in it that the engine holds. One task renews the leases of
-/// all of them.
+/// An engine's store, and the executions in it that the engine holds. One task watches over the
+/// leases of all of them.
 pub(crate) struct Keeper {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) options: DurableOptions,
     pub(crate) worker: WorkerId,
     held: Mutex<Held>,
-    /// How many workers of the engine take up what is due.
-    workers: AtomicUsize,
+    workers: Mutex<Workers>,
     /// Wakes them.
     pub(crate) stirred: Notify,
 }
@@ -33,7 +25,14 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 struct Held {
     holds: FxHashMap<(TenantId, ExecutionId), Arc<Hold>>,
-    is_renewing: bool,
+    is_watched: bool,
+}
+
+/// How many workers of the engine take up what is due.
+#[derive(Default)]
+struct Workers {
+    of_all: usize,
+    of_tenants: FxHashMap<TenantId, usize>,
 }
 
 impl Keeper {
@@ -43,12 +42,14 @@ impl Keeper {
             options,
             worker: WorkerId::generate(),
             held: Mutex::default(),
-            workers: AtomicUsize::new(0),
+            workers: Mutex::default(),
             stirred: Notify::new(),
         }
     }
 
-    /// Keeps an execution that was claimed by a call that began then.
+    /// Keeps an execution that was claimed by a call that began then. Whoever held it in this process
+    /// until then has lost it, and whoever takes it up waits until that one is gone
+    /// ([`Hold::alone`]).
     pub(crate) fn hold(
         self: &Arc<Self>,
         store: Arc<dyn TenantStore>,
@@ -56,90 +57,92 @@ impl Keeper {
         fence: Fence,
         began: Instant,
     ) -> Keeping {
-        let valid_until = began + self.options.lease;
-        let hold = Arc::new(Hold::new(store, execution, fence, valid_until));
+        let lease = self.options.lease;
+        let valid_until = began + lease;
+        let spared_until = Instant::now() + lease / 5;
+        let hold = Hold::new(store, execution, fence, valid_until, spared_until);
+        let hold = Arc::new(hold);
         let key = (hold.store.id().clone(), execution);
         let begins = {
             let mut held = self.held.lock();
-            held.holds.insert(key, Arc::clone(&hold));
-            !std::mem::replace(&mut held.is_renewing, true)
+            if let Some(before) = held.holds.insert(key, Arc::clone(&hold)) {
+                hold.replace(before);
+            }
+            !std::mem::replace(&mut held.is_watched, true)
         };
         if begins {
-            tokio::spawn(Arc::clone(self).renew());
+            tokio::spawn(Arc::clone(self).watch());
         }
+        let presence = Presence {
+            keeper: Arc::clone(self),
+            hold: Arc::clone(&hold),
+        };
         Keeping {
             keeper: Arc::clone(self),
             hold,
+            presence: Arc::new(presence),
         }
     }
 
-    /// An execution, if this engine holds it now.
+    /// An execution, if somebody in this process runs it now.
     pub(crate) fn held(&self, tenant: &TenantId, execution: ExecutionId) -> Option<Arc<Hold>> {
         let held = self.held.lock();
-        held.holds.get(&(tenant.clone(), execution)).cloned()
+        let hold = held.holds.get(&(tenant.clone(), execution))?;
+        hold.is_run().then(|| Arc::clone(hold))
     }
 
-    pub(crate) fn begin_worker(&self) {
-        self.workers.fetch_add(1, Ordering::AcqRel);
+    /// All that is held; nothing once there is nothing to watch over any more.
+    pub(super) fn all_held(&self) -> Option<Vec<Arc<Hold>>> {
+        let mut held = self.held.lock();
+        if held.holds.is_empty() {
+            held.is_watched = false;
+            return None;
+        }
+        Some(held.holds.values().cloned().collect())
     }
 
-    pub(crate) fn end_worker(&self) {
-        self.workers.fetch_sub(1, Ordering::AcqRel);
+    /// Whether this process has claimed anew what it held until now.
+    pub(crate) async fn holds_again(&self, hold: &Hold) -> bool {
+        let key = (hold.store.id().clone(), hold.execution);
+        let now = self.held.lock().holds.get(&key).map(|now| now.fence);
+        if now.is_some_and(|fence| fence != hold.fence) {
+            return true;
+        }
+        // It may have been claimed a moment ago.
+        let found = hold.store.execution(hold.execution).await;
+        found.is_ok_and(|found| {
+            found.fence != hold.fence
+                && found.lease.is_some_and(|lease| lease.worker == self.worker)
+        })
     }
 
-    /// Whether somebody in this process takes up again what leaves memory.
-    pub(crate) fn has_worker(&self) -> bool {
-        self.workers.load(Ordering::Acquire) > 0
+    /// Counts a worker for a tenant, or for all of them.
+    pub(crate) fn begin_worker(&self, tenant: Option<&TenantId>) {
+        let mut workers = self.workers.lock();
+        match tenant {
+            None => workers.of_all += 1,
+            Some(tenant) => *workers.of_tenants.entry(tenant.clone()).or_default() += 1,
+        }
     }
 
-    /// Renews all leases in time, as long as there are any.
-    async fn renew(self: Arc<Self>) {
-        let every = (self.options.lease / 3).max(Duration::from_millis(1));
-        loop {
-            tokio::time::sleep(every).await;
-            let holds: Vec<_> = {
-                let mut held = self.held.lock();
-                if held.holds.is_empty() {
-                    held.is_renewing = false;
-                    return;
-                }
-                held.holds.values().cloned().collect()
-            };
-            let mut holds = holds.into_iter();
-            let mut under_way = FuturesUnordered::new();
-            loop {
-                while under_way.len() < RENEWALS
-                    && let Some(hold) = holds.next()
-                {
-                    under_way.push(self.renew_one(hold, every));
-                }
-                if under_way.next().await.is_none() {
-                    break;
-                }
+    pub(crate) fn end_worker(&self, tenant: Option<&TenantId>) {
+        let mut workers = self.workers.lock();
+        let Some(tenant) = tenant else {
+            workers.of_all = workers.of_all.saturating_sub(1);
+            return;
+        };
+        if let Some(count) = workers.of_tenants.get_mut(tenant) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                workers.of_tenants.remove(tenant);
             }
         }
     }
 
-    async fn renew_one(&self, hold: Arc<Hold>, patience: Duration) {
-        if hold.lost().is_some() {
-            return;
-        }
-        let renewed = tokio::time::timeout(patience, self.try_renew(&hold)).await;
-        let error = match renewed {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the store does not answer".to_owned(),
-        };
-        tracing::warn!(
-            target: "engine",
-            execution = %hold.execution,
-            error = error.as_str(),
-            "lease was not renewed"
-        );
-        // Somebody else may hold it from then on.
-        if Instant::now() + patience >= hold.valid_until() {
-            hold.lose(Lost::Store(error));
-        }
+    /// Whether somebody in this process takes up again what of a tenant leaves memory.
+    pub(crate) fn has_worker(&self, tenant: &TenantId) -> bool {
+        let workers = self.workers.lock();
+        workers.of_all > 0 || workers.of_tenants.contains_key(tenant)
     }
 
     /// Renews one lease, and hears how the execution stands.
@@ -169,9 +172,29 @@ impl Keeper {
 pub(crate) struct Keeping {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) hold: Arc<Hold>,
+    presence: Arc<Presence>,
+}
+
+impl Keeping {
+    /// For what runs by itself, and may be there for a moment longer when it is broken off.
+    pub(crate) fn presence(&self) -> Arc<Presence> {
+        Arc::clone(&self.presence)
+    }
 }
 
 impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.hold.leave();
+    }
+}
+
+/// Is there as long as something in this process does anything of an execution.
+pub(crate) struct Presence {
+    keeper: Arc<Keeper>,
+    hold: Arc<Hold>,
+}
+
+impl Drop for Presence {
     fn drop(&mut self) {
         let key = (self.hold.store.id().clone(), self.hold.execution);
         let mut held = self.keeper.held.lock();
@@ -182,5 +205,7 @@ impl Drop for Keeping {
         if is_this {
             held.holds.remove(&key);
         }
+        drop(held);
+        self.hold.end();
     }
 }

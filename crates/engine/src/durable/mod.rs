@@ -10,16 +10,23 @@
 //! one: when its lease runs out before it could be renewed, or the store says that another one has
 //! taken over, it stops at once.
 
+mod assembly;
 mod clock;
 mod control;
 mod create;
+mod crew;
+mod difference;
 mod drive;
 mod error;
 mod export;
+mod exported;
 mod hold;
+mod housekeeping;
 mod keeper;
+mod lease;
 mod notice;
 mod options;
+mod part;
 mod pinned;
 mod plans;
 mod record;
@@ -32,17 +39,21 @@ mod worker;
 mod writer;
 
 pub(crate) use clock::between;
-pub(crate) use create::Creation;
+pub(crate) use create::{Creation, insist};
 pub(crate) use drive::{Halt, Kept, Outcome, Rest};
+pub use difference::ReplayDifference;
 pub use error::StoredError;
-pub use export::{ReplayDifference, ReplayOutcome};
+pub use export::ReplayOutcome;
 pub(crate) use hold::Hold;
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{Keeper, Presence};
 pub use notice::WorkerNotice;
 pub use options::DurableOptions;
+pub(crate) use part::{Called, called_by_name};
 pub(crate) use pinned::{Pinned, PinnedError};
 pub(crate) use plans::PinnedPlans;
-pub(crate) use stored::ended_report;
+pub(crate) use replay::{ReplayError, pinned_plan};
+pub(crate) use resume::{Context, claim, driver};
+pub(crate) use stored::{ended_report, load};
 pub use stored::{History, StoredExecution};
 pub use worker::{Worker, WorkerOptions};
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Lost, Writer};

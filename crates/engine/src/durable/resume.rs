@@ -1,6 +1,7 @@
 //! How an execution that was left, here or in another process, is taken up again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jackfield_kernel::{Event, EventKind, ExecutionStatus};
@@ -12,14 +13,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{between, later};
+use super::hold::within_limits;
 use super::keeper::Keeping;
+use super::part::rouse;
 use super::record::Encoder;
 use super::replay::{ReplayError, pinned_plan, replay};
 use super::{Hold, Writer};
 use crate::admission::Turn;
 use crate::driver::Driver;
 use crate::engine::EngineParts;
-use crate::execution::{Caller, Running};
+use crate::execution::{Caller, Origin, Running};
 use crate::handle::Awaited;
 use crate::signals::Signals;
 use crate::tenant_state::TenantState;
@@ -50,14 +53,34 @@ pub(crate) async fn take_up(
     let hold = Arc::clone(&keeping.hold);
     let found = match hold.store.execution(hold.execution).await {
         Ok(found) => found,
-        Err(error) => return TakenUp::Later(error),
+        Err(error) if is_passing(&error) => return TakenUp::Later(error),
+        Err(error) => {
+            // It goes no further here or elsewhere, however often it is taken up.
+            tracing::error!(target: "engine", execution = %hold.execution, %error, "execution cannot be read");
+            let given_up = {
+                let reason = within_limits(&error.to_string());
+                hold.store.give_up(hold.execution, hold.fence, reason)
+            };
+            return match given_up.await {
+                Ok(()) => TakenUp::Over,
+                Err(error) => TakenUp::Later(error),
+            };
+        }
     };
+    if found.state == ExecutionState::Incomplete {
+        // It is none that can be run. Whoever makes it goes on with it.
+        let _ = hold.store.release(hold.execution, hold.fence).await;
+        return TakenUp::Over;
+    }
+    if found.part_of.is_some() {
+        return rouse(&keeping, &found, engine.clock.now()).await;
+    }
     let caller = Caller {
         engine: Arc::clone(engine),
         state: Arc::clone(state),
         user: found.user.clone(),
     };
-    match driver(&caller, keeping, &found, awaited).await {
+    match driver(&caller, keeping, &found, Context::Alone(awaited)).await {
         Ok(driver) => TakenUp::Runs(Box::new(driver.with_turn(turn))),
         Err(ReplayError::Store(error)) if is_passing(&error) => TakenUp::Later(error),
         Err(error) => {
@@ -72,7 +95,7 @@ pub(crate) async fn take_up(
 }
 
 /// Whether the store may give it later, or to another process.
-fn is_passing(error: &StoreError) -> bool {
+pub(super) fn is_passing(error: &StoreError) -> bool {
     error.is_transient()
         || matches!(
             error,
@@ -80,11 +103,20 @@ fn is_passing(error: &StoreError) -> bool {
         )
 }
 
-async fn driver(
+/// For whom an execution is taken up.
+pub(crate) enum Context<'a> {
+    /// For itself, and for a handle if there is one.
+    Alone(Option<&'a Awaited>),
+    /// For the one that called it.
+    Within(Origin, CancellationToken),
+}
+
+/// What goes on with an execution that was claimed.
+pub(crate) async fn driver(
     caller: &Caller,
     keeping: Keeping,
     found: &ExecutionRecord,
-    awaited: Option<&Awaited>,
+    context: Context<'_>,
 ) -> Result<Driver, ReplayError> {
     let store = &keeping.hold.store;
     let (pinned, plan) = pinned_plan(caller, store, found).await?;
@@ -93,11 +125,22 @@ async fn driver(
         let sequence = found.length;
         return Err(ReplayError::Record { sequence, reason });
     }
-    let cancellation = match awaited {
-        Some(awaited) => awaited.cancellation.clone(),
-        None => CancellationToken::new(),
+    let choices = pinned.choices();
+    let (running, awaited) = match context {
+        Context::Alone(awaited) => {
+            let cancellation = match awaited {
+                Some(awaited) => awaited.cancellation.clone(),
+                None => CancellationToken::new(),
+            };
+            let running = Running::with_id(caller, &plan, found.id, choices, cancellation);
+            running.nested.goes_on.store(true, Ordering::Release);
+            (running, awaited)
+        }
+        Context::Within(origin, cancellation) => {
+            let running = Running::within(caller, &plan, choices, cancellation, origin);
+            (running, None)
+        }
     };
-    let running = Running::with_id(caller, &plan, found.id, pinned.choices(), cancellation);
     // What was there a moment ago may have been replaced before the execution had its edition.
     pinned.check_running(&running)?;
     running.read_secrets().await;
@@ -156,7 +199,7 @@ fn lost_too_often(events: &[Event]) -> Option<String> {
 }
 
 /// Ends an execution that is to be cancelled and cannot be run: that needs no plan.
-async fn cancel_unrun(hold: &Hold, found: &ExecutionRecord, at: Timestamp) {
+pub(super) async fn cancel_unrun(hold: &Hold, found: &ExecutionRecord, at: Timestamp) {
     let status = ExecutionStatus::Cancelled;
     let kinds = [
         EventKind::CancelRequested,
@@ -207,8 +250,8 @@ impl Driver {
 /// How long an execution whose tenant has no room for it is put off.
 const PUT_OFF: Duration = Duration::from_secs(2);
 
-/// Finds room for an execution that was claimed. When its tenant has none it is put off, so that it
-/// takes no place that another tenant could use.
+/// Finds room for an execution that was claimed. When its tenant has none it is put off, or paused if
+/// it is asked to pause, so that it takes no place that another tenant could use.
 pub(crate) async fn find_turn(state: &Arc<TenantState>, keeping: &Keeping) -> Option<Turn> {
     if let TryExecution::Admitted(permit) = state.tenant.admission().try_execution() {
         return Some(Turn::Now(Some(permit)));
@@ -220,10 +263,15 @@ pub(crate) async fn find_turn(state: &Arc<TenantState>, keeping: &Keeping) -> Op
             // What is to end needs no room.
             return Ok(false);
         }
-        let now = keeping.keeper.store.now().await?;
-        let waiting = Waiting {
-            until: Some(later(now, PUT_OFF)),
-            signal_after: None,
+        let state = if found.requests.pause {
+            // Parked, it would be woken at once.
+            ExecutionState::Paused
+        } else {
+            let now = keeping.keeper.store.now().await?;
+            ExecutionState::Parked(Waiting {
+                until: Some(later(now, PUT_OFF)),
+                signal_after: None,
+            })
         };
         let append = Append {
             execution: hold.execution,
@@ -231,7 +279,7 @@ pub(crate) async fn find_turn(state: &Arc<TenantState>, keeping: &Keeping) -> Op
             after: found.length,
             records: Vec::new(),
             payloads: Vec::new(),
-            state: Some(ExecutionState::Parked(waiting)),
+            state: Some(state),
         };
         hold.store.append(append).await.map(|_| true)
     };
@@ -254,5 +302,10 @@ pub(crate) async fn claim(
     let store = keeper.store.tenant(state.id());
     let began = Instant::now();
     let claimed = store.claim_execution(id, keeper.claim(1)).await?;
-    Ok(claimed.map(|claimed| keeper.hold(store, id, claimed.fence, began)))
+    let Some(claimed) = claimed else {
+        return Ok(None);
+    };
+    let keeping = keeper.hold(store, id, claimed.fence, began);
+    keeping.hold.alone().await;
+    Ok(Some(keeping))
 }

@@ -1,21 +1,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_store_api::{Claim, Claimed};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jackfield_store_api::{Claim, StoreError};
 use jackfield_types::TenantId;
-use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::Keeper;
+use super::crew::Crew;
+use super::housekeeping::keep_house;
 use super::notice::{Notices, WorkerNotice};
-use super::resume::{TakenUp, find_turn, take_up};
 use super::tenant_claim::claim_of_tenant;
-use super::{Hold, Keeper, Outcome};
 use crate::engine::EngineParts;
-use crate::handle::conduct;
-use crate::{Engine, RunningExecution, TenantEngine};
+use crate::{Engine, TenantEngine};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub struct WorkerOptions {
     /// How long what runs may run on when it is told to stop. What runs for longer is broken off,
     /// and begins once more under the next worker.
     pub drain: Duration,
+    /// How often it lets go of executions that have ended, for tenants for whom it is set how long
+    /// they are kept ([`TenantStore::kept_retention`](jackfield_store_api::TenantStore::kept_retention)).
+    pub collect: Duration,
 }
 
 impl Default for WorkerOptions {
@@ -36,6 +39,7 @@ impl Default for WorkerOptions {
             concurrency: 256,
             poll: Duration::from_millis(500),
             drain: Duration::from_secs(5),
+            collect: Duration::from_secs(600),
         }
     }
 }
@@ -70,25 +74,45 @@ impl TenantEngine {
 
 /// When a worker stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Until {
+pub(super) enum Until {
     Told,
     NothingLeft,
 }
 
 /// Counts a worker as long as it runs.
-struct Counted(Arc<Keeper>);
+struct Counted(Arc<Keeper>, Option<TenantId>);
 
 impl Counted {
-    fn new(keeper: &Arc<Keeper>) -> Self {
-        keeper.begin_worker();
-        Self(Arc::clone(keeper))
+    fn new(keeper: &Arc<Keeper>, tenant: Option<&TenantId>) -> Self {
+        keeper.begin_worker(tenant);
+        Self(Arc::clone(keeper), tenant.cloned())
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.end_worker();
+        self.0.end_worker(self.1.as_ref());
     }
+}
+
+/// How a worker stands with the store.
+struct Outlook {
+    claimed_at: Instant,
+    /// When to look for what is due.
+    next: Option<Instant>,
+    /// Since when the store has not answered.
+    failing: Option<Instant>,
+}
+
+/// What comes of one round of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// Something was taken up.
+    Taken,
+    /// There is nothing to take up for now.
+    Waits,
+    /// Nothing is left to do.
+    Over,
 }
 
 /// What came of looking for what is due.
@@ -97,13 +121,6 @@ struct Look {
     taken: usize,
     /// How long to wait until looking again.
     pause: Duration,
-}
-
-/// The executions that a worker runs.
-#[derive(Default)]
-struct Crew {
-    tasks: JoinSet<()>,
-    holds: FxHashMap<Id, Arc<Hold>>,
 }
 
 impl Worker {
@@ -129,94 +146,153 @@ impl Worker {
         self
     }
 
-    /// Works until it is told to stop, and then lets go of all that it runs.
+    /// Works until it is told to stop, and then lets go of all that it runs. What the store does not
+    /// do now is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
-        self.work(shutdown, Until::Told).await;
+        let store = Arc::clone(&self.keeper.store);
+        let house = keep_house(store, self.tenant.clone(), self.options.collect);
+        // Keeping house may be broken off at any time.
+        let worked = tokio::select! {
+            biased;
+            worked = self.work(shutdown, Until::Told) => worked,
+            never = house => match never {},
+        };
+        if let Err(error) = worked {
+            tracing::error!(target: "engine", %error, "the worker stopped");
+        }
     }
 
     /// Works until nothing is left to do now, or until it is told to stop. What will be due before a
     /// lease is over is waited for: what a worker held that may be gone, and what is almost due.
-    pub async fn catch_up(self, shutdown: CancellationToken) {
-        self.work(shutdown, Until::NothingLeft).await;
+    ///
+    /// # Errors
+    /// What the store said when it could not be asked for longer than a lease, or gives no answer
+    /// that can be worked with, so that something may be left that should be done. What runs by then
+    /// has come to its end.
+    pub async fn catch_up(self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        self.work(shutdown, Until::NothingLeft).await
     }
 
-    async fn work(self, shutdown: CancellationToken, until: Until) {
-        let counted = Counted::new(&self.keeper);
-        let mut crew = Crew::default();
-        let mut claimed_at = Instant::now();
-        // When to look for what is due.
-        let mut next = Some(claimed_at);
+    async fn work(self, shutdown: CancellationToken, until: Until) -> Result<(), StoreError> {
+        let counted = Counted::new(&self.keeper, self.tenant.as_ref());
+        let mut crew = Crew::new(until, self.keeper.options.lease);
+        let begun = Instant::now();
+        let mut outlook = Outlook {
+            claimed_at: begun,
+            next: Some(begun),
+            failing: None,
+        };
+        let mut failed = None;
         while !shutdown.is_cancelled() {
             crew.let_go_of_ended();
             let free = (self.options.concurrency as usize).saturating_sub(crew.tasks.len());
-            if free > 0 && next.is_some_and(|next| next <= Instant::now()) {
-                let look = self.look(&mut crew, free).await;
-                next = Instant::now().checked_add(look.pause);
-                if look.taken > 0 {
-                    claimed_at = Instant::now();
-                    continue;
+            if failed.is_none() {
+                match self.round(&mut crew, &mut outlook, free).await {
+                    Ok(Round::Taken) => continue,
+                    Ok(Round::Waits) => {}
+                    Ok(Round::Over) => break,
+                    Err(error) => failed = self.bear(error, &mut outlook, until),
                 }
             }
-            let is_idle = until == Until::NothingLeft && crew.tasks.is_empty();
-            if is_idle && self.is_done(claimed_at).await {
-                // Something may have come due since it was looked for.
-                let most = u32::try_from(free).unwrap_or(u32::MAX);
-                if self.claim(&mut crew, most).await == 0 {
-                    break;
-                }
-                claimed_at = Instant::now();
-                continue;
+            if failed.is_some() && crew.tasks.is_empty() {
+                break;
             }
             // Each arm only waits.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                () = self.keeper.stirred.notified() => next = Some(Instant::now()),
+                () = self.keeper.stirred.notified(), if failed.is_none() => {
+                    outlook.next = Some(Instant::now());
+                }
                 Some(ended) = crew.tasks.join_next_with_id(), if !crew.tasks.is_empty() => {
                     crew.ended(ended);
                 }
-                () = sleep_until(next), if free > 0 => {}
+                () = sleep_until(outlook.next), if free > 0 && failed.is_none() => {}
             }
         }
         // Nothing is parked any more for this worker to take up.
         drop(counted);
+        let untaken = crew.untaken.take();
         self.stop(crew).await;
+        failed.or(untaken).map_or(Ok(()), Err)
+    }
+
+    /// Takes up what is due, and finds out whether anything is left to do.
+    async fn round(
+        &self,
+        crew: &mut Crew,
+        outlook: &mut Outlook,
+        free: usize,
+    ) -> Result<Round, StoreError> {
+        let now = Instant::now();
+        if free > 0 && outlook.next.is_some_and(|next| next <= now) {
+            let look = self.look(crew, free).await?;
+            let now = Instant::now();
+            outlook.failing = None;
+            outlook.next = now.checked_add(look.pause);
+            if look.taken > 0 {
+                outlook.claimed_at = now;
+                return Ok(Round::Taken);
+            }
+        }
+        let is_idle =
+            crew.until == Until::NothingLeft && crew.tasks.is_empty() && outlook.failing.is_none();
+        if !is_idle || !self.is_done(outlook.claimed_at).await? {
+            return Ok(Round::Waits);
+        }
+        // Something may have come due since it was looked for.
+        let most = u32::try_from(free).unwrap_or(u32::MAX);
+        if self.claim(crew, most).await? == 0 {
+            return Ok(Round::Over);
+        }
+        outlook.claimed_at = Instant::now();
+        Ok(Round::Taken)
+    }
+
+    /// Bears with a store that does not answer, or gives the error back: whoever catches up has to
+    /// say that it could not.
+    fn bear(&self, error: StoreError, outlook: &mut Outlook, until: Until) -> Option<StoreError> {
+        tracing::warn!(target: "engine", %error, "nothing was claimed");
+        let now = Instant::now();
+        let since = *outlook.failing.get_or_insert(now);
+        outlook.next = now.checked_add(self.options.poll);
+        let lease = self.keeper.options.lease;
+        let may_pass = error.is_transient() && now.duration_since(since) <= lease;
+        (until == Until::NothingLeft && !may_pass).then_some(error)
     }
 
     /// Takes up what is due, as far as there is room for it.
-    async fn look(&self, crew: &mut Crew, free: usize) -> Look {
+    async fn look(&self, crew: &mut Crew, free: usize) -> Result<Look, StoreError> {
         // Claiming writes, even when there is nothing to claim.
-        let pause = self.until_due().await;
+        let pause = self.until_due().await?;
         if !pause.is_zero() {
-            return Look { taken: 0, pause };
+            return Ok(Look { taken: 0, pause });
         }
         let most = u32::try_from(free).unwrap_or(u32::MAX);
-        let taken = self.claim(crew, most).await;
+        let taken = self.claim(crew, most).await?;
         let pause = if taken == 0 {
             // It is another tenant's, or another worker was first.
             self.options.poll
         } else {
             Duration::ZERO
         };
-        Look { taken, pause }
+        Ok(Look { taken, pause })
     }
 
     /// Takes up what is due; says how many that were.
-    async fn claim(&self, crew: &mut Crew, most: u32) -> usize {
+    async fn claim(&self, crew: &mut Crew, most: u32) -> Result<usize, StoreError> {
         let began = Instant::now();
-        let found = match &self.tenant {
-            Some(tenant) => claim_of_tenant(&self.keeper, tenant, most).await,
-            None => self.keeper.store.claim(self.keeper.claim(most)).await,
+        let claimed = match &self.tenant {
+            Some(tenant) => claim_of_tenant(&self.keeper, tenant, most).await?,
+            None => self.keeper.store.claim(self.keeper.claim(most)).await?,
         };
-        let claimed = match found {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(target: "engine", %error, "nothing was claimed");
-                return 0;
-            }
-        };
-        let taken = claimed.len();
+        let mut taken = 0;
         for claimed in claimed {
+            if crew.is_given_up(&claimed) {
+                // Its lease runs out by itself.
+                continue;
+            }
+            taken += 1;
             let notices = Notices {
                 tenant: claimed.tenant.clone(),
                 execution: claimed.execution,
@@ -224,38 +300,40 @@ impl Worker {
             };
             crew.take(&self.engine, &self.keeper, claimed, began, notices);
         }
-        taken
+        Ok(taken)
     }
 
     /// Whether nothing will be due soon, with nothing of it under way. What others hold and go on
     /// with is due again and again, so that is not waited for more than once.
-    async fn is_done(&self, claimed_at: Instant) -> bool {
+    async fn is_done(&self, claimed_at: Instant) -> Result<bool, StoreError> {
         let store = &self.keeper.store;
         let lease = self.keeper.options.lease;
         if claimed_at.elapsed() > lease {
-            return true;
+            return Ok(true);
         }
-        match (store.next_due().await, store.now().await) {
-            // What is due already is another tenant's.
-            (Ok(Some(due)), Ok(now)) => due <= now || super::between(now, due) > lease,
-            _ => true,
-        }
+        let Some(due) = store.next_due().await? else {
+            return Ok(true);
+        };
+        let now = store.now().await?;
+        // What is due already is another tenant's.
+        Ok(due <= now || super::between(now, due) > lease)
     }
 
     /// How long there is nothing to do, as far as is known; nothing when there is something now.
-    async fn until_due(&self) -> Duration {
+    async fn until_due(&self) -> Result<Duration, StoreError> {
         let store = &self.keeper.store;
-        let Ok(Some(due)) = store.next_due().await else {
-            return self.options.poll;
+        let Some(due) = store.next_due().await? else {
+            return Ok(self.options.poll);
         };
-        match store.now().await {
-            Ok(now) if due <= now => Duration::ZERO,
+        let now = store.now().await?;
+        Ok(if due <= now {
+            Duration::ZERO
+        } else {
             // Timers are not exact to less than that.
-            Ok(now) => super::between(now, due)
+            super::between(now, due)
                 .max(Duration::from_millis(1))
-                .min(self.options.poll),
-            Err(_) => self.options.poll,
-        }
+                .min(self.options.poll)
+        })
     }
 
     async fn stop(&self, mut crew: Crew) {
@@ -273,12 +351,12 @@ impl Worker {
         {
             return;
         }
-        let Crew { mut tasks, holds } = crew;
+        let Crew {
+            mut tasks, holds, ..
+        } = crew;
         tasks.shutdown().await;
-        for hold in holds.into_values() {
-            // When this fails the lease runs out by itself.
-            let _ = hold.store.release(hold.execution, hold.fence).await;
-        }
+        let mut released: FuturesUnordered<_> = holds.values().map(|hold| hold.release()).collect();
+        while released.next().await.is_some() {}
     }
 }
 
@@ -297,91 +375,5 @@ impl Keeper {
             lease: self.options.lease,
             most,
         }
-    }
-}
-
-impl Crew {
-    /// Makes room where tasks have ended.
-    fn let_go_of_ended(&mut self) {
-        while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.ended(ended);
-        }
-    }
-
-    fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => id,
-            Err(error) => {
-                tracing::error!(target: "engine", %error, "the task of an execution broke off");
-                error.id()
-            }
-        };
-        self.holds.remove(&id);
-    }
-
-    /// Runs an execution that was claimed.
-    fn take(
-        &mut self,
-        engine: &Arc<EngineParts>,
-        keeper: &Arc<Keeper>,
-        claimed: Claimed,
-        began: Instant,
-        notices: Notices,
-    ) {
-        let store = keeper.store.tenant(&claimed.tenant);
-        let keeping = keeper.hold(store, claimed.execution, claimed.fence, began);
-        let hold = Arc::clone(&keeping.hold);
-        let engine = Arc::clone(engine);
-        let task = self.tasks.spawn(async move {
-            let state = engine.tenant(&claimed.tenant);
-            let hold = Arc::clone(&keeping.hold);
-            let awaited = state.take_awaited(claimed.execution);
-            let Some(turn) = find_turn(&state, &keeping).await else {
-                // It was put off.
-                if let Some(awaited) = awaited {
-                    state.await_later(claimed.execution, &awaited);
-                }
-                return;
-            };
-            match take_up(&engine, &state, keeping, turn, awaited.as_deref()).await {
-                TakenUp::Runs(driver) => {
-                    let since = engine.clock.now();
-                    let running = &driver.running;
-                    let running = RunningExecution::new(running, driver.journal(), since);
-                    notices.taken_up(running).await;
-                    let result = conduct(*driver, awaited).await;
-                    if let Err(error) = &result {
-                        tracing::warn!(
-                            target: "engine",
-                            execution = %claimed.execution,
-                            %error,
-                            "execution goes no further here"
-                        );
-                    }
-                    notices.over(result).await;
-                }
-                TakenUp::Over => {
-                    if let Some(awaited) = awaited {
-                        state.await_later(claimed.execution, &awaited);
-                    }
-                    notices.over(Ok(Outcome::Left)).await;
-                }
-                TakenUp::Later(error) => {
-                    tracing::warn!(
-                        target: "engine",
-                        execution = %claimed.execution,
-                        %error,
-                        "execution was not taken up"
-                    );
-                    if let Some(awaited) = awaited {
-                        state.await_later(claimed.execution, &awaited);
-                    }
-                    // Not at once: what is the matter with the store may pass.
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    let _ = hold.store.release(hold.execution, hold.fence).await;
-                }
-            }
-        });
-        self.holds.insert(task.id(), hold);
     }
 }

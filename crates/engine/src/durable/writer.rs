@@ -10,9 +10,9 @@ use jackfield_store_api::{Append, Appended, ExecutionState, StoreError, limits};
 use jackfield_types::{Digest, Items};
 use tokio::time::Instant;
 
-use super::Hold;
 use super::keeper::{Keeper, Keeping};
 use super::record::Encoder;
+use super::{Hold, Presence};
 
 /// How many records are gathered for one call at the most.
 const GROUP_RECORDS: usize = limits::RECORDS / 2;
@@ -82,16 +82,16 @@ impl Writer {
         }
     }
 
-    pub(crate) fn into_keeping(self) -> Keeping {
-        self.keeping
-    }
-
     pub(crate) fn hold(&self) -> &Arc<Hold> {
         &self.keeping.hold
     }
 
     pub(crate) fn keeper(&self) -> &Arc<Keeper> {
         &self.keeping.keeper
+    }
+
+    pub(crate) fn presence(&self) -> Arc<Presence> {
+        self.keeping.presence()
     }
 
     /// How much has to be acknowledged before what is recorded now may be acted on.
@@ -212,15 +212,25 @@ async fn append(hold: Arc<Hold>, after: u64, group: Group) -> Landed {
             }
             Err(error) => error,
         };
-        let lost = match error {
+        let error = match error {
             // The call before may have been carried out without a word.
             StoreError::Fenced { .. } | StoreError::OutOfTurn { .. } if is_repeated => {
-                let result = match was_written(&hold, after, &group).await {
-                    Some(appended) => Ok(appended),
-                    None => Err(Lost::TakenOver),
-                };
-                return Landed { group, result };
+                match was_written(&hold, after, &group).await {
+                    Ok(Some(appended)) => {
+                        let result = Ok(appended);
+                        return Landed { group, result };
+                    }
+                    Ok(None) => {
+                        let result = Err(Lost::TakenOver);
+                        return Landed { group, result };
+                    }
+                    // It is not known yet.
+                    Err(error) => error,
+                }
             }
+            error => error,
+        };
+        let lost = match error {
             StoreError::Fenced { .. } => Lost::TakenOver,
             StoreError::Refused { reason } => Lost::Refused(reason),
             error if error.is_transient() && Instant::now() + wait < hold.valid_until() => {
@@ -242,40 +252,54 @@ async fn append(hold: Arc<Hold>, after: u64, group: Group) -> Landed {
     }
 }
 
-/// Whether the records of a group stand where they were to be written.
-async fn was_written(hold: &Hold, after: u64, group: &Group) -> Option<Appended> {
+/// Whether a group was written where it was to be written.
+async fn was_written(
+    hold: &Hold,
+    after: u64,
+    group: &Group,
+) -> Result<Option<Appended>, StoreError> {
     let (store, id) = (&hold.store, hold.execution);
-    let record = store.execution(id).await.ok()?;
+    let record = store.execution(id).await?;
     let count = group.records.len() as u64;
     if record.fence != hold.fence || record.length != after + count {
-        return None;
+        return Ok(None);
     }
-    if group
-        .state
-        .as_ref()
-        .is_some_and(|state| *state != record.state)
-    {
-        return None;
+    let stands_so = match &group.state {
+        None => true,
+        Some(state @ (ExecutionState::Running | ExecutionState::Incomplete)) => {
+            record.state == *state
+        }
+        // How it stands may have been changed since by what somebody asked of it. That it was let go
+        // of has not: only the next one who claims it changes that, and has another fence.
+        Some(
+            ExecutionState::Parked(_)
+            | ExecutionState::Paused
+            | ExecutionState::Stuck { .. }
+            | ExecutionState::Ended { .. },
+        ) => record.lease.is_none(),
+    };
+    if !stands_so {
+        return Ok(None);
     }
     let mut place = 0;
     while place < group.records.len() {
         let limit = u32::try_from(group.records.len() - place).unwrap_or(u32::MAX);
-        let found = store.journal(id, after + place as u64, limit).await.ok()?;
+        let found = store.journal(id, after + place as u64, limit).await?;
         if found.is_empty() {
-            return None;
+            return Ok(None);
         }
         for record in found {
             if group.records.get(place) != Some(&record.record) {
-                return None;
+                return Ok(None);
             }
             place += 1;
         }
     }
-    Some(Appended {
+    Ok(Some(Appended {
         length: record.length,
         standing: jackfield_store_api::Standing {
             requests: record.requests,
             signals: hold.signals(),
         },
-    })
+    }))
 }

@@ -52,7 +52,7 @@ fn round(count: u64) -> (f64, f64) {
         let working = tokio::spawn(worker.catch_up(shutdown));
         all.notified().await;
         let was_called = begin.elapsed().as_secs_f64();
-        working.await.unwrap();
+        working.await.unwrap().unwrap();
         let ended = begin.elapsed().as_secs_f64();
         let filter = ExecutionFilter {
             state: Some("running".to_owned()),

@@ -84,7 +84,7 @@ async fn a_worker_that_catches_up_takes_what_comes_due_while_it_looks() {
         let calls = Calls::default();
         let next = Process::new(&slow, registry(&[("note", calls.executor())]));
         let worker = next.tenant.worker(WorkerOptions::default()).unwrap();
-        worker.catch_up(CancellationToken::new()).await;
+        worker.catch_up(CancellationToken::new()).await.unwrap();
         let found = next.tenant.stored_execution(id).await.unwrap();
         assert!(found.state.has_ended(), "{place}: {:?}", found.state);
         let report = next.tenant.history(id).await.unwrap().report().unwrap();

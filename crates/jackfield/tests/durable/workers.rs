@@ -57,7 +57,7 @@ async fn caught_up(worker: Worker) -> (Vec<ExecutionId>, Vec<ExecutionId>) {
             _ => {}
         }
     }
-    works.await.unwrap();
+    works.await.unwrap().unwrap();
     (ended, left)
 }
 

@@ -166,7 +166,8 @@ async fn work(stage: &Stage) -> Outcome {
             shutdown.cancel();
         }
     };
-    tokio::join!(working, listening);
+    let (worked, ()) = tokio::join!(working, listening);
+    worked?;
     Ok(())
 }
 
