@@ -213,3 +213,146 @@ fn claim() -> Claim {
         most: 1,
     }
 }
+
+/// What a row of an execution may say that no execution has.
+const DAMAGES: [&str; 6] = [
+    "UPDATE courses SET state = 77 WHERE number = ?1",
+    "UPDATE courses SET fence = -1 WHERE number = ?1",
+    "UPDATE courses SET length = -1 WHERE number = ?1",
+    "UPDATE courses SET changed_at = 9223372036854775807 WHERE number = ?1",
+    "UPDATE executions SET id = x'00' WHERE number = ?1",
+    "DELETE FROM executions WHERE number = ?1",
+];
+
+/// Executions that cannot be taken up are passed over: all others are taken up, of whichever tenant.
+#[tokio::test]
+async fn damaged_executions_keep_nobody_from_being_taken_up() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let mut whole = Vec::new();
+    for name in ["acme", "other"] {
+        let tenant = store.tenant(&TenantId::parse(name).unwrap());
+        for place in 0..DAMAGES.len() + 2 {
+            let held = support::hold(&*tenant).await.unwrap();
+            tenant.release(held.id, held.fence).await.unwrap();
+            if name == "other" || place >= DAMAGES.len() {
+                whole.push(held.id);
+            }
+        }
+    }
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(database(&folder)).unwrap();
+    for (number, damage) in (1..).zip(DAMAGES) {
+        assert_eq!(connection.execute(damage, [number]).unwrap(), 1);
+    }
+    drop(connection);
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let mut claim = claim();
+    claim.most = 100;
+    let claimed = store.claim(claim).await.unwrap();
+    let mut found: Vec<_> = claimed.iter().map(|one| one.execution).collect();
+    found.sort_unstable();
+    whole.sort_unstable();
+    assert_eq!(found, whole);
+    // They are set aside: nobody looks at them again and again.
+    let due = store.next_due().await.unwrap().unwrap();
+    assert!(due > store.now().await.unwrap(), "nothing is due but leases");
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(database(&folder)).unwrap();
+    let reasons: Vec<String> = connection
+        .prepare("SELECT reason FROM courses WHERE reason IS NOT NULL")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(reasons.len(), DAMAGES.len(), "{reasons:?}");
+    assert!(reasons.iter().all(|reason| reason.contains("damaged")));
+    drop(connection);
+
+    // A tenant whose name is none has no turn; the other has.
+    let connection = rusqlite::Connection::open(database(&folder)).unwrap();
+    connection
+        .execute("UPDATE tenants SET id = 'No Name!' WHERE id = 'acme'", [])
+        .unwrap();
+    drop(connection);
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let claimed = store.claim(claim).await.unwrap();
+    assert_eq!(claimed.len(), DAMAGES.len() + 2);
+    assert!(claimed.iter().all(|one| one.tenant.as_str() == "other"));
+    store.close().await.unwrap();
+}
+
+/// A page of a journal is no longer than it may be, and what comes after it is not read for it: that
+/// may be damaged.
+#[tokio::test]
+async fn what_comes_after_a_page_is_not_read_for_it() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let (tenant, held) = support::begin(&store).await;
+    for after in 1..50 {
+        let mut append = support::one(&held, after);
+        append.records = vec![Bytes::from(vec![after as u8; 1_024 * 1_024])];
+        tenant.append(append).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(database(&folder)).unwrap();
+    connection
+        .execute("UPDATE journal SET record = zeroblob(1048576) WHERE sequence > 40", [])
+        .unwrap();
+    drop(connection);
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let tenant = store.tenant(tenant.id());
+    let page = tenant.journal(held.id, 0, 1_000).await.unwrap();
+    assert_eq!(page.len(), 32);
+    let damaged = tenant.journal(held.id, 32, 1_000).await.unwrap_err();
+    assert!(damaged.to_string().contains("record 41 "), "{damaged}");
+}
+
+/// The longest journal goes while others go on.
+#[tokio::test]
+async fn long_journals_go_a_little_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(options(&folder)).unwrap();
+    let (tenant, held) = support::begin(&store).await;
+    let mut append = support::one(&held, 1);
+    append.records = vec![Bytes::from_static(b"record"); 9_999];
+    tenant.append(append).await.unwrap();
+    let mut end = support::one(&held, 10_000);
+    end.state = Some(ExecutionState::Ended {
+        status: "completed".to_owned(),
+    });
+    tenant.append(end).await.unwrap();
+    let other = support::hold(&*tenant).await.unwrap();
+    let retention = Retention {
+        max_count: Some(0),
+        ..Retention::default()
+    };
+    let mut collecting = tenant.collect(retention);
+    let mut length = 1;
+    let mut steps = 0;
+    let collected = loop {
+        tokio::select! {
+            biased;
+            collected = &mut collecting => break collected.unwrap(),
+            appended = tenant.append(support::one(&other, length)) => {
+                length = appended.unwrap().length;
+                steps += 1;
+            }
+        }
+    };
+    assert_eq!(collected.executions, 1);
+    assert!(steps > 10, "others made {steps} steps meanwhile");
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(database(&folder)).unwrap();
+    for table in ["journal", "marks", "remnants"] {
+        let left: i64 = connection
+            .query_row(
+                &format!("SELECT count(*) FROM {table} WHERE execution = 1"),
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+}

@@ -5,21 +5,20 @@ use std::sync::Arc;
 
 use jackfield_definition::{PlanOptions, SourceText, read_workflow};
 use jackfield_kernel::{Event, EventKind, Execution, Graph, Law, NodeIndex, NodePhase};
-use jackfield_store_api::{NewExecution, TenantStore};
+use jackfield_store_api::{ExecutionState, NewExecution, TenantStore};
 use jackfield_types::{ExecutionId, Items, NodeStatus, RecoveryApplied, VariableAccess};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::StoredError;
+use super::assembly::{Assembly, check_whole};
 use super::clock::later;
 use super::control::over;
-use super::create::{create, keep_workflow};
-use super::keeper::Keeping;
+use super::create::keep_workflow;
 use super::pinned::Pinned;
 use super::record::Encoder;
 use super::resume::{TakenUp, take_up};
 use super::stored::{History, load, load_with};
-use super::writer::Writer;
 use crate::admission::Turn;
 use crate::execution::Running;
 use crate::{ExecutionHandle, PreparedPlan, StartError, TenantEngine, authorize};
@@ -31,6 +30,9 @@ impl TenantEngine {
     /// so does what had failed. `input` takes the place of what `node` was given.
     ///
     /// A node inside of a loop stands for the whole loop.
+    ///
+    /// The new execution is there with all that it takes over and with the other input, or nothing
+    /// of it runs, whatever becomes of this process.
     ///
     /// # Errors
     /// [`StoredError::Invalid`] when there is no such node, when it was not reached, or when an
@@ -47,6 +49,7 @@ impl TenantEngine {
         authorize::user(&self.caller)?;
         let found = store.execution(id).await;
         let found = found.map_err(|error| StoredError::of_store(id, error))?;
+        check_whole(&found)?;
         let plan = self
             .plan_anew(&store, &found.workflow, &found.pinned)
             .await?;
@@ -102,12 +105,8 @@ impl TenantEngine {
         let workflow = keep_workflow(&*store, &plan, patience)
             .await
             .map_err(not_kept)?;
-        let mut events = events.into_iter();
-        let first = events.next().ok_or(StartError::UnknownPlan)?;
-        let mut payloads = Vec::new();
-        let record = Encoder::new(&keeper.options)
-            .encode(&first, &[], &mut payloads)
-            .map_err(|error| not_kept(error.to_string()))?;
+        let encoder = Encoder::new(&keeper.options);
+        let assembly = Assembly::of_events(graph, &events, encoder).map_err(not_kept)?;
         let new = NewExecution {
             id: new_id,
             workflow,
@@ -116,18 +115,15 @@ impl TenantEngine {
                 .map_err(|error| not_kept(error.to_string()))?,
             user: self.caller.user.clone(),
             retry_of: Some(id),
-            records: vec![record],
-            payloads,
+            part_of: None,
+            records: Vec::new(),
+            payloads: Vec::new(),
+            state: ExecutionState::Running,
             claim: Some((keeper.worker, keeper.options.lease)),
         };
-        let began = Instant::now();
-        let created = create(&*store, new, patience)
-            .await
-            .map_err(|error| not_kept(error.to_string()))?;
-        let keeping = keeper.hold(Arc::clone(&store), new_id, created.fence, began);
-        let keeping = write_taken_over(keeping, graph, &first, events)
-            .await
-            .map_err(not_kept)?;
+        let made = assembly.make(keeper, &*store, new).await;
+        let made = made.map_err(|error| not_kept(error.to_string()))?;
+        let keeping = keeper.hold(Arc::clone(&store), new_id, made.fence, made.began);
         let (engine, state) = (&self.caller.engine, &self.caller.state);
         let turn = Turn::Again(Arc::clone(state));
         match take_up(engine, state, keeping, turn, None).await {
@@ -300,25 +296,4 @@ fn replaced(graph: &Arc<Graph>, events: &[Event], node: NodeIndex, input: Items)
         at: events.last()?.at,
         kind: EventKind::InputReplaced { node, run, inputs },
     })
-}
-
-/// Writes what follows the first event.
-async fn write_taken_over(
-    keeping: Keeping,
-    graph: &Arc<Graph>,
-    first: &Event,
-    events: impl Iterator<Item = Event>,
-) -> Result<Keeping, String> {
-    let mut execution = Execution::new(Arc::clone(graph));
-    let mut writer = Writer::new(keeping, 1);
-    execution.apply(first).map_err(|error| error.to_string())?;
-    for event in events {
-        let node = event.kind.node();
-        writer.gather(&event, node.map_or(&[][..], |node| execution.inputs(node)));
-        execution.apply(&event).map_err(|error| error.to_string())?;
-    }
-    match writer.flush().await {
-        Ok(_) => Ok(writer.into_keeping()),
-        Err(lost) => Err(lost.to_string()),
-    }
 }

@@ -1,22 +1,47 @@
 //! Executions as files: exported, replayed elsewhere, and taken in.
 
-use jackfield::store::Request;
-use jackfield::types::ByteSize;
+use std::time::Duration;
+
+use jackfield::store::{Request, Store, limits};
+use jackfield::types::{ByteSize, UserId};
 use jackfield::{DurableOptions, ExecutionStatus, StoredError};
 use jackfield_testkit::store::MemoryStore;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::support::{Calls, Process, options, output, registry, start, workflow};
 
-fn document() -> Value {
-    workflow(
+pub(crate) fn document() -> Value {
+    let mut document = workflow(
         &[("first", "note", json!({})), ("last", "note", json!({}))],
         &[("first", 0, "last")],
-    )
+    );
+    document["settings"] = json!({ "timeout": "1h" });
+    document
+}
+
+/// Writes a file as an export is written, whatever is in it.
+pub(crate) fn sealed(file: &Value) -> Vec<u8> {
+    let mut file = file.clone();
+    let fields = file.as_object_mut().unwrap();
+    fields.shift_remove("sums");
+    fields.shift_remove("digest");
+    let mut sealed = serde_json::to_vec(&file).unwrap();
+    sealed.pop();
+    let sums = sealed.chunks(1_024).map(|block| {
+        let digest = limits::digest_of(block).to_string();
+        let (_, digits) = digest.split_once(':').unwrap();
+        digits[..8].to_owned()
+    });
+    let sums: Vec<String> = sums.collect();
+    sealed.extend(format!(",\"sums\":{}", json!(sums)).into_bytes());
+    let digest = limits::digest_of(&sealed);
+    sealed.extend(format!(",\"digest\":\"{digest}\"}}").into_bytes());
+    sealed
 }
 
 /// A process that keeps lists of more than a few bytes apart, and an execution in it.
-async fn exported(calls: &Calls) -> (Vec<u8>, Value) {
+pub(crate) async fn exported(calls: &Calls) -> (Vec<u8>, Value) {
     let store = MemoryStore::new();
     let apart = DurableOptions {
         inline: ByteSize::bytes(64),
@@ -30,10 +55,11 @@ async fn exported(calls: &Calls) -> (Vec<u8>, Value) {
     (process.tenant.export(id).await.unwrap(), output(&report))
 }
 
+/// Another file, made up as if it had been exported so.
 fn changed(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value = serde_json::from_slice(file).unwrap();
     change(&mut value);
-    serde_json::to_vec(&value).unwrap()
+    sealed(&value)
 }
 
 #[tokio::test]
@@ -133,30 +159,170 @@ async fn what_had_not_ended_is_paused_and_goes_on_when_it_is_asked_to() {
 async fn files_that_are_no_executions_are_refused() {
     let calls = Calls::default();
     let (file, _) = exported(&calls).await;
+    let again = changed(&file, |_| {});
+    assert!(again == file, "it is written as an export is");
     let process = Process::new(&MemoryStore::new(), registry(&[("note", calls.executor())]));
     let wrong = [
-        b"[]".to_vec(),
-        b"{\"jackfieldExecution\": 1}".to_vec(),
-        changed(&file, |file| file["jackfieldExecution"] = json!(2)),
-        changed(&file, |file| file["more"] = json!(2)),
-        changed(&file, |file| file["pinned"]["format"] = json!(7)),
-        changed(&file, |file| file["records"][0]["trigger"] = json!(4_000)),
-        changed(&file, |file| file["records"][1]["node"] = json!(4_000)),
-        changed(&file, |file| {
-            file["records"][0]["execution"] = json!("exec_00000000000000000000000000000000");
-        }),
-        changed(&file, |file| file["payloads"] = json!({})),
-        changed(&file, |file| {
-            let payloads = file["payloads"].as_object_mut().unwrap();
-            let first = payloads.values_mut().next().unwrap();
-            *first = json!([{}]);
-        }),
-        changed(&file, |file| file["records"] = json!([])),
-        changed(&file, |file| file["workflow"]["document"] = json!("{")),
+        (b"[]".to_vec(), "no exported execution"),
+        (
+            b"{\"jackfieldExecution\": 2}".to_vec(),
+            "was changed, or cut off",
+        ),
+        (
+            changed(&file, |file| file["jackfieldExecution"] = json!(3)),
+            "format version 3, and this program knows 2",
+        ),
+        (
+            changed(&file, |file| file["jackfieldExecution"] = json!(1)),
+            "has to be exported again",
+        ),
+        (
+            changed(&file, |file| file["more"] = json!(2)),
+            "unknown field `more`",
+        ),
+        (
+            changed(&file, |file| file["pinned"]["format"] = json!(7)),
+            "format version 7",
+        ),
+        (
+            changed(&file, |file| file["records"][0]["trigger"] = json!(4_000)),
+            "record 1",
+        ),
+        (
+            changed(&file, |file| file["records"][1]["node"] = json!(4_000)),
+            "record 2",
+        ),
+        (
+            changed(&file, |file| {
+                let other = json!("exec_00000000000000000000000000000000");
+                file["records"][0]["execution"] = other;
+            }),
+            "record 1: it is about another execution",
+        ),
+        (
+            changed(&file, |file| file["payloads"] = json!({})),
+            "in the file",
+        ),
+        (
+            changed(&file, |file| {
+                let payloads = file["payloads"].as_object_mut().unwrap();
+                let first = payloads.values_mut().next().unwrap();
+                *first = json!([{}]);
+            }),
+            "is not what its name says",
+        ),
+        (
+            changed(&file, |file| file["records"] = json!([])),
+            "record 1",
+        ),
+        (
+            changed(&file, |file| file["workflow"]["document"] = json!("{")),
+            "its workflow cannot be read",
+        ),
+        (
+            changed(&file, |file| {
+                let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+                file["report"] = serde_json::from_str(&deep[80..320]).unwrap();
+            }),
+            "120 deep",
+        ),
     ];
-    for (place, file) in wrong.iter().enumerate() {
-        let taken = process.tenant.import(file).await;
-        assert!(taken.is_err(), "{place}");
+    for (file, expected) in &wrong {
+        let refused = process.tenant.import(file).await.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{expected}: {refused}");
     }
-    assert!(process.tenant.replay(&wrong[2]).await.is_err());
+    let listed = process
+        .tenant
+        .stored_executions(&Default::default(), &Default::default());
+    assert_eq!(listed.await.unwrap().entries, []);
+    assert!(process.tenant.replay(&wrong[2].0).await.is_err());
+    // What was recorded before there were digests is replayed.
+    let old = changed(&file, |file| file["jackfieldExecution"] = json!(1));
+    assert_eq!(process.tenant.replay(&old).await.unwrap().difference, None);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    let process = Process::new(&MemoryStore::new(), registry(&[]));
+    let mut long = b"{\"jackfieldExecution\":2,\"report\":\"".to_vec();
+    long.resize((256 << 20) + 1, b' ');
+    let many = format!(
+        "{{\"jackfieldExecution\":2,\"report\":[{}0]}}",
+        "0,".repeat(8_000_000)
+    );
+    for (file, expected) in [
+        (long, "at most 268435456 bytes"),
+        (many.into_bytes(), "values"),
+    ] {
+        for refused in [
+            process.tenant.import(&file).await.err(),
+            process.tenant.replay(&file).await.err(),
+        ] {
+            let refused = refused.unwrap().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_names_once_or_often_is_kept_once_and_reported_within_bounds() {
+    let calls = Calls::default();
+    let (file, _) = exported(&calls).await;
+    let value: Value = serde_json::from_slice(&file).unwrap();
+    let digest = value["payloads"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .next()
+        .unwrap();
+    let lists: Vec<Value> = (0..100_000).map(|_| json!({ "payload": digest })).collect();
+    // An output for each of a hundred thousand ports, all the same list.
+    let bomb = changed(&file, |file| {
+        let record = &mut file["records"][2];
+        let ports = json!(vec![json!([]); lists.len()]);
+        record["outputs"]["main"] = ports;
+        record["lists"] = json!(lists);
+    });
+    let process = Process::new(&MemoryStore::new(), registry(&[("note", calls.executor())]));
+    let replayed = process.tenant.replay(&bomb).await;
+    let told = format!("{replayed:?}");
+    assert!(told.len() < 10_000, "{}", told.len());
+    // It may make sense or not: but it takes no more than its size.
+    if let Ok(id) = process.tenant.import(&bomb).await {
+        let found = process.tenant.stored_execution(id).await.unwrap();
+        assert_ne!(found.state.as_str(), "running");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_in_is_the_users_who_takes_it_in_for_as_long_as_its_workflow_says() {
+    let calls = Calls::default();
+    let (file, _) = exported(&calls).await;
+    let forged = changed(&file, |file| {
+        file["user"] = json!("root@example.com");
+        file["pinned"]["deadline"] = json!("9999-01-01T00:00:00Z");
+        file["records"].as_array_mut().unwrap().truncate(4);
+    });
+    let store = MemoryStore::new();
+    let process = Process::new(&store, registry(&[("note", calls.executor())]));
+    let ada = UserId::parse("ada@example.com").unwrap();
+    let tenant = process.tenant.clone().as_user(ada.clone());
+    let before = Timestamp::now();
+    let id = tenant.import(&forged).await.unwrap();
+    let kept = store.tenant(tenant.id());
+    let found = jackfield::store::Executions::execution(&*kept, id)
+        .await
+        .unwrap();
+    assert_eq!(found.user, Some(ada));
+    assert_eq!((found.state.as_str(), found.lease), ("paused", None));
+    let pinned: Value = serde_json::from_slice(&found.pinned).unwrap();
+    let deadline: Timestamp = pinned["deadline"].as_str().unwrap().parse().unwrap();
+    let hour = Duration::from_secs(3_600);
+    assert!((before + hour..=Timestamp::now() + hour).contains(&deadline));
+    // Nobody is nobody, whoever the file says.
+    let store = MemoryStore::new();
+    let process = Process::new(&store, registry(&[("note", calls.executor())]));
+    process.tenant.import(&forged).await.unwrap();
+    let found = process.tenant.stored_execution(id).await.unwrap();
+    assert_eq!(found.user, None);
 }

@@ -1,11 +1,13 @@
 //! What goes wrong in the database: an error that says so, and whatever it does not touch goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jackfield_store_api::{
-    Collection, Durability, Expected, PageRequest, Store, StoreError, TenantStore, limits,
+    Claim, Collection, Durability, Expected, PageRequest, Store, StoreError, TenantStore, WorkerId,
+    limits,
 };
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_testkit::database::Postgres;
@@ -130,6 +132,68 @@ async fn rows_that_are_not_what_was_written_are_noticed() {
     // What is whole goes on.
     tenant.append(one(&held[1], 5)).await.unwrap();
     check_journal(&**tenant, held[1].id, 6).await;
+}
+
+/// Executions that cannot be taken up are passed over: all others are taken up, of whichever tenant.
+#[tokio::test]
+async fn damaged_executions_keep_nobody_from_being_taken_up() {
+    const DAMAGES: [&str; 4] = [
+        "state = 77",
+        "fence = -1",
+        "length = -1",
+        "changed_at = 9223372036854775807",
+    ];
+    let url = Postgres::shared().create_database();
+    let store = open(&url).await;
+    let execute = |sql: &str| {
+        let sql = format!("SET search_path = jackfield; {sql}");
+        Postgres::shared().execute(database(&url), &sql)
+    };
+    let mut whole = Vec::new();
+    for name in ["acme", "other"] {
+        let tenant = tenant(&*store, name);
+        for place in 0..DAMAGES.len() + 2 {
+            let held = hold(&*tenant).await.unwrap();
+            tenant.release(held.id, held.fence).await.unwrap();
+            match DAMAGES.get(place).filter(|_| name == "acme") {
+                Some(damage) => {
+                    let id = held.id.as_uuid();
+                    execute(&format!("UPDATE courses SET {damage} WHERE id = '{id}'"));
+                }
+                None => whole.push(held.id),
+            }
+        }
+    }
+    let claim = Claim {
+        worker: WorkerId::generate(),
+        lease: Duration::from_secs(60),
+        // A share is less than what is damaged.
+        most: 3,
+    };
+    let mut found = Vec::new();
+    loop {
+        let claimed = store.claim(claim).await.unwrap();
+        if claimed.is_empty() {
+            break;
+        }
+        found.extend(claimed.iter().map(|one| one.execution));
+    }
+    found.sort_unstable();
+    whole.sort_unstable();
+    assert_eq!(found, whole);
+    let due = store.next_due().await.unwrap().unwrap();
+    assert!(due > store.now().await.unwrap(), "nothing is due but leases");
+    let reasons = execute("SELECT count(*) FROM courses WHERE reason LIKE '%damaged%' AND due IS NULL");
+    assert_eq!(reasons.trim(), DAMAGES.len().to_string());
+
+    // A tenant whose name is none has no turn; the other has.
+    execute("UPDATE courses SET tenant = 'No Name!' WHERE tenant = 'acme'");
+    execute("UPDATE courses SET due = 0, lease = 0 WHERE due IS NOT NULL");
+    let claim = Claim { most: 100, ..claim };
+    let claimed = store.claim(claim).await.unwrap();
+    assert_eq!(claimed.len(), DAMAGES.len() + 2);
+    assert!(claimed.iter().all(|one| one.tenant.as_str() == "other"));
+    store.close().await.unwrap();
 }
 
 /// One change of a group cannot be made: it alone fails, with what the database says.

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod claims;
 mod creation;
 mod documents;
 mod executions;
@@ -17,7 +18,9 @@ mod journals;
 mod leases;
 mod parking;
 mod payloads;
+mod retention;
 mod safety;
+mod signals;
 mod tenants;
 mod workflows;
 
@@ -100,6 +103,21 @@ cases! {
         retention_lets_the_oldest_go,
         dry_runs_count_what_would_go,
         payloads_larger_than_the_limit_are_refused;
+    claims:
+        tenants_take_up_their_own,
+        what_one_tenant_leaves_others_take,
+        what_is_given_up_is_stuck_or_ends;
+    signals:
+        signals_with_a_key_are_sent_once,
+        large_signals_are_read_in_parts,
+        signals_are_bounded;
+    retention:
+        collecting_at_the_same_time_leaves_what_is_to_be_left,
+        collecting_may_be_broken_off,
+        large_records_are_read_in_parts,
+        parts_go_with_their_whole,
+        versions_that_nothing_has_go,
+        retention_is_kept_for_each_tenant;
     documents:
         documents_are_written_read_and_deleted,
         changes_may_expect_what_they_find,
@@ -209,6 +227,18 @@ macro_rules! store_conformance {
             retention_lets_the_oldest_go,
             dry_runs_count_what_would_go,
             payloads_larger_than_the_limit_are_refused,
+            tenants_take_up_their_own,
+            what_one_tenant_leaves_others_take,
+            what_is_given_up_is_stuck_or_ends,
+            signals_with_a_key_are_sent_once,
+            large_signals_are_read_in_parts,
+            signals_are_bounded,
+            collecting_at_the_same_time_leaves_what_is_to_be_left,
+            collecting_may_be_broken_off,
+            large_records_are_read_in_parts,
+            parts_go_with_their_whole,
+            versions_that_nothing_has_go,
+            retention_is_kept_for_each_tenant,
             documents_are_written_read_and_deleted,
             changes_may_expect_what_they_find,
             revisions_never_come_back,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::answer;
 use super::state::no_execution;
-use super::tenant::{MemoryTenant, numbered};
+use super::tenant::{MemoryTenant, numbered, within_page};
 
 impl Executions for MemoryTenant {
     fn create_execution(&self, execution: NewExecution) -> StoreFuture<'_, ExecutionRecord> {
@@ -178,6 +178,7 @@ impl Executions for MemoryTenant {
             let signals = &kept.execution(id)?.signals;
             let skip = usize::try_from(after).unwrap_or(usize::MAX);
             let some = signals.iter().skip(skip).take(PageRequest::MOST as usize);
+            let some = some.take_while(within_page(|signal: &&Signal| signal.data.len()));
             Ok(some.cloned().collect())
         })
     }

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use super::state::Kept;
 use super::{MemoryStore, answer};
 
+/// The most bytes that are given at once, if it is more than one entry.
+const PAGE_BYTES: usize = 32 * 1_024 * 1_024;
+
 /// A store in memory as one tenant has it.
 pub(super) struct MemoryTenant {
     pub(super) store: MemoryStore,
@@ -123,9 +126,19 @@ pub(super) fn numbered(records: &[Bytes], after: u64, limit: u32) -> Vec<Journal
         .zip(records)
         .skip(usize::try_from(after).unwrap_or(usize::MAX))
         .take(limit)
+        .take_while(within_page(|(_, record): &(u64, &Bytes)| record.len()))
         .map(|(sequence, record)| JournalRecord {
             sequence,
             record: record.clone(),
         })
         .collect()
+}
+
+/// Whether an entry is on the page, given those before it: the first one always is.
+pub(super) fn within_page<T>(size: impl Fn(&T) -> usize) -> impl FnMut(&T) -> bool {
+    let mut bytes = None;
+    move |entry| {
+        let before = bytes.replace(bytes.unwrap_or(0) + size(entry));
+        before.is_none() || bytes.is_some_and(|bytes| bytes <= PAGE_BYTES)
+    }
 }
