@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::authorize::NEVER;
-use crate::durable::{Pinned, PinnedError};
+use crate::durable::{Called, Pinned, PinnedError};
 use crate::engine::EngineParts;
 use crate::nested::Nested;
+use crate::parts::Parts;
 use crate::signals::Mailbox;
 use crate::tenant_state::TenantState;
 use crate::{PreparedPlan, StartError};
@@ -87,6 +88,9 @@ pub(crate) struct Running {
     /// What the registry provided when it began: it ends with the plugins that it began with.
     pub(crate) edition: Edition,
     pub(crate) id: ExecutionId,
+    /// What idempotency keys are made of: the id, or that of the execution that the first attempt
+    /// of the same call began.
+    pub(crate) key: ExecutionId,
     pub(crate) roots: RootValues,
     /// Is cancelled when somebody asks that it end.
     pub(crate) cancellation: CancellationToken,
@@ -101,6 +105,12 @@ pub(crate) struct Running {
     pub(crate) depth: u32,
     /// What it shares with the executions that it calls, and that called it.
     pub(crate) nested: Arc<Nested>,
+    /// Who called it, if anybody did.
+    pub(crate) called: Option<Called>,
+    /// What it has called itself.
+    pub(crate) parts: Arc<Parts>,
+    /// What the caller has called.
+    pub(crate) beside: Option<Arc<Parts>>,
     /// The number of the policy under which its user was last allowed to act.
     pub(crate) user_allowed_under: AtomicU64,
     /// What it was sent, if it is not kept in a store.
@@ -126,10 +136,16 @@ impl StartOptions {
 /// Where an execution comes from.
 pub(crate) struct Origin {
     pub(crate) id: ExecutionId,
+    /// What its idempotency keys are made of.
+    pub(crate) key: ExecutionId,
     /// How many executions it is nested in.
     pub(crate) depth: u32,
     /// What it shares with those.
     pub(crate) nested: Arc<Nested>,
+    /// Who called it, if anybody did.
+    pub(crate) called: Option<Called>,
+    /// What the caller has called.
+    pub(crate) beside: Option<Arc<Parts>>,
 }
 
 /// What `$context`, `$workflow` and `$execution` give.
@@ -158,11 +174,14 @@ impl Running {
         choices: Choices,
         cancellation: CancellationToken,
     ) -> Self {
-        let nested = Arc::new(Nested::new(&caller.state.tenant));
+        let nested = Arc::new(Nested::new(&caller.state.tenant, id));
         let origin = Origin {
             id,
+            key: id,
             depth: 0,
             nested,
+            called: None,
+            beside: None,
         };
         Self::within(caller, plan, choices, cancellation, origin)
     }
@@ -175,7 +194,14 @@ impl Running {
         cancellation: CancellationToken,
         origin: Origin,
     ) -> Self {
-        let Origin { id, depth, nested } = origin;
+        let Origin {
+            id,
+            key,
+            depth,
+            nested,
+            called,
+            beside,
+        } = origin;
         let tenant = caller.state.id();
         let roots = RootValues {
             context: json!({ "tenantId": tenant, "executionId": id }),
@@ -187,6 +213,7 @@ impl Running {
             plan: Arc::clone(plan),
             edition: caller.engine.registry.edition(),
             id,
+            key,
             roots,
             attempts: cancellation.child_token(),
             cancellation,
@@ -195,6 +222,9 @@ impl Running {
             hindered: OnceLock::new(),
             depth,
             nested,
+            called,
+            parts: Arc::default(),
+            beside,
             user_allowed_under: AtomicU64::new(NEVER),
             mailbox: Mailbox::default(),
         }

@@ -162,12 +162,13 @@ impl Invocation {
             cancellation,
             permit: &self.permit,
             turn: (self.node, self.run, self.with),
+            attempt: self.attempt,
             registration,
             started: AtomicU32::new(0),
         };
         let context = NodeContext {
             tenant: running.tenant_id(),
-            execution: running.id,
+            execution: running.key,
             workflow: running.plan.name(),
             node: &spec.name,
             node_type: registration.node_type(),

@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jackfield_store_api::ExecutionRecord;
 use jackfield_tenancy::{Redactor, Tenant, Usage};
+use jackfield_types::ExecutionId;
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
 use crate::PreparedPlan;
 
@@ -17,9 +20,15 @@ const MAX_NESTED: u64 = 100_000;
 /// What one of them may not show no other may show either, and what one of them uses up all of them
 /// have used up. The rules and quotas are those that were in force when the first one began.
 pub(crate) struct Nested {
+    /// The first one.
+    pub(crate) whole: ExecutionId,
+    /// Whether the first one had begun before it was taken up here.
+    pub(crate) goes_on: AtomicBool,
     started: AtomicU64,
     /// Plans of the workflows called by name.
     pub(crate) plans: Mutex<HashMap<String, Arc<PreparedPlan>>>,
+    /// What was called by name before the first one was taken up here, once it was asked for.
+    pub(crate) called: OnceCell<HashMap<String, ExecutionRecord>>,
     pub(crate) redactor: Redactor,
     /// What has been used of what is bounded; `None` when nothing is.
     pub(crate) usage: Option<Usage>,
@@ -28,10 +37,13 @@ pub(crate) struct Nested {
 }
 
 impl Nested {
-    pub(crate) fn new(tenant: &Tenant) -> Self {
+    pub(crate) fn new(tenant: &Tenant, whole: ExecutionId) -> Self {
         Self {
+            whole,
+            goes_on: AtomicBool::new(false),
             started: AtomicU64::new(0),
             plans: Mutex::default(),
+            called: OnceCell::new(),
             redactor: Redactor::new(tenant.redaction()),
             usage: Usage::new(&tenant.quotas()),
             recorded: Mutex::default(),

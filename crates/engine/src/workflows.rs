@@ -6,11 +6,13 @@ use jackfield_definition::{Diagnostics, PlanOptions, Workflow, workflow_from_val
 use jackfield_kernel::ExecutionStatus;
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
 use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, TenantId};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::call_host::CallHost;
 use crate::driver::Driver;
+use crate::durable::Called;
 use crate::execution::{Origin, Running, find_trigger};
 use crate::{PreparedPlan, Report, StartError, StartOptions, audit, authorize};
 
@@ -49,6 +51,8 @@ impl WorkflowSource for NoWorkflows {
 
 impl WorkflowRunner for CallHost<'_> {
     fn run<'a>(&'a self, workflow: SubWorkflow<'a>) -> BoxFuture<'a, Result<Items, NodeError>> {
+        // At once: the order of the calls is what their ids follow from.
+        let (id, key) = self.next_id();
         Box::pin(async move {
             let running = self.running;
             let max_depth = running.engine().max_depth;
@@ -63,67 +67,66 @@ impl WorkflowRunner for CallHost<'_> {
                 let message = format!("one execution calls more than {most} others");
                 NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message)
             })?;
-            let plan = running.sub_plan(workflow.reference)?;
-            let options = StartOptions {
-                items: workflow.items,
-                variables: workflow.variables,
-                pinned_data: running.choices.pinned_data,
-                ..StartOptions::default()
-            };
+            let is_kept = running.pinned().is_some();
+            if let (true, Some(keeper)) = (is_kept, &running.engine().keeper) {
+                return self.run_kept(keeper, workflow, (id, key)).await;
+            }
+            let plan = running.sub_plan(workflow.reference).await?;
             // The calls of the other workflow need the place that this one would hold.
             drop(self.permit.lock().take());
             let cancellation = self.cancellation.child_token();
+            let origin = running.origin((id, key), workflow.reference);
             let driver = running
-                .sub_driver(&plan, self.next_id(), options, cancellation)
+                .sub_driver(&plan, origin, workflow, cancellation)
                 .map_err(|error| start_error(&error))?;
             // A task of its own: the stack does not grow with the depth.
             let task = AbortOnDropHandle::new(tokio::spawn(driver.run_to_end()));
-            let report = task.await.map_err(|error| {
-                if error.is_panic() {
-                    let message = "the engine panicked while it ran the workflow";
-                    return NodeError::permanent(ErrorCode::TRAPPED, message);
-                }
-                NodeError::Cancelled
-            })?;
+            let report = task.await.map_err(|error| broken_off(&error))?;
             items_of(report.map_err(|error| start_error(&error))?)
         })
     }
 }
 
 impl Running {
-    fn sub_plan(&self, reference: WorkflowReference<'_>) -> Result<Arc<PreparedPlan>, NodeError> {
-        let workflow = match reference {
+    /// The plan of what is called.
+    pub(crate) async fn sub_plan(
+        &self,
+        reference: WorkflowReference<'_>,
+    ) -> Result<Arc<PreparedPlan>, NodeError> {
+        match reference {
             WorkflowReference::Inline(document) => {
                 let workflow = workflow_from_value(document)
                     .map_err(|findings| planning_error("the workflow", &findings))?;
                 self.check_names(&workflow)?;
-                workflow
+                self.compile_sub(&workflow)
             }
             WorkflowReference::Named(name) => {
                 if let Some(plan) = self.nested.plans.lock().get(name) {
                     return Ok(Arc::clone(plan));
                 }
-                self.engine()
-                    .workflows
-                    .load(self.tenant_id(), name)
-                    .map_err(|error| {
-                        NodeError::permanent(ErrorCode::INVALID_PARAMETERS, error.message)
-                            .with(|failure| failure.source = error.source)
-                    })?
+                let plan = match self.plan_called_before(name).await? {
+                    Some(plan) => plan,
+                    None => {
+                        let source = &self.engine().workflows;
+                        let workflow = source.load(self.tenant_id(), name).map_err(|error| {
+                            NodeError::permanent(ErrorCode::INVALID_PARAMETERS, error.message)
+                                .with(|failure| failure.source = error.source)
+                        })?;
+                        self.compile_sub(&workflow)?
+                    }
+                };
+                // Whoever was first has it in the same version as all others.
+                let mut plans = self.nested.plans.lock();
+                Ok(Arc::clone(plans.entry(name.to_owned()).or_insert(plan)))
             }
-        };
-        let name = format!("workflow `{}`", workflow.name);
-        let plan = self
-            .caller
-            .compile(&workflow, &PlanOptions::default())
-            .map_err(|findings| planning_error(&name, &findings))?;
-        if let WorkflowReference::Named(name) = reference {
-            self.nested
-                .plans
-                .lock()
-                .insert(name.to_owned(), Arc::clone(&plan));
         }
-        Ok(plan)
+    }
+
+    fn compile_sub(&self, workflow: &Workflow) -> Result<Arc<PreparedPlan>, NodeError> {
+        let name = format!("workflow `{}`", workflow.name);
+        self.caller
+            .compile(workflow, &PlanOptions::default())
+            .map_err(|findings| planning_error(&name, &findings))
     }
 
     /// Refuses a workflow that an expression made with a secret in one of its names: names go where
@@ -153,27 +156,57 @@ impl Running {
         Err(NodeError::permanent(ErrorCode::INVALID_WORKFLOW, message))
     }
 
+    /// Where an execution comes from that this one calls.
+    pub(crate) fn origin(
+        &self,
+        (id, key): (ExecutionId, ExecutionId),
+        reference: WorkflowReference<'_>,
+    ) -> Origin {
+        let name = match reference {
+            WorkflowReference::Named(name) => Some(name.to_owned()),
+            WorkflowReference::Inline(_) => None,
+        };
+        Origin {
+            id,
+            key,
+            depth: self.depth + 1,
+            nested: Arc::clone(&self.nested),
+            called: Some(Called { by: self.id, name }),
+            beside: Some(Arc::clone(&self.parts)),
+        }
+    }
+
     /// An execution within this one: for the same tenant and user, under the same bounds, and with
     /// no turn of its own to wait for.
-    fn sub_driver(
+    pub(crate) fn sub_driver(
         &self,
         plan: &Arc<PreparedPlan>,
-        id: ExecutionId,
-        options: StartOptions,
+        origin: Origin,
+        workflow: SubWorkflow<'_>,
         cancellation: CancellationToken,
     ) -> Result<Driver, StartError> {
         authorize::plan(&self.caller, plan)
             .inspect_err(|error| audit::not_started(&self.caller, plan, error))?;
-        let trigger = find_trigger(plan, options.trigger.as_deref())?;
-        let origin = Origin {
-            id,
-            depth: self.depth + 1,
-            nested: Arc::clone(&self.nested),
+        let options = StartOptions {
+            items: workflow.items,
+            variables: workflow.variables,
+            pinned_data: self.choices.pinned_data,
+            ..StartOptions::default()
         };
+        let trigger = find_trigger(plan, options.trigger.as_deref())?;
         let choices = options.choices();
         let running = Self::within(&self.caller, plan, choices, cancellation, origin);
         Ok(Driver::new(Arc::new(running), options, trigger))
     }
+}
+
+/// An execution whose task did not come to its end.
+pub(crate) fn broken_off(error: &JoinError) -> NodeError {
+    if error.is_panic() {
+        let message = "the engine panicked while it ran the workflow";
+        return NodeError::permanent(ErrorCode::TRAPPED, message);
+    }
+    NodeError::Cancelled
 }
 
 fn planning_error(name: &str, findings: &Diagnostics) -> NodeError {
@@ -187,7 +220,7 @@ fn planning_error(name: &str, findings: &Diagnostics) -> NodeError {
     )
 }
 
-fn start_error(error: &StartError) -> NodeError {
+pub(crate) fn start_error(error: &StartError) -> NodeError {
     match error {
         StartError::Forbidden { .. } => {
             NodeError::refused(ErrorCode::TENANT_FORBIDDEN, error.to_string())
@@ -196,7 +229,7 @@ fn start_error(error: &StartError) -> NodeError {
     }
 }
 
-fn items_of(report: Report) -> Result<Items, NodeError> {
+pub(crate) fn items_of(report: Report) -> Result<Items, NodeError> {
     if report.status == ExecutionStatus::Success {
         return Ok(Arc::new(report.output));
     }

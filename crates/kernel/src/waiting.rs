@@ -116,6 +116,20 @@ impl Execution {
         }
     }
 
+    /// Orders again what was under way, as [`resume`](Self::resume) does, but for attempts that run:
+    /// those are taken for going on, so that there is nothing to note.
+    pub fn go_on(&mut self) {
+        self.queue.clear();
+        self.cancel_ordered = false;
+        self.finish_ordered = false;
+        for place in 0..self.graph.order().len() {
+            let node = self.graph.order()[place];
+            if !matches!(self.nodes[node.get()].phase, NodePhase::Running { .. }) {
+                self.resume_node(node);
+            }
+        }
+    }
+
     pub(crate) fn resume_node(&mut self, node: NodeIndex) {
         let state = &mut self.nodes[node.get()];
         match state.phase {

@@ -11,11 +11,12 @@ use jackfield_definition::{
 };
 use jackfield_kernel::RunWith;
 use jackfield_registry::{Registration, Registry};
-use jackfield_types::{NodeTypeId, PluginOrigin, VersionSelector};
+use jackfield_types::{ExecutionId, NodeTypeId, PluginOrigin, VersionSelector};
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::part::Called;
 use super::record::FORMAT;
 use crate::PreparedPlan;
 use crate::execution::{Caller, Choices, PinnedData, PlannedPlugins, Running};
@@ -34,6 +35,9 @@ pub(crate) struct Pinned {
     /// When its time is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<Timestamp>,
+    /// Who called it, if anybody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) called: Option<Called>,
 }
 
 /// What served a node type when the plan was made.
@@ -79,6 +83,13 @@ pub(crate) enum PinnedError {
         node_type: NodeTypeId,
         version: Version,
         from: String,
+    },
+    #[error(
+        "execution `{execution}`, which it called, cannot go on: {reason}; repair that, then resume this execution"
+    )]
+    Part {
+        execution: ExecutionId,
+        reason: String,
     },
 }
 
@@ -130,6 +141,7 @@ impl Pinned {
             unknown,
             uses_pinned_data: running.choices.pinned_data == PinnedData::Used,
             deadline,
+            called: running.called.clone(),
         }
     }
 

@@ -33,6 +33,9 @@ pub struct StoredExecution {
     /// The execution that it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<ExecutionId>,
+    /// The execution that it is a part of: the first of those that called one another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<ExecutionId>,
     /// How it stands.
     pub state: ExecutionState,
     /// What has been asked of it.
@@ -52,6 +55,7 @@ impl From<ExecutionRecord> for StoredExecution {
             workflow: record.workflow,
             user: record.user,
             retry_of: record.retry_of,
+            part_of: record.part_of,
             state: record.state,
             requests: record.requests,
             created_at: record.created_at,
@@ -196,7 +200,7 @@ impl TenantEngine {
 }
 
 /// Reads all of an execution.
-pub(super) async fn load(
+pub(crate) async fn load(
     caller: &Caller,
     store: &Arc<dyn TenantStore>,
     id: ExecutionId,

@@ -84,13 +84,13 @@ async fn what_a_workflow_within_another_sends_again_has_the_same_keys() {
     let store = FragileStore::new(Arc::new(kept.clone()));
     let calls = Calls::default();
     let falls = {
-        let store = store.clone();
+        let (store, noted) = (store.clone(), calls.clone());
         // The store is gone before the outer node has ended.
         ScriptedExecutor::immediate(move |number, call| {
             if number == 0 {
                 store.interrupt(0, Interruption::BeforeTheWrite);
             }
-            Ok(NodeOutput::items(call.items().clone()))
+            Ok(noted.note(&call))
         })
     };
     let scripted = [("note", calls.executor()), ("falls", falls)];
@@ -106,7 +106,8 @@ async fn what_a_workflow_within_another_sends_again_has_the_same_keys() {
     let process = Process::new(&kept.reopen(), registry(&scripted)).working();
     let report = process.ended(id).await;
     assert_eq!(report.status, ExecutionStatus::Success);
-    let keys = calls.of("send");
+    assert_eq!(calls.of("send").len(), 1, "it had ended");
+    let keys = calls.of("fall");
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
 }

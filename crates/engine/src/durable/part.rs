@@ -1,0 +1,180 @@
+//! Executions that are a part of another one, which called them.
+//!
+//! A part is an execution of its own in the store, with its own journal, waits and signals, and with
+//! an id that follows from the call. It is run by nobody but the call, within what the caller knows
+//! of secrets and quotas. So a worker that finds a part to be taken up takes up its caller instead,
+//! which goes on with the part; and a part whose caller has ended is cancelled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jackfield_store_api::{
+    Append, ExecutionFilter, ExecutionRecord, ExecutionState, PageRequest, Request, StoreError,
+    TenantStore, Waiting,
+};
+use jackfield_types::ExecutionId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::clock::later;
+use super::keeper::{Keeper, Keeping};
+use super::pinned::Pinned;
+use super::resume::{TakenUp, cancel_unrun};
+
+/// When it is looked again whether a part was taken up by its caller.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Who called an execution, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Called {
+    /// The caller.
+    pub(crate) by: ExecutionId,
+    /// The name that it called, if the workflow is not a part of the caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+/// Has the caller of a part that was claimed go on with it.
+pub(super) async fn rouse(keeping: &Keeping, found: &ExecutionRecord, now: Timestamp) -> TakenUp {
+    match try_rouse(keeping, found, now).await {
+        Ok(()) => TakenUp::Over,
+        Err(error) => TakenUp::Later(error),
+    }
+}
+
+async fn try_rouse(
+    keeping: &Keeping,
+    found: &ExecutionRecord,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (keeper, hold) = (&keeping.keeper, &keeping.hold);
+    let store = &hold.store;
+    let called = Pinned::decode(&found.pinned).ok();
+    let called = called.and_then(|pinned| pinned.called.map(|called| called.by));
+    let Some(caller) = called.or(found.part_of) else {
+        return Ok(());
+    };
+    let caller = match store.execution(caller).await {
+        Ok(caller) => Some(caller),
+        Err(StoreError::NotFound { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let Some(caller) = caller.filter(|caller| !caller.state.has_ended()) else {
+        cancel_unrun(hold, found, now).await;
+        return Ok(());
+    };
+    if found.requests.cancel {
+        // That needs nothing of what the caller knows.
+        cancel_unrun(hold, found, now).await;
+        return wake(keeper, &**store, &caller).await;
+    }
+    let until = match caller.state {
+        // It goes on with the part when it goes on itself.
+        ExecutionState::Paused | ExecutionState::Stuck { .. } => None,
+        ExecutionState::Running
+        | ExecutionState::Parked(_)
+        | ExecutionState::Incomplete
+        | ExecutionState::Ended { .. } => Some(later(keeper.store.now().await?, LOOK_AGAIN)),
+    };
+    let waiting = Waiting {
+        until,
+        signal_after: None,
+    };
+    store
+        .append(Append {
+            execution: hold.execution,
+            fence: hold.fence,
+            after: found.length,
+            records: Vec::new(),
+            payloads: Vec::new(),
+            state: Some(ExecutionState::Parked(waiting)),
+        })
+        .await?;
+    wake(keeper, &**store, &caller).await
+}
+
+/// Has an execution taken up if it is parked, whatever it waits for.
+async fn wake(
+    keeper: &Keeper,
+    store: &dyn TenantStore,
+    found: &ExecutionRecord,
+) -> Result<(), StoreError> {
+    if matches!(found.state, ExecutionState::Parked(_))
+        && let Some(claimed) = store.claim_execution(found.id, keeper.claim(1)).await?
+    {
+        store.release(found.id, claimed.fence).await?;
+    }
+    keeper.stirred.notify_one();
+    Ok(())
+}
+
+/// Asks all parts of an execution to end that have not ended.
+pub(crate) async fn cancel_parts(
+    keeper: &Keeper,
+    store: &dyn TenantStore,
+    whole: ExecutionId,
+) -> Result<(), StoreError> {
+    for state in [
+        &ExecutionState::Running,
+        &ExecutionState::Parked(Waiting::default()),
+        &ExecutionState::Paused,
+        &ExecutionState::Stuck {
+            reason: String::new(),
+        },
+    ] {
+        let filter = ExecutionFilter {
+            part_of: Some(whole),
+            state: Some(state.as_str().to_owned()),
+            ..ExecutionFilter::default()
+        };
+        let mut page = PageRequest::first(PageRequest::MOST);
+        loop {
+            let found = store.list_executions(&filter, &page).await?;
+            for part in found.entries {
+                match store.request(part.id, Request::Cancel).await {
+                    // It may have ended meanwhile.
+                    Ok(_) | Err(StoreError::OutOfTurn { .. } | StoreError::NotFound { .. }) => {
+                        keeper.stirred.notify_one();
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            match found.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The workflows that an execution and its parts have called by name, each as it was when it was
+/// called first.
+pub(crate) async fn called_by_name(
+    store: &Arc<dyn TenantStore>,
+    whole: ExecutionId,
+) -> Result<HashMap<String, ExecutionRecord>, StoreError> {
+    let filter = ExecutionFilter {
+        part_of: Some(whole),
+        ..ExecutionFilter::default()
+    };
+    let mut names = HashMap::new();
+    let mut page = PageRequest::first(PageRequest::MOST);
+    loop {
+        let found = store.list_executions(&filter, &page).await?;
+        for part in found.entries {
+            let pinned = Pinned::decode(&part.pinned).ok();
+            let called = pinned.and_then(|pinned| pinned.called);
+            if let Some(name) = called.and_then(|called| called.name) {
+                // The first one comes last.
+                names.insert(name, part);
+            }
+        }
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(names),
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Workflows within workflows: each is an execution of its own, which outlives whatever ran it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jackfield::kernel::EventKind;
+use jackfield::store::{Durability, ExecutionFilter, PageRequest, Request, Store};
+use jackfield::{
+    ErrorCode, ExecutionHandle, ExecutionId, ExecutionStatus, NodeError, NodeOutput, SignalName,
+    SourceText, SqliteOptions, SqliteStore, StoredError, StoredExecution, TenantId, Workflow,
+    WorkflowSource, WorkflowSourceError, read_workflow,
+};
+use jackfield_testkit::ScriptedExecutor;
+use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore, StoreClock};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+use super::support::{Calls, Process, builder, follow, options, output, registry, start, workflow};
+
+/// A workflow that does nothing but call another one.
+fn calling(inner: &Value) -> Value {
+    workflow(
+        &[
+            ("ahead", "note", json!({})),
+            ("call", "execute-workflow", json!({ "workflow": inner })),
+            ("behind", "note", json!({})),
+        ],
+        &[("ahead", 0, "call"), ("call", 0, "behind")],
+    )
+}
+
+fn waiting(parameters: Value) -> Value {
+    workflow(
+        &[
+            ("first", "note", json!({})),
+            ("wait", "wait", parameters),
+            ("last", "note", json!({})),
+        ],
+        &[("first", 0, "wait"), ("wait", 0, "last")],
+    )
+}
+
+/// Notes its calls; the first one does not end before it is let.
+fn holds(calls: &Calls, begun: &Arc<Notify>, let_go: &Arc<Notify>) -> ScriptedExecutor {
+    let (calls, begun, let_go) = (calls.clone(), Arc::clone(begun), Arc::clone(let_go));
+    let has_held = Arc::new(AtomicBool::new(false));
+    ScriptedExecutor::new(move |_, call| {
+        let output = calls.note(&call);
+        let is_first = !has_held.swap(true, Ordering::SeqCst);
+        let (begun, let_go) = (Arc::clone(&begun), Arc::clone(&let_go));
+        Box::pin(async move {
+            if is_first {
+                begun.notify_one();
+                let_go.notified().await;
+            }
+            Ok(output)
+        })
+    })
+}
+
+/// What an execution called, and what that called, newest first.
+async fn parts(process: &Process, id: ExecutionId) -> Vec<StoredExecution> {
+    let filter = ExecutionFilter {
+        part_of: Some(id),
+        ..ExecutionFilter::default()
+    };
+    let page = PageRequest::default();
+    let found = process.tenant.stored_executions(&filter, &page).await;
+    found.unwrap().entries
+}
+
+async fn only_part(process: &Process, id: ExecutionId) -> ExecutionId {
+    let parts = parts(process, id).await;
+    assert_eq!(parts.len(), 1, "{parts:?}");
+    parts[0].id
+}
+
+fn status(execution: &StoredExecution) -> Value {
+    serde_json::to_value(execution).unwrap()["state"]["status"].clone()
+}
+
+fn name(name: &str) -> SignalName {
+    SignalName::parse(name).unwrap()
+}
+
+/// A process that works, by the clock of its store.
+fn working(store: &MemoryStore, clock: &StoreClock, calls: &Calls) -> Process {
+    Process::at(store, clock, registry(&[("note", calls.executor())])).working()
+}
+
+#[test]
+fn a_killed_process_leaves_what_was_called_to_the_next_one() {
+    let folder = TempDir::new().unwrap();
+    let open = || -> Arc<dyn Store> {
+        let path = folder.path().join("store.db");
+        let options = SqliteOptions::new(path).durability(Durability::Relaxed);
+        Arc::new(SqliteStore::open(options).unwrap())
+    };
+    let inner = workflow(
+        &[
+            ("first", "note", json!({})),
+            ("middle", "holds", json!({})),
+            ("last", "note", json!({})),
+        ],
+        &[("first", 0, "middle"), ("middle", 0, "last")],
+    );
+    // Two deep, so that what was called has called, too.
+    let outer = calling(&workflow(
+        &[("deeper", "execute-workflow", json!({ "workflow": inner }))],
+        &[],
+    ));
+    let calls = Calls::default();
+    let (begun, never) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let scripted = [
+        ("note", calls.executor()),
+        ("holds", holds(&calls, &begun, &never)),
+    ];
+    let doomed = tokio::runtime::Runtime::new().unwrap();
+    let store = open();
+    let id = doomed.block_on(async {
+        let process = Process::new(&store, registry(&scripted));
+        let plan = process.plan(&outer);
+        let handle = process.tenant.start(&plan, start(&json!([{ "n": 1 }])));
+        begun.notified().await;
+        handle.unwrap().id()
+    });
+    // All that ran is gone in the middle of it, and nobody has let go of anything.
+    doomed.shutdown_timeout(Duration::from_secs(30));
+
+    let next = tokio::runtime::Runtime::new().unwrap();
+    next.block_on(async {
+        store.close().await.unwrap();
+        let process = Process::new(&open(), registry(&scripted)).working();
+        let report = process.ended(id).await;
+        assert_eq!(report.status, ExecutionStatus::Success);
+        assert_eq!(report.output[0].json()["last"], json!(true));
+        for once in ["ahead", "first", "last", "behind"] {
+            assert_eq!(calls.of(once).len(), 1, "{once}");
+        }
+        let keys = calls.of("middle");
+        assert_eq!(keys.len(), 2);
+        assert_eq!(keys[0], keys[1]);
+        let parts = parts(&process, id).await;
+        assert_eq!(parts.len(), 2, "{parts:?}");
+        for part in &parts {
+            assert_eq!(status(part), json!("success"));
+            assert_eq!(part.part_of, Some(id));
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_within_leaves_memory_with_its_caller_and_goes_on_in_time() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let process = working(&store, &clock, &calls);
+    let rounds = workflow(
+        &[
+            ("each", "loop", json!({ "mode": "times", "count": 120 })),
+            ("wait", "wait", json!({ "for": "1m" })),
+            ("last", "note", json!({})),
+        ],
+        &[
+            ("each", 1, "wait"),
+            ("wait", 0, "each"),
+            ("each", 0, "last"),
+        ],
+    );
+    let plan = process.plan(&calling(&rounds));
+    let began = clock.now();
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    process.reached(id, "parked").await;
+    let part = only_part(&process, id).await;
+    assert_eq!(process.stands(part).await.unwrap(), "parked");
+    assert!(process.tenant.executions().is_empty(), "it is in memory");
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.status, ExecutionStatus::Success);
+    let late = clock.now().duration_since(began).as_secs_f64() - 7200.0;
+    // Each of 120 waits may be a little late.
+    assert!((-2.0..360.0).contains(&late), "{late} s late");
+    for once in ["ahead", "last", "behind"] {
+        assert_eq!(calls.of(once).len(), 1, "{once}");
+    }
+    // To wait for it for so long has cost nothing.
+    let history = process.tenant.history(id).await.unwrap();
+    assert_eq!(history.entries().len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_reaches_what_was_called() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let process = working(&store, &clock, &calls);
+    let plan = process.plan(&calling(&waiting(json!({ "signal": "paid" }))));
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    process.reached(handle.id(), "parked").await;
+    let part = only_part(&process, handle.id()).await;
+    let data = json!([{ "sum": 7 }]);
+    let sent = process.tenant.signal(part, &name("paid"), data).await;
+    assert_eq!(sent.unwrap(), 1);
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_eq!(report.output[0].json()["sum"], json!(7));
+    assert_eq!((calls.of("first").len(), calls.of("last").len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_within_goes_on_after_a_crash_from_when_it_began() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let kept = MemoryStore::with_clock(clock.clone());
+    let store = FragileStore::new(Arc::new(kept.clone()));
+    let calls = Calls::default();
+    // Without a worker nothing leaves memory.
+    let doomed = Process::at(&store, &clock, registry(&[("note", calls.executor())]));
+    let plan = doomed.plan(&calling(&waiting(json!({ "for": "1h" }))));
+    let began = clock.now();
+    let handle = doomed.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    while calls.of("first").is_empty() || clock.now().duration_since(began).as_secs_f64() < 1800.0 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    store.interrupt(0, Interruption::BeforeTheWrite);
+    assert!(handle.wait().await.is_err());
+    drop(doomed);
+    let process = working(&kept.reopen(), &clock, &calls);
+    let report = process.ended(id).await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    let late = clock.now().duration_since(began).as_secs_f64() - 3600.0;
+    assert!((-2.0..60.0).contains(&late), "{late} s late");
+    for once in ["ahead", "first", "last", "behind"] {
+        assert_eq!(calls.of(once).len(), 1, "{once}");
+    }
+}
+
+/// Workflows by name, which somebody may change at any time.
+#[derive(Clone, Default)]
+struct Named(Arc<Mutex<Value>>);
+
+impl WorkflowSource for Named {
+    fn load(&self, _: &TenantId, _: &str) -> Result<Workflow, WorkflowSourceError> {
+        let source = SourceText::new("named.json", self.0.lock().unwrap().to_string());
+        Ok(read_workflow(&source).unwrap().0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_called_by_name_stays_as_it_was_at_the_first_call() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let named = Named::default();
+    *named.0.lock().unwrap() = workflow(&[("before", "note", json!({}))], &[]);
+    let process = |store: &MemoryStore| {
+        let registry = registry(&[("note", calls.executor())]);
+        let builder = builder(store, registry, options()).workflow_source(named.clone());
+        Process::at_clock(builder, &clock).working()
+    };
+    let document = workflow(
+        &[
+            ("one", "execute-workflow", json!({ "workflow": "sub" })),
+            ("wait", "wait", json!({ "for": "1h" })),
+            ("two", "execute-workflow", json!({ "workflow": "sub" })),
+        ],
+        &[("one", 0, "wait"), ("wait", 0, "two")],
+    );
+    let mut first = process(&store);
+    let plan = first.plan(&document);
+    let handle = first.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    first.reached(id, "parked").await;
+    first.stop().await;
+    drop((first, handle));
+    *named.0.lock().unwrap() = workflow(&[("after", "note", json!({}))], &[]);
+    let next = process(&store.reopen());
+    let report = next.ended(id).await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_eq!((calls.of("before").len(), calls.of("after").len()), (2, 0));
+    // Others begin with what there is now.
+    let plan = next.plan(&document);
+    let handle = next.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    assert_eq!(
+        handle.wait().await.unwrap().status,
+        ExecutionStatus::Success
+    );
+    assert_eq!((calls.of("before").len(), calls.of("after").len()), (2, 2));
+}
+
+async fn parked(process: &Process) -> (ExecutionHandle, ExecutionId) {
+    let plan = process.plan(&calling(&waiting(json!({ "signal": "paid" }))));
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    process.reached(handle.id(), "parked").await;
+    let part = only_part(process, handle.id()).await;
+    (handle, part)
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_reaches_what_was_called_and_what_calls() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let process = working(&store, &clock, &calls);
+    let cancelled = ExecutionStatus::Cancelled;
+
+    let (handle, part) = parked(&process).await;
+    let asked = process.tenant.request(handle.id(), Request::Cancel).await;
+    asked.unwrap();
+    assert_eq!(handle.wait().await.unwrap().status, cancelled);
+    assert_eq!(process.ended(part).await.status, cancelled);
+
+    let (handle, part) = parked(&process).await;
+    process.tenant.request(part, Request::Cancel).await.unwrap();
+    assert_eq!(process.ended(part).await.status, cancelled);
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.failure.unwrap().code, ErrorCode::CANCELLED);
+
+    // In memory, too.
+    let plan = process.plan(&calling(&waiting(json!({ "for": "4s" }))));
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let before = calls.of("first").len();
+    while calls.of("first").len() == before {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let part = only_part(&process, handle.id()).await;
+    handle.cancel();
+    assert_eq!(handle.wait().await.unwrap().status, cancelled);
+    // It has ended before its caller has.
+    assert_eq!(process.stands(part).await.unwrap(), "ended");
+    assert_eq!(process.ended(part).await.status, cancelled);
+    assert!(calls.of("last").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_longer_than_its_call_may_is_cancelled() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let process = working(&store, &clock, &calls);
+    let mut document = calling(&waiting(json!({ "for": "4s" })));
+    document["nodes"][1]["timeout"] = json!("1s");
+    let plan = process.plan(&document);
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.failure.unwrap().code, ErrorCode::TIMEOUT);
+    let part = only_part(&process, id).await;
+    let ended = process.ended(part).await;
+    assert_eq!(ended.status, ExecutionStatus::Cancelled);
+    assert!(calls.of("last").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_attempt_calls_anew_with_the_same_keys() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let fails_once = ScriptedExecutor::immediate(|number, call| {
+        if number == 0 {
+            let code = ErrorCode::NETWORK_ERROR;
+            return Err(NodeError::retryable(code, "not yet"));
+        }
+        Ok(NodeOutput::items(call.items().clone()))
+    });
+    let scripted = [("note", calls.executor()), ("fails-once", fails_once)];
+    let process = Process::at(&store, &clock, registry(&scripted));
+    let inner = workflow(
+        &[
+            ("send", "note", json!({})),
+            ("fall", "fails-once", json!({})),
+        ],
+        &[("send", 0, "fall")],
+    );
+    let mut document = calling(&inner);
+    document["nodes"][1]["retryPolicy"] = json!({ "maxAttempts": 2, "initialDelay": "5ms" });
+    let plan = process.plan(&document);
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.status, ExecutionStatus::Success);
+    let found = parts(&process, id).await;
+    let mut statuses: Vec<Value> = found.iter().map(status).collect();
+    statuses.sort_by_key(Value::to_string);
+    assert_eq!(statuses, [json!("error"), json!("success")]);
+    let keys = calls.of("send");
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_stops_what_was_called_after_what_runs() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let (begun, let_go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let scripted = [
+        ("note", calls.executor()),
+        ("holds", holds(&calls, &begun, &let_go)),
+    ];
+    let process = Process::at(&store, &clock, registry(&scripted)).working();
+    let inner = workflow(
+        &[("middle", "holds", json!({})), ("last", "note", json!({}))],
+        &[("middle", 0, "last")],
+    );
+    let plan = process.plan(&calling(&inner));
+    let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    begun.notified().await;
+    let part = only_part(&process, id).await;
+    for request in [Request::Pause, Request::Resume] {
+        let refused = process.tenant.request(part, request).await;
+        let Err(StoredError::Invalid { .. }) = refused else {
+            panic!("{refused:?}");
+        };
+    }
+    process.tenant.request(id, Request::Pause).await.unwrap();
+    let_go.notify_one();
+    process.reached(id, "paused").await;
+    assert_ne!(process.stands(part).await.unwrap(), "ended");
+    // Nobody goes on with it meanwhile.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(calls.of("last").is_empty());
+    process.tenant.request(id, Request::Resume).await.unwrap();
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_eq!(output(&report)[0]["last"], json!(true));
+    for once in ["ahead", "middle", "last", "behind"] {
+        assert_eq!(calls.of(once).len(), 1, "{once}");
+    }
+    let attempts = process.tenant.history(part).await.unwrap();
+    let attempts = attempts
+        .entries()
+        .filter(|entry| matches!(entry.event.kind, EventKind::AttemptStarted { .. }));
+    assert_eq!(attempts.count(), 2);
+}
