@@ -67,6 +67,40 @@ pub(super) fn node_error(source: &str, error: &sqlx::Error) -> NodeError {
     }
 }
 
+/// Whether a database answered, so that it has ended what it was asked for.
+pub(super) fn is_answer(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_) | sqlx::Error::Encode(_))
+}
+
+/// Whether a statement that was prepared earlier gives something else by now, because a table was
+/// changed meanwhile. The code alone is that of whatever PostgreSQL cannot do.
+pub(super) fn is_outdated(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    error
+        .try_downcast_ref::<PgDatabaseError>()
+        .is_some_and(is_replanned)
+}
+
+fn is_replanned(error: &PgDatabaseError) -> bool {
+    error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")
+}
+
+/// Makes an error of the end of a transaction one that is not tried again, if nobody knows whether
+/// what was done became permanent.
+pub(super) fn uncertain(error: NodeError) -> NodeError {
+    match error {
+        NodeError::Retryable(mut failure) if failure.code == ErrorCode::NETWORK_ERROR => {
+            failure
+                .message
+                .push_str(" while the rows became permanent; nobody knows whether they did");
+            NodeError::Permanent(failure)
+        }
+        error => error,
+    }
+}
+
 fn of_database(source: &str, error: &dyn DatabaseError) -> NodeError {
     let mut details = Object::new();
     let mut note = |key: &str, value: Option<&str>| {
@@ -77,7 +111,11 @@ fn of_database(source: &str, error: &dyn DatabaseError) -> NodeError {
     let (code, meaning) = if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
         note("constraint", error.constraint());
         note("column", error.column());
-        (error.code().to_owned(), of_sqlstate(error.code()))
+        let meaning = match is_replanned(error) {
+            true => Meaning::passing(ErrorCode::DATABASE_BUSY),
+            false => of_sqlstate(error.code()),
+        };
+        (error.code().to_owned(), meaning)
     } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         note("sqlState", error.code());
         (error.number().to_string(), of_mysql(error.number()))
@@ -99,6 +137,8 @@ fn of_database(source: &str, error: &dyn DatabaseError) -> NodeError {
 fn of_sqlstate(state: &str) -> Meaning {
     match state {
         "40001" | "40P01" | "55P03" | "53300" => Meaning::passing(ErrorCode::DATABASE_BUSY),
+        // Its disk is full.
+        "53100" => Meaning::passing(ErrorCode::DATABASE_ERROR),
         "57014" => Meaning::passing(ErrorCode::TIMEOUT),
         "57P01" | "57P02" | "57P03" | "57P05" => Meaning::passing(ErrorCode::NETWORK_ERROR),
         "42P01" | "42703" => Meaning::lasting(ErrorCode::UNKNOWN_ENTITY),
@@ -115,6 +155,8 @@ fn of_mysql(number: u16) -> Meaning {
     match number {
         // Too many connections; lock wait timeout; deadlock; changed since it was read.
         1040 | 1203 | 1205 | 1213 | 1020 | 1226 => Meaning::passing(ErrorCode::DATABASE_BUSY),
+        // Its disk is full, or the table.
+        1021 | 1114 => Meaning::passing(ErrorCode::DATABASE_ERROR),
         // The statement took too long.
         1969 | 3024 | 1317 => Meaning::passing(ErrorCode::TIMEOUT),
         // The server ends, or ended the connection.
@@ -137,6 +179,8 @@ fn of_sqlite(extended: u32) -> Meaning {
         5 | 6 => Meaning::passing(ErrorCode::DATABASE_BUSY),
         // Interrupted.
         9 => Meaning::passing(ErrorCode::TIMEOUT),
+        // The disk is full.
+        13 => Meaning::passing(ErrorCode::DATABASE_ERROR),
         19 => Meaning::lasting(ErrorCode::DATABASE_CONSTRAINT),
         // Too big, and of the wrong type.
         18 | 20 => Meaning::lasting(ErrorCode::INVALID_INPUT),
@@ -160,6 +204,14 @@ mod tests {
             of_sqlite(517),
         ] {
             assert_eq!(meaning, Meaning::passing(ErrorCode::DATABASE_BUSY));
+        }
+        for meaning in [
+            of_sqlstate("53100"),
+            of_mysql(1021),
+            of_mysql(1114),
+            of_sqlite(13),
+        ] {
+            assert_eq!(meaning, Meaning::passing(ErrorCode::DATABASE_ERROR));
         }
         for meaning in [of_sqlstate("57P01"), of_sqlstate("08006"), of_mysql(2013)] {
             assert_eq!(meaning, Meaning::passing(ErrorCode::NETWORK_ERROR));

@@ -5,11 +5,11 @@ use sea_query::Value as Bound;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::dialect::Dialect;
+use super::error::uncertain;
 use super::read::{object, too_many};
 use super::session::Statement;
 use super::sources::{Access, Afterwards, DataSources};
-use super::sql_text::{first_word, is_one_statement};
+use super::sql_text::first_word;
 use super::target::{is_isolated, source};
 use crate::declaration::{declare, example_without_output, tags};
 use crate::items::Budget;
@@ -186,21 +186,14 @@ impl DbalQuery {
             );
             return Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message));
         }
-        // The others prepare one statement only.
-        if source.dialect() == Dialect::Sqlite && !is_one_statement(&params.sql) {
-            return Err(NodeError::parameter("/sql", "one statement, and no more"));
-        }
         let access = match first_word(&params.sql).to_ascii_uppercase().as_str() {
             "SELECT" | "VALUES" | "TABLE" => Access::Read,
             _ => Access::Write,
         };
-        // What SQL leaves behind in a connection is no other tenant's to find.
-        let afterwards = match source.is_exclusive() {
-            true => Afterwards::Kept,
-            false => Afterwards::Closed,
-        };
+        // What SQL leaves behind in a connection is nobody else's to find: settings, locks, what
+        // is temporary.
         let mut session = source
-            .session(call.context.tenant, access, afterwards)
+            .session(call.context.tenant, access, Afterwards::Closed)
             .await?;
         if let Some(weakness) = session
             .row_security
@@ -214,6 +207,7 @@ impl DbalQuery {
             );
             return Err(NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message));
         }
+        session.session.confine(&params.sql).await?;
         let statement = Statement {
             sql: params.sql.clone(),
             values: params.parameters.iter().map(value).collect(),
@@ -239,7 +233,7 @@ impl DbalQuery {
                     .await?;
             }
         }
-        session.session.commit().await?;
+        session.session.commit().await.map_err(uncertain)?;
         Ok(found)
     }
 }

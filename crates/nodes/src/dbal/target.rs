@@ -108,7 +108,7 @@ impl Target {
 
     /// Takes note of an error: what is known of the table may be out of date.
     pub(super) fn note(&self, error: NodeError) -> NodeError {
-        if error.code() == ErrorCode::UNKNOWN_ENTITY {
+        if error.code() == ErrorCode::UNKNOWN_ENTITY || self.session.session.is_stale() {
             self.source.forget(&self.scope.entity_name);
         }
         error

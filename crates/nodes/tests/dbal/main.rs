@@ -10,6 +10,7 @@ mod bad_input;
 mod credentials;
 mod deleting;
 mod edges;
+mod endings;
 mod entities;
 mod errors;
 mod isolation;

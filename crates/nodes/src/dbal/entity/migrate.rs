@@ -37,11 +37,12 @@ pub(in crate::dbal) async fn run(
     lock(&mut session).await?;
     let mut done = Vec::new();
     let migrated = migrate(&mut session, entities, config, granted, &mut done).await;
+    // What went wrong comes first: without this the lock ends with the connection.
+    migrated?;
     if dialect == Dialect::MySql {
         // What is done is done there; the lock is not the transaction's.
         session.fixed(MYSQL_UNLOCK, &[]).await?;
     }
-    migrated?;
     session.commit().await?;
     Ok(done)
 }

@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 
 use crate::dbal::session::{Session, Statement, text_of};
 
-/// Says the tenant for the rest of the transaction.
-pub(in crate::dbal) const SET_TENANT: &str = "SELECT set_config('app.tenant', $1, true)";
+/// Says the tenant for the rest of the transaction, and asks by what number it can be ended.
+pub(in crate::dbal) const SET_TENANT: &str =
+    "SELECT set_config('app.tenant', $1, true), pg_backend_pid()";
 
 const IS_THERE: &str = "SELECT to_regprocedure('jackfield_tenant()') IS NOT NULL";
 

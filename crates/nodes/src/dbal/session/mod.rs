@@ -1,49 +1,61 @@
 //! One transaction in a database, whichever it is.
 //!
 //! Whatever is dropped half-way is rolled back: a session that was not committed leaves nothing
-//! behind.
+//! behind. No answer is waited for without end, whatever the server was told about its own time.
 
 mod bind;
+mod fence;
+mod lease;
 mod mysql;
 mod numeric;
 mod postgres;
 mod sqlite;
 mod statement;
 
+pub(super) use fence::ROWS_UNDER_WAY;
+pub(super) use lease::{Driver, GRACE, Lease};
 pub(super) use sqlite::bound as sqlite_value;
 pub(super) use statement::Statement;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, Object};
 use sea_query::Value as Bound;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Executor, MySql, Postgres, Sqlite, Transaction};
+use sqlx::sqlite::LockedSqliteHandle;
+use sqlx::{AssertSqlSafe, Database, Executor, MySql, Postgres, SqlSafeStr, Sqlite};
+use sqlx_core::transaction::TransactionManager;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use super::dialect::Dialect;
-use super::error::node_error;
+use super::error::{is_answer, is_outdated, node_error};
 use super::kind::Kind;
+use super::sources::{Access, Afterwards};
+use fence::Taken;
+use lease::State;
 
 /// How many steps SQLite makes before it looks whether it goes on. What ends a transaction takes
 /// fewer.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+/// The same of SQL that is written by hand, whose steps may each take long.
+const STEPS_BETWEEN_CLOSE_LOOKS: i32 = 100;
+
+/// How long one value may be.
+const LONGEST_VALUE: usize = 16 << 20;
 
 /// A transaction.
 pub(super) struct Session {
     source: Arc<str>,
-    driver: Driver,
+    /// The connection, until the session is dropped.
+    lease: Option<Lease>,
     mariadb: bool,
-    /// What statements of SQLite look at to see that nobody waits for them any more.
-    waited_for: Option<Arc<()>>,
-}
-
-pub(super) enum Driver {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
-    MySql(Transaction<'static, MySql>),
+    is_stale: bool,
+    statement_timeout: Duration,
+    began: Instant,
 }
 
 /// A column of what a statement gives.
@@ -78,17 +90,17 @@ pub(super) fn number_of(row: &Row, place: usize) -> i64 {
 
 /// Runs the same for each driver.
 macro_rules! each_driver {
-    ($session:expr, $transaction:ident, $module:ident => $run:expr) => {
-        match &mut $session.driver {
-            Driver::Sqlite($transaction) => {
+    ($lease:expr, $connection:ident, $module:ident => $run:expr) => {
+        match &mut $lease.driver {
+            Driver::Sqlite($connection) => {
                 use sqlite as $module;
                 $run
             }
-            Driver::Postgres($transaction) => {
+            Driver::Postgres($connection) => {
                 use postgres as $module;
                 $run
             }
-            Driver::MySql($transaction) => {
+            Driver::MySql($connection) => {
                 use mysql as $module;
                 $run
             }
@@ -97,33 +109,107 @@ macro_rules! each_driver {
 }
 
 impl Session {
-    pub(super) fn new(source: Arc<str>, driver: Driver) -> Self {
-        Self {
+    /// Begins a transaction on a connection, in which statements take this time at most.
+    pub(super) async fn begin(
+        source: Arc<str>,
+        lease: Lease,
+        access: Access,
+        statement_timeout: Duration,
+    ) -> Result<Self, NodeError> {
+        let mut session = Self {
             source,
-            driver,
+            lease: Some(lease),
             mariadb: false,
-            waited_for: None,
+            is_stale: false,
+            statement_timeout,
+            began: Instant::now(),
+        };
+        let (lease, deadline) = session.sent();
+        let begun = match &mut lease.driver {
+            Driver::Sqlite(connection) => {
+                // Who reads first and then writes could find that somebody else wrote meanwhile.
+                let begin = match access {
+                    Access::Read => "BEGIN",
+                    Access::Write => "BEGIN IMMEDIATE",
+                };
+                let begin = Some(begin.into_sql_str());
+                let begin = <Sqlite as Database>::TransactionManager::begin(connection, begin);
+                timeout_at(deadline, begin).await
+            }
+            Driver::Postgres(connection) => {
+                let begin = <Postgres as Database>::TransactionManager::begin(connection, None);
+                timeout_at(deadline, begin).await
+            }
+            Driver::MySql(connection) => {
+                let begin = <MySql as Database>::TransactionManager::begin(connection, None);
+                timeout_at(deadline, begin).await
+            }
+        };
+        session.answered(begun)?;
+        session.began = Instant::now();
+        if session.dialect() == Dialect::Sqlite {
+            session.enclose().await?;
+        }
+        Ok(session)
+    }
+
+    /// Bounds what statements of SQLite do, and sees to it that they, which nobody else can stop,
+    /// stop when the time is over or the session is dropped.
+    async fn enclose(&mut self) -> Result<(), NodeError> {
+        self.with_sqlite(|handle, state, end| {
+            fence::enclose(handle);
+            watch(handle, state, end, STEPS_BETWEEN_LOOKS);
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Sees to it that SQL that is written by hand is one statement, which queries or changes rows.
+    /// The others prepare one statement only, and have roles that say what it may do.
+    pub(super) async fn confine(&mut self, sql: &str) -> Result<(), NodeError> {
+        let taken = self
+            .with_sqlite(|handle, state, end| {
+                state.is_confined = true;
+                watch(handle, state, end, STEPS_BETWEEN_CLOSE_LOOKS);
+                match fence::confine(handle, sql) {
+                    Taken::Wrong => (Taken::Wrong, handle.last_error()),
+                    taken => (taken, None),
+                }
+            })
+            .await?;
+        match taken {
+            None | Some((Taken::One, _)) => Ok(()),
+            Some((Taken::Wrong, Some(error))) => {
+                let error = sqlx::Error::Database(Box::new(error));
+                Err(node_error(&self.source, &error))
+            }
+            Some((Taken::Wrong | Taken::Other, _)) => {
+                Err(NodeError::parameter("/sql", "one statement, and no more"))
+            }
         }
     }
 
-    /// Sees to it that SQLite, which nobody else can stop, stops when the time is over or the
-    /// session is dropped.
-    pub(super) async fn limit_time(&mut self, time: Duration) -> Result<(), NodeError> {
-        let Driver::Sqlite(transaction) = &mut self.driver else {
-            return Ok(());
+    /// Works on a connection of SQLite itself, up to the end of the time of its statements.
+    async fn with_sqlite<T>(
+        &mut self,
+        work: impl FnOnce(&mut LockedSqliteHandle<'_>, &mut State, Instant) -> T,
+    ) -> Result<Option<T>, NodeError> {
+        let end = self.began + self.statement_timeout;
+        let source = Arc::clone(&self.source);
+        let lease = self.lease();
+        let Driver::Sqlite(connection) = &mut lease.driver else {
+            return Ok(None);
         };
-        let mut handle = transaction
+        let mut handle = connection
             .lock_handle()
             .await
-            .map_err(|error| node_error(&self.source, &error))?;
-        let waited_for = Arc::new(());
-        let waits = Arc::downgrade(&waited_for);
-        let began = Instant::now();
-        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || {
-            waits.strong_count() > 0 && began.elapsed() < time
-        });
-        self.waited_for = Some(waited_for);
-        Ok(())
+            .map_err(|error| node_error(&source, &error))?;
+        Ok(Some(work(&mut handle, &mut lease.state, end)))
+    }
+
+    /// Says what the server calls the connection, so that it can be ended from another one.
+    pub(super) fn set_backend(&mut self, backend: Option<i64>) {
+        self.lease().state.backend = backend.filter(|&backend| backend > 0);
     }
 
     pub(super) fn set_mariadb(&mut self, mariadb: bool) {
@@ -132,7 +218,7 @@ impl Session {
 
     /// What the database speaks.
     pub(super) fn dialect(&self) -> Dialect {
-        match self.driver {
+        match self.lease.as_ref().expect(HELD).driver {
             Driver::Sqlite(_) => Dialect::Sqlite,
             Driver::Postgres(_) => Dialect::Postgres,
             Driver::MySql(_) => Dialect::MySql,
@@ -144,22 +230,64 @@ impl Session {
         self.mariadb
     }
 
+    /// Whether the database said that what was known of a table is out of date.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    fn lease(&mut self) -> &mut Lease {
+        self.lease.as_mut().expect(HELD)
+    }
+
+    /// Takes note that a statement is sent, and gives the connection, and when nobody waits for the
+    /// answer any more.
+    fn sent(&mut self) -> (&mut Lease, Instant) {
+        let lease = self.lease();
+        lease.state.is_busy = true;
+        let deadline = Instant::now() + lease.state.patience;
+        (lease, deadline)
+    }
+
+    /// Takes note of how a statement ended.
+    fn answered<T>(&mut self, answer: Result<sqlx::Result<T>, Elapsed>) -> Result<T, NodeError> {
+        match answer {
+            Ok(Ok(done)) => {
+                self.lease().state.is_busy = false;
+                Ok(done)
+            }
+            Ok(Err(error)) => Err(self.failed(&error)),
+            Err(_) => Err(overdue(&self.source, ErrorCode::TIMEOUT)),
+        }
+    }
+
+    fn failed(&mut self, error: &sqlx::Error) -> NodeError {
+        let is_outdated = is_outdated(error);
+        self.is_stale |= is_outdated;
+        let state = &mut self.lease().state;
+        state.is_busy = !is_answer(error);
+        if is_outdated {
+            // The statement is prepared in it.
+            state.afterwards = Afterwards::Closed;
+        }
+        node_error(&self.source, error)
+    }
+
     /// Runs a statement and tells how many rows it concerned.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, NodeError> {
-        let source = Arc::clone(&self.source);
         let Statement { sql, values } = statement;
         let sql = AssertSqlSafe(sql);
-        let done = each_driver!(self, transaction, driver => {
-            let arguments = driver::arguments(values).map_err(sqlx::Error::Encode);
-            match arguments {
-                Ok(arguments) => transaction
-                    .execute(sqlx::query_with(sql, arguments))
-                    .await
-                    .map(|done| done.rows_affected()),
-                Err(error) => Err(error),
+        let (lease, deadline) = self.sent();
+        let answer = each_driver!(lease, connection, driver => {
+            match driver::arguments(values) {
+                Ok(arguments) => {
+                    let done = connection.execute(sqlx::query_with(sql, arguments));
+                    let done = timeout_at(deadline, done).await;
+                    done.map(|done| done.map(|done| done.rows_affected()))
+                }
+                Err(error) => Ok(Err(sqlx::Error::Encode(error))),
             }
         });
-        done.map_err(|error| node_error(&source, &error))
+        self.answered(answer)
     }
 
     /// Runs a statement and hands each row to `put` as an object.
@@ -171,30 +299,39 @@ impl Session {
         outputs: Option<&[Output]>,
         mut put: impl FnMut(Object, Vec<Value>) -> Result<(), NodeError>,
     ) -> Result<(), NodeError> {
-        let source = Arc::clone(&self.source);
         let Statement { sql, values } = statement;
         let sql = AssertSqlSafe(sql);
-        each_driver!(self, transaction, driver => {
-            let arguments = driver::arguments(values)
-                .map_err(|error| node_error(&source, &sqlx::Error::Encode(error)))?;
-            let mut rows = transaction.fetch(sqlx::query_with(sql, arguments));
-            let mut reader = None;
-            while let Some(row) = rows
-                .try_next()
-                .await
-                .map_err(|error| node_error(&source, &error))?
-            {
-                let reader = match &mut reader {
-                    Some(reader) => reader,
-                    None => reader.insert(driver::Reader::new(&row, outputs)),
-                };
-                let (object, rest) = reader
-                    .read(&row)
-                    .map_err(|message| NodeError::permanent(ErrorCode::WRONG_TYPE, message))?;
-                put(object, rest)?;
+        let (lease, deadline) = self.sent();
+        let mut refused = None;
+        let answer = each_driver!(lease, connection, driver => {
+            match driver::arguments(values) {
+                Ok(arguments) => {
+                    let mut rows = connection.fetch(sqlx::query_with(sql, arguments));
+                    timeout_at(deadline, async {
+                        let mut reader = None;
+                        while let Some(row) = rows.try_next().await? {
+                            let reader = match &mut reader {
+                                Some(reader) => reader,
+                                None => reader.insert(driver::Reader::new(&row, outputs)),
+                            };
+                            let read = reader.read(&row);
+                            if let Err(error) = read.and_then(|(object, rest)| put(object, rest)) {
+                                refused = Some(error);
+                                break;
+                            }
+                        }
+                        Ok(())
+                    })
+                    .await
+                }
+                Err(error) => Ok(Err(sqlx::Error::Encode(error))),
             }
         });
-        Ok(())
+        match refused {
+            // The server still sends what nobody wants.
+            Some(error) => Err(error),
+            None => self.answered(answer),
+        }
     }
 
     /// Runs a statement that never changes, with texts as its values.
@@ -226,13 +363,14 @@ impl Session {
 
     /// Runs statements that carry no values, such as those that make tables.
     pub(super) async fn run(&mut self, sql: String) -> Result<(), NodeError> {
-        let source = Arc::clone(&self.source);
         let sql = AssertSqlSafe(sql);
-        let done = each_driver!(self, transaction, driver => {
+        let (lease, deadline) = self.sent();
+        let answer = each_driver!(lease, connection, driver => {
             let _ = driver::NAME;
-            transaction.execute(sqlx::raw_sql(sql)).await.map(drop)
+            let done = connection.execute(sqlx::raw_sql(sql));
+            timeout_at(deadline, done).await.map(|done| done.map(drop))
         });
-        done.map_err(|error| node_error(&source, &error))
+        self.answered(answer)
     }
 
     /// The number that MySQL gave the last row that was inserted.
@@ -245,12 +383,61 @@ impl Session {
     }
 
     /// Makes what was done permanent.
-    pub(super) async fn commit(self) -> Result<(), NodeError> {
-        let done = match self.driver {
-            Driver::Sqlite(transaction) => transaction.commit().await,
-            Driver::Postgres(transaction) => transaction.commit().await,
-            Driver::MySql(transaction) => transaction.commit().await,
+    pub(super) async fn commit(mut self) -> Result<(), NodeError> {
+        if self.lease().state.is_confined {
+            self.with_sqlite(|handle, state, _| {
+                fence::release(handle);
+                state.is_confined = false;
+            })
+            .await?;
+        }
+        let (lease, deadline) = self.sent();
+        let answer = match &mut lease.driver {
+            Driver::Sqlite(connection) => {
+                let commit = <Sqlite as Database>::TransactionManager::commit(connection);
+                timeout_at(deadline, commit).await
+            }
+            Driver::Postgres(connection) => {
+                let commit = <Postgres as Database>::TransactionManager::commit(connection);
+                timeout_at(deadline, commit).await
+            }
+            Driver::MySql(connection) => {
+                let commit = <MySql as Database>::TransactionManager::commit(connection);
+                timeout_at(deadline, commit).await
+            }
         };
-        done.map_err(|error| node_error(&self.source, &error))
+        match answer {
+            // As if the connection had broken: nobody knows what became of it.
+            Err(_) => Err(overdue(&self.source, ErrorCode::NETWORK_ERROR)),
+            answer => self.answered(answer),
+        }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+const HELD: &str = "the connection is given back when the session is dropped";
+
+fn watch(handle: &mut LockedSqliteHandle<'_>, state: &mut State, end: Instant, steps: i32) {
+    let waited_for = Arc::new(());
+    let waits = Arc::downgrade(&waited_for);
+    handle.set_progress_handler(steps, move || {
+        waits.strong_count() > 0 && Instant::now() < end
+    });
+    state.waited_for = Some(waited_for);
+}
+
+fn overdue(source: &str, code: ErrorCode) -> NodeError {
+    let message = format!(
+        "data source `{source}` gave no answer within its `statementTimeout` and {} s; the \
+         connection is ended",
+        GRACE.as_secs()
+    );
+    NodeError::retryable(code, message)
 }

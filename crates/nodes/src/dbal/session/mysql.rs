@@ -1,5 +1,6 @@
 //! Values of MySQL and MariaDB.
 
+use jackfield_plugin_api::NodeError;
 use jackfield_types::Object;
 use sea_query::Value as Bound;
 use serde_json::Value;
@@ -8,7 +9,7 @@ use sqlx::{Arguments, Column, Decode, MySql, Row, Type, TypeInfo, ValueRef};
 
 use super::Output;
 use super::bind::{BoxDynError, Values};
-use super::sqlite::unreadable;
+use super::sqlite::{check_length, unreadable};
 use crate::dbal::text;
 
 pub(super) const NAME: &str = "MySQL";
@@ -69,11 +70,13 @@ impl Reader {
         }
     }
 
-    pub(super) fn read(&self, row: &MySqlRow) -> Result<(Object, Vec<Value>), String> {
+    pub(super) fn read(&self, row: &MySqlRow) -> Result<(Object, Vec<Value>), NodeError> {
         let mut object = Object::with_capacity(self.columns.len());
         let mut rest = Vec::new();
         for (place, (output, form)) in self.columns.iter().enumerate() {
-            let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
+            let value = row
+                .try_get_raw(place)
+                .map_err(|error| unreadable(output, place, &error.into()))?;
             let mut value =
                 read(value, *form).map_err(|error| unreadable(output, place, &error))?;
             if let Some(kind) = &output.kind {
@@ -118,7 +121,10 @@ fn read(value: MySqlValueRef<'_>, form: Form) -> Result<Value, BoxDynError> {
     if value.is_null() {
         return Ok(Value::Null);
     }
-    let bytes = |value| <&[u8] as Decode<MySql>>::decode(value);
+    let bytes = |value| {
+        let bytes = <&[u8] as Decode<MySql>>::decode(value)?;
+        check_length(bytes).map_err(BoxDynError::from)
+    };
     Ok(match form {
         Form::Bool => match <i64 as Decode<MySql>>::decode(value)? {
             0 => false.into(),

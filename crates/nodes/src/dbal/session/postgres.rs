@@ -1,5 +1,6 @@
 //! Values of PostgreSQL, of which every type has a binary form of its own.
 
+use jackfield_plugin_api::NodeError;
 use jackfield_types::Object;
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -12,7 +13,7 @@ use sqlx::{Column, Row, TypeInfo, ValueRef};
 use super::Output;
 use super::bind::{BoxDynError, Values, add_all};
 use super::numeric::{numeric, take};
-use super::sqlite::unreadable;
+use super::sqlite::{check_length, unreadable};
 use crate::dbal::text;
 
 pub(super) const NAME: &str = "PostgreSQL";
@@ -82,11 +83,13 @@ impl Reader {
         }
     }
 
-    pub(super) fn read(&self, row: &PgRow) -> Result<(Object, Vec<Value>), String> {
+    pub(super) fn read(&self, row: &PgRow) -> Result<(Object, Vec<Value>), NodeError> {
         let mut object = Object::with_capacity(self.columns.len());
         let mut rest = Vec::new();
         for (place, (output, form)) in self.columns.iter().enumerate() {
-            let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
+            let value = row
+                .try_get_raw(place)
+                .map_err(|error| unreadable(output, place, &error.into()))?;
             let mut value =
                 read(&value, *form).map_err(|error| unreadable(output, place, &error))?;
             if let Some(kind) = &output.kind {
@@ -176,6 +179,7 @@ fn read(value: &PgValueRef<'_>, form: Form) -> Result<Value, BoxDynError> {
     if value.is_null() {
         return Ok(Value::Null);
     }
+    let bytes = check_length(value.as_bytes()?)?;
     if value.format() == PgValueFormat::Text {
         return Ok(value.as_str()?.into());
     }
@@ -183,7 +187,7 @@ fn read(value: &PgValueRef<'_>, form: Form) -> Result<Value, BoxDynError> {
         let name = value.type_info().name().to_owned();
         return Err(format!("it is of type {name}; cast it to text").into());
     }
-    binary(value.as_bytes()?, form)
+    binary(bytes, form)
 }
 
 fn binary(bytes: &[u8], form: Form) -> Result<Value, BoxDynError> {

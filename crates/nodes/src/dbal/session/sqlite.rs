@@ -1,13 +1,14 @@
 //! Values of SQLite.
 
-use jackfield_types::Object;
+use jackfield_plugin_api::NodeError;
+use jackfield_types::{ErrorCode, Object};
 use sea_query::Value as Bound;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteArguments, SqliteRow, SqliteValueRef};
 use sqlx::{Column, Decode, Row, Sqlite, TypeInfo, ValueRef};
 
-use super::Output;
 use super::bind::{BoxDynError, Values, add_all};
+use super::{LONGEST_VALUE, Output};
 use crate::dbal::kind::Kind;
 use crate::dbal::text;
 
@@ -40,11 +41,13 @@ impl Reader {
         Self { outputs }
     }
 
-    pub(super) fn read(&self, row: &SqliteRow) -> Result<(Object, Vec<Value>), String> {
+    pub(super) fn read(&self, row: &SqliteRow) -> Result<(Object, Vec<Value>), NodeError> {
         let mut object = Object::with_capacity(self.outputs.len());
         let mut rest = Vec::new();
         for (place, output) in self.outputs.iter().take(row.len()).enumerate() {
-            let value = row.try_get_raw(place).map_err(|error| error.to_string())?;
+            let value = row
+                .try_get_raw(place)
+                .map_err(|error| unreadable(output, place, &error.into()))?;
             let read = match output {
                 Output {
                     name: None,
@@ -67,10 +70,30 @@ impl Reader {
     }
 }
 
-pub(super) fn unreadable(output: &Output, place: usize, error: &BoxDynError) -> String {
-    match &output.name {
+pub(super) fn unreadable(output: &Output, place: usize, error: &BoxDynError) -> NodeError {
+    let message = match &output.name {
         Some(name) => format!("column `{name}` cannot be read: {error}"),
         None => format!("column {place} cannot be read: {error}"),
+    };
+    let code = match error.is::<TooLong>() {
+        true => ErrorCode::LIMIT_EXCEEDED,
+        false => ErrorCode::WRONG_TYPE,
+    };
+    NodeError::permanent(code, message)
+}
+
+/// A value is longer than one may be.
+#[derive(Debug, thiserror::Error)]
+#[error("a value of {length} bytes, and one may have {LONGEST_VALUE}; take a part of it")]
+pub(super) struct TooLong {
+    length: usize,
+}
+
+/// Refuses a value before more is made of it.
+pub(super) fn check_length(bytes: &[u8]) -> Result<&[u8], TooLong> {
+    match bytes.len() {
+        length if length > LONGEST_VALUE => Err(TooLong { length }),
+        _ => Ok(bytes),
     }
 }
 

@@ -6,17 +6,19 @@ use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{
-    ConnectOptions, Connection, Database, Executor, MySqlPool, PgPool, Sqlite, SqliteConnection,
-    SqlitePool,
+    AssertSqlSafe, ConnectOptions, Connection, Database, Executor, MySqlPool, PgPool, Sqlite,
+    SqliteConnection, SqlitePool,
 };
 use sqlx_core::transaction::TransactionManager;
+use tokio::time::timeout;
 
 use super::DataSourceConfig;
 use crate::dbal::dialect::Dialect;
+use crate::dbal::session::{GRACE, ROWS_UNDER_WAY};
 
 /// How a database is reached. It is parsed once, when data sources are configured.
 #[derive(Clone)]
-pub(super) enum Address {
+pub(in crate::dbal) enum Address {
     Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
     MySql(Box<MySqlConnectOptions>),
@@ -39,6 +41,7 @@ impl Address {
                 let options = options
                     .foreign_keys(true)
                     .busy_timeout(statement_timeout)
+                    .row_buffer_size(ROWS_UNDER_WAY)
                     .disable_statement_logging();
                 Self::Sqlite(Box::new(options))
             }
@@ -78,6 +81,28 @@ impl Address {
             Self::Sqlite(_) => None,
             Self::Postgres(options) => Some(options.get_username()),
             Self::MySql(options) => Some(options.get_username()),
+        }
+    }
+
+    /// Ends a connection of this role from another one, by what the server calls it. The server
+    /// ends what it is doing for it, too.
+    pub(in crate::dbal) async fn end(&self, backend: i64) -> sqlx::Result<()> {
+        match self {
+            // It ends what nobody waits for by itself.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(options) => {
+                let mut connection = options.connect().await?;
+                let end = sqlx::query("SELECT pg_terminate_backend($1::int)").bind(backend);
+                connection.execute(end).await?;
+                connection.close().await
+            }
+            Self::MySql(options) => {
+                let mut connection = options.connect().await?;
+                // It takes no parameters; a number is all that it is given.
+                let end = AssertSqlSafe(format!("KILL {backend}"));
+                connection.execute(sqlx::raw_sql(end)).await?;
+                connection.close().await
+            }
         }
     }
 
@@ -164,6 +189,14 @@ fn bounds<DB: Database>(config: &DataSourceConfig, most: u32) -> PoolOptions<DB>
         .max_connections(most)
         .acquire_timeout(config.acquire_timeout.as_duration())
         .idle_timeout(config.idle_timeout.as_duration())
+        // One whose server is gone without a word is closed, and there is another.
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut DB::Connection, _| {
+            Box::pin(async move {
+                let ping = timeout(GRACE, connection.ping()).await;
+                Ok(matches!(ping, Ok(Ok(()))))
+            })
+        })
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -16,4 +16,5 @@ pub use error::DataSourceError;
 pub use tenant::{DataSources, DataSourcesBuilder, TenantDataSources};
 pub use url::DataSourceUrl;
 
+pub(super) use connect::Address;
 pub(super) use source::{Access, Afterwards, DataSource, Entry, TenantSession};

@@ -7,7 +7,6 @@ use jackfield_plugin_api::NodeError;
 use jackfield_types::{ErrorCode, TenantId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use sqlx::{Database, Transaction};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{Address, Pool};
@@ -17,7 +16,7 @@ use crate::dbal::dialect::Dialect;
 use crate::dbal::entity::row_security::{self, RowSecurity};
 use crate::dbal::entity::{Entity, migrate};
 use crate::dbal::error::node_error;
-use crate::dbal::session::{Driver, Session};
+use crate::dbal::session::{Driver, Lease, Session, number_of};
 
 /// How long what is known of a table holds.
 const CATALOG_AGE: Duration = Duration::from_secs(60);
@@ -37,19 +36,21 @@ pub(in crate::dbal) enum Afterwards {
     /// Others use it.
     Kept,
     /// It is closed, and with it whatever was set, locked or made in it. Connections of SQLite are
-    /// kept: no statement that is let through leaves anything in them.
+    /// kept: it lets nothing through that leaves anything in them.
     Closed,
 }
+
+/// The longest that a statement takes, whatever is configured: clocks end somewhere.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A database.
 pub(in crate::dbal) struct DataSource {
     name: Arc<str>,
     config: DataSourceConfig,
-    address: Address,
-    migration_address: Option<Address>,
+    address: Arc<Address>,
+    migration_address: Option<Arc<Address>>,
     entities: IndexMap<String, Arc<Entity>>,
     pool: OnceLock<Pool>,
-    is_mariadb: OnceCell<bool>,
     migrated: OnceCell<()>,
     known: Mutex<FxHashMap<String, (Instant, Entry)>>,
     row_security: Mutex<Option<(Instant, RowSecurity)>>,
@@ -69,8 +70,6 @@ pub(in crate::dbal) struct TenantSession {
     pub(in crate::dbal) session: Session,
     /// What stands behind the tenants in the database itself.
     pub(in crate::dbal) row_security: RowSecurity,
-    // After the session: the place is free when the connection is.
-    _share: OwnedSemaphorePermit,
 }
 
 impl DataSource {
@@ -83,12 +82,14 @@ impl DataSource {
             .url
             .given()
             .and_then(|url| Address::parse(url, &config))
+            .map(Arc::new)
             .ok_or_else(|| no_url("URL"))?;
         let migration_address = match &config.migration_url {
             None => None,
             Some(url) => Some(
                 Address::parse(url.expose(), &config)
                     .filter(|other| other.dialect() == address.dialect())
+                    .map(Arc::new)
                     .ok_or_else(|| no_url("migration URL"))?,
             ),
         };
@@ -120,7 +121,6 @@ impl DataSource {
             migration_address,
             entities,
             pool: OnceLock::new(),
-            is_mariadb: OnceCell::new(),
             migrated: OnceCell::new(),
             known: Mutex::default(),
             row_security: Mutex::default(),
@@ -147,28 +147,35 @@ impl DataSource {
 
     /// Begins a transaction on behalf of a tenant, when it is its turn.
     pub(in crate::dbal) async fn session(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         access: Access,
         afterwards: Afterwards,
     ) -> Result<TenantSession, NodeError> {
-        if self.config.migration == Migration::OnFirstUse && !self.entities.is_empty() {
-            self.migrated
-                .get_or_try_init(|| async { self.migrate().await.map(drop) })
-                .await?;
+        if self.config.migration == Migration::OnFirstUse
+            && !self.entities.is_empty()
+            && !self.migrated.initialized()
+        {
+            let source = Arc::clone(self);
+            self.apart(async move {
+                let migrate = || async { source.make_tables().await.map(drop) };
+                source.migrated.get_or_try_init(migrate).await.copied()
+            })
+            .await?;
         }
-        let share = self.share(tenant).await?;
-        let mut session = self.begin(self.pool(), access, afterwards).await?;
+        let share = Some(self.share(tenant).await?);
+        let way = (self.pool(), &self.address);
+        let mut session = self.begin(way, access, afterwards, share).await?;
         let mut row_security = RowSecurity::Absent;
         if self.dialect() == Dialect::Postgres {
             let token = row_security::token(tenant, self.row_security_key());
-            session.fixed(row_security::SET_TENANT, &[&token]).await?;
+            let said = session.fixed(row_security::SET_TENANT, &[&token]).await?;
+            session.set_backend(said.first().map(|row| number_of(row, 1)));
             row_security = self.row_security(&mut session, tenant).await?;
         }
         Ok(TenantSession {
             session,
             row_security,
-            _share: share,
         })
     }
 
@@ -195,11 +202,33 @@ impl DataSource {
     }
 
     /// Makes and changes the tables of its entities, and tells what was done.
-    pub(in crate::dbal) async fn migrate(&self) -> Result<Vec<String>, NodeError> {
+    pub(in crate::dbal) async fn migrate(self: &Arc<Self>) -> Result<Vec<String>, NodeError> {
+        let source = Arc::clone(self);
+        self.apart(async move { source.make_tables().await }).await
+    }
+
+    /// Does something to its end, even if nobody waits for it any more.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, NodeError>> + Send + 'static,
+    ) -> Result<T, NodeError> {
+        tokio::spawn(work).await.unwrap_or_else(|_| {
+            let message = format!(
+                "the migration of data source `{}` was broken off",
+                self.name
+            );
+            Err(NodeError::retryable(ErrorCode::DATABASE_BUSY, message))
+        })
+    }
+
+    async fn make_tables(&self) -> Result<Vec<String>, NodeError> {
         if self.entities.is_empty() {
             return Ok(Vec::new());
         }
-        let owner = self.migration_address.as_ref().and_then(Address::role);
+        let owner = self
+            .migration_address
+            .as_ref()
+            .and_then(|address| address.role());
         let has_own_role = owner.is_some_and(|owner| Some(owner) != self.address.role());
         if self.row_security_key().is_some()
             && self.dialect() == Dialect::Postgres
@@ -218,7 +247,11 @@ impl DataSource {
             .as_ref()
             .map(|address| address.pool(&self.config, 1));
         let pool = own_pool.as_ref().unwrap_or_else(|| self.pool());
-        let session = self.begin(pool, Access::Write, Afterwards::Kept).await?;
+        let address = self.migration_address.as_ref().unwrap_or(&self.address);
+        // A lock that is not the transaction's ends with the connection.
+        let session = self
+            .begin((pool, address), Access::Write, Afterwards::Closed, None)
+            .await?;
         let granted = self.migration_address.as_ref().and(self.address.role());
         let done = migrate::run(session, &self.entities, &self.config, granted).await;
         match own_pool {
@@ -319,38 +352,28 @@ impl DataSource {
 
     async fn begin(
         &self,
-        pool: &Pool,
+        (pool, address): (&Pool, &Arc<Address>),
         access: Access,
         afterwards: Afterwards,
+        share: Option<OwnedSemaphorePermit>,
     ) -> Result<Session, NodeError> {
-        let wrong = |error: sqlx::Error| node_error(&self.name, &error);
-        let driver = match pool {
-            Pool::Sqlite(pool) => {
-                // Who reads first and then writes could find that somebody else wrote meanwhile.
-                let begin = match access {
-                    Access::Read => "BEGIN",
-                    Access::Write => "BEGIN IMMEDIATE",
-                };
-                Driver::Sqlite(pool.begin_with(begin).await.map_err(wrong)?)
-            }
-            Pool::Postgres(pool) => Driver::Postgres(begin(pool, afterwards).await.map_err(wrong)?),
-            Pool::MySql(pool) => Driver::MySql(begin(pool, afterwards).await.map_err(wrong)?),
+        let connection = match pool {
+            Pool::Sqlite(pool) => pool.acquire().await.map(Driver::Sqlite),
+            Pool::Postgres(pool) => pool.acquire().await.map(Driver::Postgres),
+            Pool::MySql(pool) => pool.acquire().await.map(Driver::MySql),
         };
-        let is_mysql = matches!(driver, Driver::MySql(_));
-        let mut session = Session::new(Arc::clone(&self.name), driver);
-        session
-            .limit_time(self.config.statement_timeout.as_duration())
-            .await?;
-        if is_mysql {
-            let is_mariadb = self
-                .is_mariadb
-                .get_or_try_init(|| async {
-                    let rows = session.fixed("SELECT VERSION()", &[]).await?;
-                    let version = rows.first().and_then(|row| row.first()?.as_str());
-                    Ok::<bool, NodeError>(version.is_some_and(|text| text.contains("MariaDB")))
-                })
+        let driver = connection.map_err(|error| node_error(&self.name, &error))?;
+        let timeout = self.config.statement_timeout.as_duration();
+        let timeout = timeout.min(LONGEST_STATEMENT);
+        let lease = Lease::new(driver, Arc::clone(address), afterwards, timeout, share);
+        let mut session = Session::begin(Arc::clone(&self.name), lease, access, timeout).await?;
+        if session.dialect() == Dialect::MySql {
+            let rows = session
+                .fixed("SELECT CONNECTION_ID(), VERSION()", &[])
                 .await?;
-            session.set_mariadb(*is_mariadb);
+            let version = rows.first().and_then(|row| row.get(1)?.as_str());
+            session.set_mariadb(version.is_some_and(|text| text.contains("MariaDB")));
+            session.set_backend(rows.first().map(|row| number_of(row, 0)));
         }
         Ok(session)
     }
@@ -374,17 +397,6 @@ impl DataSource {
             .map_err(|_| busy())?
             .map_err(|_| busy())
     }
-}
-
-async fn begin<DB: Database>(
-    pool: &sqlx::Pool<DB>,
-    afterwards: Afterwards,
-) -> sqlx::Result<Transaction<'static, DB>> {
-    let mut connection = pool.acquire().await?;
-    if afterwards == Afterwards::Closed {
-        connection.close_on_drop();
-    }
-    Transaction::begin(connection, None).await
 }
 
 impl fmt::Debug for DataSource {

@@ -10,10 +10,11 @@ pub(super) use returned::{
 };
 
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
-use jackfield_types::{Capability, ErrorCode, NodeTypeMetadata, ValidationIssue};
+use jackfield_types::{Capability, NodeTypeMetadata, ValidationIssue};
 use serde_json::json;
 
 use self::params::{Operation, WriteParams};
+use super::error;
 use super::sources::{Access, DataSources};
 use super::target::Target;
 use crate::declaration::{declare, example_without_output, tags};
@@ -162,15 +163,8 @@ impl NodeType for DbalWrite {
 
 /// Rows that may have been created are not created again.
 fn uncertain(operation: Operation, error: NodeError) -> NodeError {
-    match (operation, error) {
-        (Operation::Create, NodeError::Retryable(mut failure))
-            if failure.code == ErrorCode::NETWORK_ERROR =>
-        {
-            failure
-                .message
-                .push_str(" while the rows became permanent; nobody knows whether they did");
-            NodeError::Permanent(failure)
-        }
-        (_, error) => error,
+    match operation {
+        Operation::Create => error::uncertain(error),
+        Operation::Update | Operation::Upsert => error,
     }
 }
