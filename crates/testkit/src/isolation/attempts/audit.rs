@@ -48,6 +48,11 @@ fn log(stage: &Stage) -> Result<&AuditLog, Trouble> {
     log.ok_or_else(|| Trouble("the engine has another audit log, or none".to_owned()))
 }
 
+fn folder(log: &AuditLog) -> Result<&Path, Trouble> {
+    let folder = log.folder();
+    folder.ok_or_else(|| Trouble("the audit trails are in no folder".to_owned()))
+}
+
 /// Has the owner leave records of all kinds.
 async fn leave_records(stage: &Stage) -> Outcome {
     stage.own(ECHO, json!({})).await?;
@@ -91,14 +96,14 @@ async fn read(stage: &Stage) -> Outcome {
     hear_trail(
         stage,
         "trail in the folder",
-        AuditReader::open(log.folder(), actor)?,
+        AuditReader::open(folder(log)?, actor)?,
     )
 }
 
 fn lines(stage: &Stage, tenant: &TenantId) -> Result<u64, Trouble> {
     let log = log(stage)?;
     log.flush()?;
-    Ok(verify_audit(log.folder(), tenant, &VerifyOptions::default())?.lines)
+    Ok(verify_audit(folder(log)?, tenant, &VerifyOptions::default())?.lines)
 }
 
 async fn count(stage: &Stage) -> Outcome {
@@ -133,7 +138,7 @@ async fn write(stage: &Stage) -> Outcome {
 /// Copies the owner's files under another name: they are still the owner's.
 async fn pass_off(stage: &Stage) -> Outcome {
     leave_records(stage).await?;
-    let folder = log(stage)?.folder();
+    let folder = folder(log(stage)?)?;
     let copies = stage.folder.path().join("copies");
     fs::create_dir(&copies)?;
     let (owner, actor) = (stage.owner.id(), stage.actor.id());
