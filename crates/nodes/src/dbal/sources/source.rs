@@ -1,3 +1,7 @@
+mod known;
+
+pub(in crate::dbal) use known::Entry;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -11,7 +15,6 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{Address, Pool};
 use super::{DataSourceConfig, DataSourceError, Migration, RowOwnership};
-use crate::dbal::catalog::{Table, nearest_text, read_table, table_names};
 use crate::dbal::dialect::Dialect;
 use crate::dbal::entity::row_security::{self, RowSecurity};
 use crate::dbal::entity::{Entity, migrate};
@@ -20,8 +23,6 @@ use crate::dbal::session::{Driver, Lease, Session, number_of};
 
 /// How long what is known of a table holds.
 const CATALOG_AGE: Duration = Duration::from_secs(60);
-/// How many tables are known at most.
-const CATALOG_SIZE: usize = 1_000;
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +56,6 @@ pub(in crate::dbal) struct DataSource {
     known: Mutex<FxHashMap<String, (Instant, Entry)>>,
     row_security: Mutex<Option<(Instant, RowSecurity)>>,
     shares: Mutex<FxHashMap<TenantId, Weak<Semaphore>>>,
-}
-
-/// What is known of a table.
-#[derive(Clone)]
-pub(in crate::dbal) struct Entry {
-    pub(in crate::dbal) table: Arc<Table>,
-    /// The declared entity that is kept in it, by whatever name the table was asked for.
-    pub(in crate::dbal) entity: Option<Arc<Entity>>,
 }
 
 /// A transaction on behalf of a tenant, with its place among the tenant's connections.
@@ -263,84 +256,6 @@ impl DataSource {
         self.known.lock().clear();
         *self.row_security.lock() = None;
         done
-    }
-
-    /// What is known of a table, read when it is not known, or was long ago.
-    pub(in crate::dbal) async fn table(
-        &self,
-        session: &mut Session,
-        name: &str,
-    ) -> Result<Entry, NodeError> {
-        let known = self.known.lock().get(name).cloned();
-        if let Some((read, entry)) = known
-            && read.elapsed() < CATALOG_AGE
-        {
-            return Ok(entry);
-        }
-        let declared = self.entities.get(name).cloned();
-        let table_name = declared
-            .as_ref()
-            .map_or(name, |entity| entity.table.as_str());
-        let Some(mut table) = read_table(session, table_name).await? else {
-            self.known.lock().remove(name);
-            return Err(self.unknown_entity(session, name).await);
-        };
-        let entity = match declared {
-            Some(entity) => Some(entity),
-            None => self.entity_in(session, &table).await?,
-        };
-        if let Some(entity) = &entity {
-            for column in &mut table.columns {
-                if let Some(declared) = entity.columns.get(&column.name) {
-                    column.kind = declared.kind.clone();
-                }
-            }
-        }
-        let table = Arc::new(table);
-        let entry = Entry { table, entity };
-        let mut known = self.known.lock();
-        if known.len() >= CATALOG_SIZE {
-            known.clear();
-        }
-        known.insert(name.to_owned(), (Instant::now(), entry.clone()));
-        Ok(entry)
-    }
-
-    /// The declared entity that is kept in a table. What it was declared with holds, too, when the
-    /// table is asked for by a name of its own.
-    async fn entity_in(
-        &self,
-        session: &mut Session,
-        table: &Table,
-    ) -> Result<Option<Arc<Entity>>, NodeError> {
-        for entity in self.entities.values() {
-            if !entity.table.eq_ignore_ascii_case(&table.name) {
-                continue;
-            }
-            let own = read_table(session, &entity.table).await?;
-            if own.is_some_and(|own| own.name == table.name && own.schema == table.schema) {
-                return Ok(Some(Arc::clone(entity)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Forgets what is known of a table, because the database says otherwise.
-    pub(in crate::dbal) fn forget(&self, name: &str) {
-        self.known.lock().remove(name);
-    }
-
-    async fn unknown_entity(&self, session: &mut Session, name: &str) -> NodeError {
-        let names = table_names(session).await.unwrap_or_default();
-        let declared = self.entities.keys().map(String::as_str);
-        let names = declared.chain(names.iter().map(String::as_str));
-        let nearest = nearest_text(name, names);
-        let shown: String = name.chars().take(100).collect();
-        let message = format!(
-            "no entity `{shown}` in data source `{}`; {nearest}",
-            self.name
-        );
-        NodeError::permanent(ErrorCode::UNKNOWN_ENTITY, message)
     }
 
     fn pool(&self) -> &Pool {
