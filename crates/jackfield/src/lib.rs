@@ -75,6 +75,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! What else a store keeps, audit trails, policies and variables, is in [`kept`].
+//!
 //! # Features
 //! All but `sqlite` are off unless asked for: who needs no plugins compiles no compiler.
 //!
@@ -86,6 +88,7 @@
 //! | `plugins` | `jackfield::plugins`: node types from packages, run in a WebAssembly sandbox |
 //! | `oci` | `jackfield::oci`: packages in registries of container images |
 
+pub mod kept;
 #[cfg(feature = "plugins")]
 pub mod plugins;
 

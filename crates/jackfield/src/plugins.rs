@@ -42,8 +42,14 @@
 //! # Ok(())
 //! # }
 //! ```
+//! What plugins keep by the capability `kv` is gone with the process unless [`Services`] are given a
+//! [`StoredKv`].
+//!
 //! `examples/plugins/embed.rs` runs one for real, and reloads it.
 
+mod stored_kv;
+
+pub use self::stored_kv::StoredKv;
 pub use jackfield_registry::discovery::{
     DiscoveryOptions, DiscoveryReport, LOCK_FILE, LockFile, Package, PackageError, PackageLimits,
     PluginHost, PluginManifest, PluginRefusal, PluginState, PluginSummary, PluginWatch,
@@ -55,6 +61,6 @@ pub use jackfield_registry::trust::{
 };
 pub use jackfield_types::{Capability, Digest, PluginId, PluginOrigin};
 pub use jackfield_wasm::{
-    CompilerProgram, ConfigSource, KvStore, Limits, MemoryKv, PluginListener, Services, StartError,
-    StaticConfig, WasmConfig, WasmHost, compile_from_stdin,
+    CompilerProgram, ConfigSource, KvError, KvLimits, KvRange, KvScope, KvStore, Limits, MemoryKv,
+    PluginListener, Services, StartError, StaticConfig, WasmConfig, WasmHost, compile_from_stdin,
 };

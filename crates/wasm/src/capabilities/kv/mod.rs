@@ -126,7 +126,8 @@ impl PluginState {
 
 fn told<T>(answer: Result<T, KvError>) -> Result<T, Fault> {
     answer.map_err(|error| match error {
-        KvError::TooManyKeys { .. }
+        KvError::KeyTooLong { .. }
+        | KvError::TooManyKeys { .. }
         | KvError::TooLarge { .. }
         | KvError::TenantFull { .. }
         | KvError::OutOfRange => too_much(error.to_string()),

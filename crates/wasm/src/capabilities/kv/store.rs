@@ -62,8 +62,8 @@ pub trait KvStore: Send + Sync + 'static {
     /// Sets the value of a key.
     ///
     /// # Errors
-    /// [`KvError::TooManyKeys`], [`KvError::TooLarge`], [`KvError::TenantFull`],
-    /// [`KvError::StoreFull`] and [`KvError::Unavailable`].
+    /// [`KvError::KeyTooLong`], [`KvError::TooManyKeys`], [`KvError::TooLarge`],
+    /// [`KvError::TenantFull`], [`KvError::StoreFull`] and [`KvError::Unavailable`].
     fn set<'a>(
         &'a self,
         scope: &'a KvScope,
@@ -110,6 +110,12 @@ pub trait KvStore: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KvError {
+    /// The store takes no key that is as long.
+    #[error("a key has at most {limit}")]
+    KeyTooLong {
+        /// How long it may be.
+        limit: ByteSize,
+    },
     /// The plugin keeps as many keys as it may.
     #[error("a plugin keeps at most {limit} keys")]
     TooManyKeys {
