@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod contents;
 mod credentials;
 mod error;
 mod exit;
@@ -92,6 +93,7 @@ fn start(mut cli: Cli, terminal: Terminal) -> Result<Exit, CliError> {
         Command::Replay(args) => commands::replay::replay(&args, terminal, &mut output),
         Command::Gc(args) => commands::gc::gc(&args, &mut output),
         Command::Credential(command) => commands::credential::credential(command, &mut output),
+        Command::Variable(command) => commands::variable::variable(command, terminal, &mut output),
         Command::Validate(args) => commands::validate::validate(&args, terminal, &mut output),
         Command::Plan(args) => commands::plan::plan(&args, terminal, &mut output),
         Command::Exec(args) => commands::exec::exec(*args, terminal, &mut output),

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jackfield::definition::SourceText;
+use jackfield::plugins::StoredKv;
 use jackfield::registry::discovery::{
     DiscoveryOptions, LOCK_FILE, LockFile, PluginHost, PluginRefusal, RefusalReason,
 };
 use jackfield::registry::trust::{TrustRules, TrustRulesError};
+use jackfield::store::Store;
 use jackfield::wasm::{CompilerProgram, Services, StartError, StaticConfig, WasmConfig, WasmHost};
 use jackfield::{ByteSize, Diagnostic, HttpSettings, Registry};
 
@@ -27,9 +29,9 @@ const LARGEST_LOCK: ByteSize = ByteSize::mib(4);
 pub(crate) fn register(
     registry: &Registry,
     args: &PluginArgs,
-    http: &HttpSettings,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(), CliError> {
-    for refusal in discover(registry, args, http)? {
+    for refusal in discover(registry, args, surroundings)? {
         say(&refusal_line("warning", &refusal));
     }
     Ok(())
@@ -39,12 +41,12 @@ pub(crate) fn register(
 pub(crate) fn discover(
     registry: &Registry,
     args: &PluginArgs,
-    http: &HttpSettings,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Arc<PluginRefusal>>, CliError> {
     if args.folders.is_empty() {
         return Ok(Vec::new());
     }
-    let options = options(args, http)?;
+    let options = options(args, surroundings)?;
     let report = registry.discover_plugins(&args.folders, &options);
     // Whoever names a folder means one that is there; what is in it may be wrong.
     if let Some(refusal) = report.refused.iter().find(|one| is_folder(&one.reason)) {
@@ -85,19 +87,36 @@ fn is_folder(reason: &RefusalReason) -> bool {
 /// How plugins are looked for and run.
 pub(crate) fn options(
     args: &PluginArgs,
-    http: &HttpSettings,
+    surroundings: &Surroundings<'_>,
 ) -> Result<DiscoveryOptions, CliError> {
     let rules = trust_rules(&args.trust)?;
     let sandbox = Sandbox {
-        http: http.clone(),
+        http: surroundings.http.clone(),
         config: (*args.sandbox).clone(),
         values: Some(&args.config),
+        store: surroundings.store,
     };
     let options = DiscoveryOptions::new(host(&sandbox)?, Arc::new(rules));
     Ok(match lock(&args.lock)? {
         Some(lock) => options.lock(Arc::new(lock)),
         None => options,
     })
+}
+
+/// What is outside the sandbox for plugins that run.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// What requests may reach.
+    pub(crate) http: &'a HttpSettings,
+    /// Where they keep things; without a store it is gone with the process.
+    pub(crate) store: Option<&'a Arc<dyn Store>>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Without a store.
+    pub(crate) fn of(http: &'a HttpSettings) -> Self {
+        Self { http, store: None }
+    }
 }
 
 /// How the sandbox of a command is set up.
@@ -109,12 +128,17 @@ pub(crate) struct Sandbox<'a> {
     pub(crate) config: WasmConfig,
     /// What plugins are told by the capability `config`.
     pub(crate) values: Option<&'a Arc<StaticConfig>>,
+    /// Where plugins keep things, if that is to outlive the process.
+    pub(crate) store: Option<&'a Arc<dyn Store>>,
 }
 
 /// The sandbox. Where compiled code cannot be kept, plugins run all the same.
 pub(crate) fn host(sandbox: &Sandbox<'_>) -> Result<Arc<dyn PluginHost>, CliError> {
     let services = || {
-        let services = Services::builder().http_settings(sandbox.http.clone());
+        let mut services = Services::builder().http_settings(sandbox.http.clone());
+        if let Some(store) = sandbox.store {
+            services = services.kv(Arc::new(StoredKv::new(Arc::clone(store))));
+        }
         match sandbox.values {
             Some(values) => services.config(Arc::<StaticConfig>::clone(values)).build(),
             None => services.build(),

@@ -4,24 +4,26 @@ use std::env::{self, VarError};
 use std::path::Path;
 use std::sync::Arc;
 
-use jackfield::credentials::CredentialStore;
 use jackfield::store::Store;
+use jackfield::tenancy::{AuditAction, AuditEntry};
 use jackfield::types::Secret;
 use jackfield::{
     Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, DurableOptions,
-    Engine, HttpSettings, NodeSettings, PolicyReader, Registry, StaticSecrets, Tenancy,
-    TenantEngine,
+    Engine, HttpSettings, NodeSettings, Policy, PolicyReader, Registry, StaticSecrets, Tenancy,
+    TenantEngine, TenantId, TenantPolicy, UserId,
 };
 
 use crate::args::{
     ActingArgs, AuditKeyArgs, CredentialStoreArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs,
 };
 use crate::commands::audit::audit_error;
+use crate::contents::Contents;
 use crate::credentials;
 use crate::error::{CliError, whole_text};
 use crate::file::read_file;
 use crate::folder::WorkflowFolder;
-use crate::plugins;
+use crate::plugins::{self, Surroundings};
+use crate::store;
 
 /// A key is far smaller.
 const LARGEST_KEY: ByteSize = ByteSize::kib(4);
@@ -45,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) warnings: Vec<Diagnostics>,
     registry: Registry,
     audit: Option<AuditLog>,
+    /// Who does it.
+    user: Option<UserId>,
 }
 
 impl Session {
@@ -53,7 +57,30 @@ impl Session {
         &self.registry
     }
 
-    /// Sees to it that what was recorded is on the disk.
+    /// Puts on record that somebody set a policy, or removed it.
+    pub(crate) fn record_policy(
+        &self,
+        tenant: &TenantId,
+        policy: Option<&Policy>,
+    ) -> Result<(), CliError> {
+        let Some(audit) = &self.audit else {
+            return Ok(());
+        };
+        let action = match policy {
+            Some(_) => AuditAction::PolicyChanged,
+            None => AuditAction::PolicyRemoved,
+        };
+        let compiled = policy.map(TenantPolicy::compile).transpose();
+        let compiled = compiled.map_err(CliError::Workflow)?;
+        audit.tenant(tenant).record(AuditEntry {
+            user: self.user.clone(),
+            note: compiled.map(|policy| Arc::clone(policy.digest())),
+            ..AuditEntry::allowed(action)
+        });
+        Ok(())
+    }
+
+    /// Sees to it that what was recorded is on the disk, and in the store: before that is closed.
     pub(crate) fn finish(self) -> Result<(), CliError> {
         flush(self.audit.as_ref())
     }
@@ -74,8 +101,21 @@ pub(crate) fn registry_with(
     plugins: &PluginArgs,
     settings: &NodeSettings,
 ) -> Result<Registry, CliError> {
+    registry_over(plugins, settings, None)
+}
+
+/// The same; what plugins keep is in the store, if there is one.
+fn registry_over(
+    plugins: &PluginArgs,
+    settings: &NodeSettings,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<Registry, CliError> {
     let registry = registry(settings)?;
-    plugins::register(&registry, plugins, &settings.http)?;
+    let surroundings = Surroundings {
+        http: &settings.http,
+        store,
+    };
+    plugins::register(&registry, plugins, &surroundings)?;
     Ok(registry)
 }
 
@@ -86,28 +126,33 @@ pub(crate) fn planning(
     store: &CredentialStoreArgs,
 ) -> Result<Session, CliError> {
     let registry = registry_with(plugins, &NodeSettings::default())?;
-    let credentials = runtime()?.block_on(async {
-        let store = credentials::store_if_there(store).await?;
-        Ok::<_, CliError>(credentials::named_in(store.as_ref(), &args.tenant).await)
-    })?;
-    let (tenancy, warnings) = tenancy(args, &registry, None, credentials)?;
-    let engine = Engine::builder(registry.clone()).tenancy(tenancy).build();
+    let runtime = runtime()?;
+    let store = runtime.block_on(credentials::store_if_there(store))?;
+    let contents = Contents::to_look(&runtime, store.as_ref(), &args.tenant);
+    let (tenancy, warnings) = tenancy(args, &registry, None, &contents)?;
+    let all = Engine::builder(registry.clone()).tenancy(tenancy).build();
+    let engine = all.tenant(&args.tenant);
+    contents.read_policy(&engine);
+    if let Some(store) = &store {
+        runtime.block_on(store::close(store));
+    }
     Ok(Session {
-        engine: engine.tenant(&args.tenant),
-        all: engine,
+        engine,
+        all,
         warnings,
         registry,
         audit: None,
+        user: None,
     })
 }
 
 /// A session that runs things. `workflows` is the folder in which other workflows are looked for,
-/// `store` what keeps executions and how, and `credentials` those that a store has.
+/// `contents` what there is in a store, and `durable` how it keeps executions, if it does.
 pub(crate) fn running(
     args: &RunningArgs,
     workflows: Option<&Path>,
-    store: Option<(Arc<dyn Store>, DurableOptions)>,
-    credentials: Option<CredentialStore>,
+    contents: &Contents,
+    durable: Option<DurableOptions>,
 ) -> Result<Session, CliError> {
     let RunningArgs {
         tenancy: tenants,
@@ -122,31 +167,32 @@ pub(crate) fn running(
         .iter()
         .map(|name| granted(name).map(|value| (name.clone(), value)))
         .collect::<Result<_, _>>()?;
-    let registry = registry_with(
-        plugins,
-        &NodeSettings {
-            http,
-            data_sources: data_sources(grants)?,
-        },
-    )?;
-    let audit = audit_log(acting)?;
-    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), credentials)?;
+    let settings = NodeSettings {
+        http,
+        data_sources: data_sources(grants)?,
+    };
+    let registry = registry_over(plugins, &settings, contents.store())?;
+    let audit = audit_log(acting, &tenants.tenant, contents)?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), contents)?;
     let mut builder = Engine::builder(registry.clone())
         .environment(environment)
         .tenancy(tenancy);
     if let Some(folder) = workflows {
         builder = builder.workflow_source(WorkflowFolder::new(folder));
     }
-    if let Some((store, options)) = store {
-        builder = builder.store(store).durable_options(options);
+    if let (Some(store), Some(options)) = (contents.store(), durable) {
+        builder = builder.store(Arc::clone(store)).durable_options(options);
     }
     let all = builder.build();
+    let engine = acting_as(&all, tenants, acting);
+    contents.read_policy(&engine);
     Ok(Session {
-        engine: acting_as(&all, tenants, acting),
+        engine,
         all,
         warnings,
         registry,
         audit,
+        user: acting.user.clone(),
     })
 }
 
@@ -155,23 +201,25 @@ pub(crate) fn visiting(
     tenants: &TenancyArgs,
     acting: &ActingArgs,
     plugins: &PluginArgs,
-    store: Option<Arc<dyn Store>>,
-    credentials: Option<CredentialStore>,
+    contents: &Contents,
 ) -> Result<Session, CliError> {
     let registry = registry_with(plugins, &NodeSettings::default())?;
-    let audit = audit_log(acting)?;
-    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), credentials)?;
+    let audit = audit_log(acting, &tenants.tenant, contents)?;
+    let (tenancy, warnings) = tenancy(tenants, &registry, audit.clone(), contents)?;
     let mut builder = Engine::builder(registry.clone()).tenancy(tenancy);
-    if let Some(store) = store {
-        builder = builder.store(store);
+    if let Some(store) = contents.store() {
+        builder = builder.store(Arc::clone(store));
     }
     let all = builder.build();
+    let engine = acting_as(&all, tenants, acting);
+    contents.read_policy(&engine);
     Ok(Session {
-        engine: acting_as(&all, tenants, acting),
+        engine,
         all,
         warnings,
         registry,
         audit,
+        user: acting.user.clone(),
     })
 }
 
@@ -197,6 +245,9 @@ pub(crate) fn http_settings(grants: &GrantArgs) -> HttpSettings {
     }
 }
 
+/// The largest file of data sources.
+const MOST_DATA_SOURCES: ByteSize = ByteSize::mib(1);
+
 /// The databases that nodes may reach.
 pub(crate) fn data_sources(grants: &GrantArgs) -> Result<DataSources, CliError> {
     let Some(path) = &grants.data_sources else {
@@ -210,19 +261,57 @@ pub(crate) fn data_sources(grants: &GrantArgs) -> Result<DataSources, CliError> 
                 .to_owned(),
         ),
     };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    DataSources::read(&text).map_err(|error| {
+    let bytes = read_file(path, MOST_DATA_SOURCES)?;
+    let text = str::from_utf8(&bytes).map_err(|_| wrong("it is no text".to_owned()))?;
+    let sources = DataSources::read(text).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         wrong(format!("{error}{}", cause.unwrap_or_default()))
-    })
+    })?;
+    match open_to_others(path, &sources) {
+        None => Ok(sources),
+        Some((reason, hint)) => Err(CliError::File {
+            path: path.clone(),
+            reason,
+            hint: Some(hint),
+        }),
+    }
 }
 
-/// The policies, secrets and credentials that the command line names.
+/// What is wrong with the rights of a file of data sources, and what to do.
+#[cfg(unix)]
+fn open_to_others(path: &Path, sources: &DataSources) -> Option<(String, String)> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    if !metadata.is_file() {
+        return None;
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    let (what, fix) = if mode & 0o002 != 0 {
+        ("everybody can change it", "chmod o-w")
+    } else if mode & 0o077 != 0 && sources.holds_secrets() {
+        (
+            "there are passwords or keys in it, and others than its owner can read it",
+            "chmod 600",
+        )
+    } else {
+        return None;
+    };
+    let hint = format!("`{fix} {}`", path.display());
+    Some((format!("{what} (mode {mode:03o})"), hint))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path, _: &DataSources) -> Option<(String, String)> {
+    None
+}
+
+/// The policies, secrets and credentials that the command line names. Policies are those of the
+/// folder that is named, or else those of the store.
 pub(crate) fn tenancy(
     args: &TenancyArgs,
     registry: &Registry,
     audit: Option<AuditLog>,
-    credentials: Option<CredentialStore>,
+    contents: &Contents,
 ) -> Result<(Tenancy, Vec<Diagnostics>), CliError> {
     let mut builder = Tenancy::builder();
     if args.deny_by_default {
@@ -230,8 +319,14 @@ pub(crate) fn tenancy(
     }
     let external = credentials::external(args.credentials.as_deref())?;
     let secrets = secrets(args.secrets.as_deref())?;
-    if let Some(secrets) = credentials::layered(credentials, external, secrets) {
+    let kept = contents.credentials().cloned();
+    if let Some(secrets) = credentials::layered(kept, external, secrets) {
         builder = builder.secrets(secrets);
+    }
+    if args.policies.is_none()
+        && let Some(policies) = contents.policies()
+    {
+        builder = builder.policies(policies);
     }
     if let Some(audit) = audit {
         builder = builder.audit(audit);
@@ -264,23 +359,38 @@ pub(crate) fn secrets(file: Option<&Path>) -> Result<Option<StaticSecrets>, CliE
     })
 }
 
-pub(crate) fn audit_log(acting: &ActingArgs) -> Result<Option<AuditLog>, CliError> {
-    let Some(folder) = &acting.audit else {
-        return match acting.key.audit_key {
-            None => Ok(None),
-            Some(_) => Err(CliError::usage(
+/// Where it is put on record what is done: in the store if there is one, and in the folder that is
+/// named.
+pub(crate) fn audit_log(
+    acting: &ActingArgs,
+    tenant: &TenantId,
+    contents: &Contents,
+) -> Result<Option<AuditLog>, CliError> {
+    let folder = acting.audit.as_deref();
+    let options = || {
+        Ok::<_, CliError>(AuditOptions {
+            key: audit_key(&acting.key)?,
+            ..AuditOptions::default()
+        })
+    };
+    let opened = match (contents.trail(), folder) {
+        (Some(store), folder) => {
+            let options = options()?;
+            AuditLog::open_in(store, folder, options.clone()).and_then(|log| {
+                log.check(tenant, &options)?;
+                Ok(log)
+            })
+        }
+        (None, Some(folder)) => AuditLog::open(folder, options()?),
+        (None, None) if acting.key.audit_key.is_none() => return Ok(None),
+        (None, None) => {
+            return Err(CliError::usage(
                 "`--audit-key` seals nothing without an audit trail",
-                "name its folder with `--audit`",
-            )),
-        };
+                "name its folder with `--audit`, or a store with `--store`",
+            ));
+        }
     };
-    let options = AuditOptions {
-        key: audit_key(&acting.key)?,
-        ..AuditOptions::default()
-    };
-    AuditLog::open(folder, options)
-        .map(Some)
-        .map_err(|error| audit_error(&error))
+    opened.map(Some).map_err(|error| audit_error(&error))
 }
 
 /// The key of audit trails, without the line break that editors leave at its end.

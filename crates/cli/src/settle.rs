@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::args::{
-    Command, CredentialCommand, CredentialKeptArgs, CredentialKeyArgs, CredentialStoreArgs,
-    DurabilityArgs, ExecutionsCommand, InstalledArgs, KeyCommand, KeysArgs, LockArgs, NodesCommand,
-    PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, RunningArgs, SchemaCommand, StoreArgs,
-    TrustArgs, WrittenKey,
+    AuditCommand, Command, CredentialCommand, CredentialKeptArgs, CredentialKeyArgs,
+    CredentialStoreArgs, DurabilityArgs, ExecutionsCommand, InstalledArgs, KeyCommand, KeysArgs,
+    LockArgs, NodesCommand, PluginArgs, PluginCommand, PolicyCommand, RemoteArgs, RunningArgs,
+    SchemaCommand, StoreArgs, TrustArgs, VariableCommand, WrittenKey,
 };
 use crate::settings::Settings;
 
@@ -24,7 +24,6 @@ pub(crate) fn takes_settings(command: &Command) -> bool {
     !matches!(
         command,
         Command::Completions { .. }
-            | Command::Audit(_)
             | Command::Schema(SchemaCommand::Workflow | SchemaCommand::Policy)
             | Command::Plugin(PluginCommand::CompileComponent { .. })
     )
@@ -66,12 +65,12 @@ pub(crate) fn settle(command: &mut Command, settings: &Settings) {
             | NodesCommand::Show { plugins, .. }
             | NodesCommand::Search { plugins, .. },
         ) => plugins.settle(settings),
-        Command::Policy(PolicyCommand::Check(args)) => args.plugins.settle(settings),
-        Command::Policy(PolicyCommand::Explain(args)) => args.plugins.settle(settings),
+        Command::Policy(command) => policy(command, settings),
+        Command::Audit(command) => audit(command, settings),
+        Command::Variable(command) => variable(command, settings),
         Command::Schema(SchemaCommand::Node { plugins, .. }) => plugins.settle(settings),
         Command::Plugin(command) => plugin(command, settings),
         Command::Schema(SchemaCommand::Workflow | SchemaCommand::Policy)
-        | Command::Audit(_)
         | Command::Completions { .. } => {}
     }
 }
@@ -117,6 +116,39 @@ fn credential(command: &mut CredentialCommand, settings: &Settings) {
         CredentialCommand::Rotate(args) => args.kept.settle(settings),
         CredentialCommand::Types { .. } | CredentialCommand::Key(_) => {}
     }
+}
+
+fn policy(command: &mut PolicyCommand, settings: &Settings) {
+    match command {
+        PolicyCommand::Check(args) => args.plugins.settle(settings),
+        PolicyCommand::Explain(args) => {
+            args.store.settle(settings);
+            args.plugins.settle(settings);
+        }
+        PolicyCommand::Set(args) => args.visit.store.settle(settings),
+        PolicyCommand::Show(args) => args.visit.store.settle(settings),
+        PolicyCommand::List(args) => args.store.settle(settings),
+        PolicyCommand::Remove(args) => args.visit.store.settle(settings),
+    }
+}
+
+fn audit(command: &mut AuditCommand, settings: &Settings) {
+    let place = match command {
+        AuditCommand::Show(args) => &mut args.query.place,
+        AuditCommand::Verify(args) => &mut args.place,
+        AuditCommand::Export(args) => &mut args.query.place,
+    };
+    place.store.settle(settings);
+}
+
+fn variable(command: &mut VariableCommand, settings: &Settings) {
+    let visit = match command {
+        VariableCommand::Set(args) => &mut args.visit,
+        VariableCommand::List(args) => &mut args.visit,
+        VariableCommand::Show(args) => &mut args.visit,
+        VariableCommand::Remove(args) => &mut args.visit,
+    };
+    visit.store.settle(settings);
 }
 
 fn plugin(command: &mut PluginCommand, settings: &Settings) {

@@ -24,10 +24,10 @@ pub(crate) struct CredentialKeyArgs {
     pub(crate) keys: Vec<WrittenKey>,
 }
 
-/// The store that is looked into for the credentials of tenants.
+/// The store that is looked into for what tenants have there.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct CredentialStoreArgs {
-    /// The store that has the tenant's credentials, if it is there
+    /// The store that has the tenant's credentials and policy, if it is there
     #[arg(
         long,
         value_name = "URL",

@@ -6,6 +6,7 @@ mod durable;
 mod executions;
 mod plugin;
 mod tenancy;
+mod variable;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,8 +39,13 @@ pub(crate) use self::plugin::{
     PluginShowArgs, PluginSignArgs, PluginTestArgs, RemoteArgs, TrustArgs,
 };
 pub(crate) use self::tenancy::{
-    ActingArgs, AuditCommand, AuditExportArgs, AuditKeyArgs, AuditQueryArgs, AuditShowArgs,
-    AuditVerifyArgs, ExportFormat, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, TenancyArgs,
+    ActingArgs, AuditCommand, AuditExportArgs, AuditKeyArgs, AuditPlaceArgs, AuditQueryArgs,
+    AuditShowArgs, AuditVerifyArgs, ExportFormat, PolicyCheckArgs, PolicyCommand,
+    PolicyExplainArgs, PolicyListArgs, PolicyRemoveArgs, PolicySetArgs, PolicyShowArgs,
+    TenancyArgs,
+};
+pub(crate) use self::variable::{
+    VariableCommand, VariableListArgs, VariableRemoveArgs, VariableSetArgs, VariableShowArgs,
 };
 
 /// Runs workflows whose every node is a plugin.
@@ -106,6 +112,9 @@ pub(crate) enum Command {
     /// Keeps, lists, removes and re-encrypts the credentials of tenants
     #[command(subcommand, visible_alias = "credentials")]
     Credential(CredentialCommand),
+    /// Keeps, lists, shows and removes the variables of tenants
+    #[command(subcommand, visible_alias = "variables")]
+    Variable(VariableCommand),
     /// Checks workflow files and reports everything that is wrong with them
     Validate(ValidateArgs),
     /// Shows what would run, and in which order
@@ -118,7 +127,7 @@ pub(crate) enum Command {
     /// Lists, checks, installs, signs, distributes and writes plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Tells what policies would refuse, and why
+    /// Tells what policies would refuse, and why; keeps policies in a store
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Shows, verifies and exports audit trails

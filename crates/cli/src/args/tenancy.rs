@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jackfield::tenancy::AuditHead;
 use jackfield::{ExecutionId, TenantId, UserId};
 
-use super::{PlainOutput, PluginArgs};
+use super::{CredentialStoreArgs, PlainOutput, PluginArgs, StoreArgs, VisitArgs};
 use crate::node_reference::NodeReference;
 
 /// Under which policies something is done.
@@ -15,7 +15,8 @@ pub(crate) struct TenancyArgs {
     /// On whose behalf
     #[arg(long, value_name = "ID", default_value = "default")]
     pub(crate) tenant: TenantId,
-    /// A folder with a policy for each tenant: `TENANT.json` or `TENANT.toml`
+    /// A folder with a policy for each tenant: `TENANT.json` or `TENANT.toml`. Without it, the
+    /// policies in the store count, if there is one
     #[arg(long, value_name = "DIR", env = "JACKFIELD_POLICIES")]
     pub(crate) policies: Option<PathBuf>,
     /// Tenants without a policy may do nothing
@@ -36,7 +37,8 @@ pub(crate) struct ActingArgs {
     /// Who asks for it; policies may refuse users
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<UserId>,
-    /// A folder in which an audit trail is written, a file for each tenant
+    /// A folder in which an audit trail is written, a file for each tenant; beside the one in the
+    /// store, if there is one
     #[arg(long, value_name = "DIR", env = "JACKFIELD_AUDIT")]
     pub(crate) audit: Option<PathBuf>,
     #[command(flatten)]
@@ -56,7 +58,44 @@ pub(crate) enum PolicyCommand {
     /// Tells which workflows a policy would refuse, without putting it in force
     Check(PolicyCheckArgs),
     /// Tells why a tenant may use a node type, or may not
-    Explain(PolicyExplainArgs),
+    Explain(Box<PolicyExplainArgs>),
+    /// Keeps the policy of a tenant in a store, where it is in force
+    Set(Box<PolicySetArgs>),
+    /// Prints the policy of a tenant that is kept in a store
+    Show(Box<PolicyShowArgs>),
+    /// Lists the tenants that have a policy in a store
+    List(Box<PolicyListArgs>),
+    /// Removes the policy of a tenant from a store
+    Remove(Box<PolicyRemoveArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicySetArgs {
+    /// The policy: a JSON or TOML document
+    pub(crate) policy: PathBuf,
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyShowArgs {
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyListArgs {
+    /// What is printed
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(crate) output: PlainOutput,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyRemoveArgs {
+    #[command(flatten)]
+    pub(crate) visit: VisitArgs,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +126,8 @@ pub(crate) struct PolicyExplainArgs {
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlainOutput,
     #[command(flatten)]
+    pub(crate) store: CredentialStoreArgs,
+    #[command(flatten)]
     pub(crate) plugins: PluginArgs,
 }
 
@@ -100,11 +141,20 @@ pub(crate) enum AuditCommand {
     Export(AuditExportArgs),
 }
 
+/// Where audit trails are read.
+#[derive(Debug, Args)]
+pub(crate) struct AuditPlaceArgs {
+    /// The folder of the audit trails; those in the store if not given
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
 /// Which records are meant.
 #[derive(Debug, Args)]
 pub(crate) struct AuditQueryArgs {
-    /// The folder of the audit trails
-    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: AuditPlaceArgs,
     /// Whose trail
     #[arg(long, value_name = "ID", default_value = "default")]
     pub(crate) tenant: TenantId,
@@ -130,8 +180,8 @@ pub(crate) struct AuditShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditVerifyArgs {
-    /// The folder of the audit trails
-    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: AuditPlaceArgs,
     /// Only the trail of one tenant
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<TenantId>,

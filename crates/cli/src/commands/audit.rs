@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use jackfield::tenancy::{AuditDecision, AuditError, VerifyOptions, audited_tenants};
-use jackfield::{AuditReader, AuditRecord, TenantId, verify_audit};
+use jackfield::tenancy::{AuditDecision, AuditError, VerifyOptions};
+use jackfield::{AuditRecord, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::say;
+use super::trails::Trails;
 use crate::args::{
     AuditCommand, AuditExportArgs, AuditQueryArgs, AuditShowArgs, AuditVerifyArgs, ExportFormat,
     PlainOutput,
@@ -42,8 +43,14 @@ pub(crate) fn audit_error(error: &AuditError) -> CliError {
         AuditError::NoTrail { .. } => {
             Some("`--tenant` says whose trail; it begins when something is done with `--audit`")
         }
+        AuditError::NoStoredTrail { .. } => {
+            Some("`--tenant` says whose trail; it begins when something is done with the store")
+        }
         _ => None,
     };
+    if let AuditError::Store { .. } = error {
+        return CliError::internal("the audit trail cannot be read or written", &message);
+    }
     CliError::Usage {
         message,
         hint: hint.map(str::to_owned),
@@ -53,9 +60,9 @@ pub(crate) fn audit_error(error: &AuditError) -> CliError {
 /// The records that are asked for, in order.
 fn records(
     query: &AuditQueryArgs,
-) -> Result<impl Iterator<Item = Result<AuditRecord, CliError>>, CliError> {
-    let reader =
-        AuditReader::open(&query.folder, &query.tenant).map_err(|error| audit_error(&error))?;
+    trails: &Trails,
+) -> Result<impl Iterator<Item = Result<AuditRecord, CliError>> + use<>, CliError> {
+    let reader = trails.read(&query.tenant)?;
     let (execution, refused) = (query.execution, query.refused);
     let is_wanted = move |record: &AuditRecord| {
         execution.is_none_or(|execution| record.execution == Some(execution))
@@ -68,9 +75,10 @@ fn records(
 }
 
 fn show(args: &AuditShowArgs, output: &mut Output) -> Result<Exit, CliError> {
+    let trails = Trails::open(&args.query.place)?;
     let mut last = VecDeque::new();
     let mut before: u64 = 0;
-    for record in records(&args.query)? {
+    for record in records(&args.query, &trails)? {
         match record {
             Ok(record) => last.push_back(record),
             // One that cannot be read does not keep the others from being shown.
@@ -102,14 +110,15 @@ struct VerifiedTrail {
 }
 
 fn verify(args: &AuditVerifyArgs, output: &mut Output) -> Result<Exit, CliError> {
+    let places = Trails::open(&args.place)?;
     let tenants = match &args.tenant {
         Some(tenant) => vec![tenant.clone()],
-        None => audited_tenants(&args.folder).map_err(|error| audit_error(&error))?,
+        None => places.tenants()?,
     };
     if tenants.is_empty() {
         return Err(CliError::usage(
-            format!("there is no audit trail in `{}`", args.folder.display()),
-            "name the folder that `--audit` named",
+            format!("there is no audit trail in {}", places.describe()),
+            "name the folder that `--audit` named, or the store that `--store` named",
         ));
     }
     let options = VerifyOptions {
@@ -118,8 +127,7 @@ fn verify(args: &AuditVerifyArgs, output: &mut Output) -> Result<Exit, CliError>
     };
     let mut trails = Vec::new();
     for tenant in tenants {
-        let verified =
-            verify_audit(&args.folder, &tenant, &options).map_err(|error| audit_error(&error))?;
+        let verified = places.verify(&tenant, &options)?;
         let trail = VerifiedTrail {
             tenant,
             sound: verified.is_sound(),
@@ -163,10 +171,11 @@ fn described(trail: &VerifiedTrail) -> String {
 }
 
 fn export(args: &AuditExportArgs, output: &mut Output) -> Result<Exit, CliError> {
+    let trails = Trails::open(&args.query.place)?;
     if args.format == ExportFormat::Csv {
         output.text(&COLUMNS.join(","))?;
     }
-    for record in records(&args.query)? {
+    for record in records(&args.query, &trails)? {
         let record = record?;
         match args.format {
             ExportFormat::Ndjson => output.data_line(&record)?,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{say, warn_all};
 use crate::args::{ExecArgs, PlainOutput, RunningArgs};
+use crate::contents::Contents;
 use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ use crate::render::text::{count, line};
 use crate::render::{items, page_of};
 use crate::session;
 use crate::signals::Interrupts;
+use crate::store;
 use crate::terminal::Terminal;
 
 /// Calls a node type once.
@@ -29,16 +31,14 @@ pub(crate) fn exec(
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let runtime = session::runtime()?;
-    let credentials = runtime.block_on(async {
-        let store = credentials::store_if_there(&args.store).await?;
-        let RunningArgs {
-            tenancy,
-            credential_keys: keys,
-            ..
-        } = &args.running;
-        credentials::of_store(store.as_ref(), keys, &tenancy.tenant).await
-    })?;
-    let session = session::running(&args.running, None, None, credentials)?;
+    let store = runtime.block_on(credentials::store_if_there(&args.store))?;
+    let RunningArgs {
+        tenancy,
+        credential_keys: keys,
+        ..
+    } = &args.running;
+    let contents = Contents::to_run(&runtime, store.as_ref(), keys, &tenancy.tenant)?;
+    let session = session::running(&args.running, None, &contents, None)?;
     warn_all(&session.warnings, terminal.stderr);
     let registration = session
         .registry()
@@ -72,8 +72,12 @@ pub(crate) fn exec(
             () = interrupts.next() => Ok(Err(cancelled())),
         }
     });
+    let recorded = session.finish();
+    if let Some(store) = &store {
+        runtime.block_on(store::close(store));
+    }
     runtime.shutdown_background();
-    session.finish()?;
+    recorded?;
     let call = Call {
         node_type: args.node.node_type,
         version,

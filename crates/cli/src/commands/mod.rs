@@ -7,6 +7,7 @@ pub(crate) mod exec;
 pub(crate) mod executions;
 mod follow;
 pub(crate) mod gc;
+mod kept_policy;
 pub(crate) mod nodes;
 pub(crate) mod plan;
 pub(crate) mod plugin;
@@ -16,7 +17,9 @@ pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod signal;
+mod trails;
 pub(crate) mod validate;
+pub(crate) mod variable;
 mod visit;
 
 use std::io::{self, Write};

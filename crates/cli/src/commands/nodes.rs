@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::node_reference::NodeReference;
 use crate::output::Output;
-use crate::plugins;
+use crate::plugins::{self, Surroundings};
 use crate::render::node_type::{self, Listed};
 use crate::session;
 
@@ -30,7 +30,8 @@ pub(crate) fn nodes(command: NodesCommand, output: &mut Output) -> Result<Exit, 
             plugins,
         } => {
             let registry = session::registry(&settings)?;
-            let refused = plugins::discover(&registry, &plugins, &settings.http)?;
+            let refused =
+                plugins::discover(&registry, &plugins, &Surroundings::of(&settings.http))?;
             let query = Query {
                 category: category.clone(),
                 ..Query::default()

@@ -1,4 +1,4 @@
-//! `jackfield policy`: what policies would refuse, and why.
+//! `jackfield policy`: what policies would refuse, and why. `kept_policy` keeps them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,17 @@ use jackfield::{
 };
 use serde::Serialize;
 
-use super::{warn, warn_all};
+use super::{kept_policy, warn, warn_all};
 use crate::args::{PlainOutput, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs};
+use crate::contents::Contents;
+use crate::credentials;
 use crate::error::{CliError, describe_io};
 use crate::exit::Exit;
 use crate::file::read_file;
 use crate::output::Output;
 use crate::render;
 use crate::session;
+use crate::store;
 use crate::terminal::Terminal;
 use crate::workflow_file;
 
@@ -34,6 +37,10 @@ pub(crate) fn policy(
     match command {
         PolicyCommand::Check(args) => check(&args, terminal, output),
         PolicyCommand::Explain(args) => explain(&args, terminal, output),
+        PolicyCommand::Set(args) => kept_policy::set(&args, terminal, output),
+        PolicyCommand::Show(args) => kept_policy::show(&args, terminal, output),
+        PolicyCommand::List(args) => kept_policy::list(&args, output),
+        PolicyCommand::Remove(args) => kept_policy::remove(&args, terminal, output),
     }
 }
 
@@ -220,9 +227,18 @@ fn explain(
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let registry = session::registry_with(&args.plugins, &NodeSettings::default())?;
-    let (tenancy, warnings) = session::tenancy(&args.tenancy, &registry, None, None)?;
+    let runtime = session::runtime()?;
+    let store = runtime.block_on(credentials::store_if_there(&args.store))?;
+    let contents = Contents::to_look(&runtime, store.as_ref(), &args.tenancy.tenant);
+    let (tenancy, warnings) = session::tenancy(&args.tenancy, &registry, None, &contents)?;
     warn_all(&warnings, terminal.stderr);
     let tenant = tenancy.tenant(&args.tenancy.tenant);
+    if let Some(refresh) = tenant.refresh_secrets() {
+        runtime.block_on(refresh);
+    }
+    if let Some(store) = &store {
+        runtime.block_on(store::close(store));
+    }
     // What is not registered may be explained all the same: plugins come later than policies.
     let found = registry
         .resolve(&args.node_type.node_type, &args.node_type.version)

@@ -5,6 +5,7 @@ use jackfield::{ReplayDifference, ReplayOutcome};
 use super::executions::LARGEST;
 use super::warn_all;
 use crate::args::{ActingArgs, PlainOutput, ReplayArgs};
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::file::read_file_or_stdin;
@@ -22,9 +23,10 @@ pub(crate) fn replay(
 ) -> Result<Exit, CliError> {
     let exported = read_file_or_stdin(&args.file, LARGEST)?;
     let acting = ActingArgs::default();
-    let session = session::visiting(&args.tenancy, &acting, &args.plugins, None, None)?;
-    warn_all(&session.warnings, terminal.stderr);
     let runtime = session::runtime()?;
+    let contents = Contents::none(&runtime);
+    let session = session::visiting(&args.tenancy, &acting, &args.plugins, &contents)?;
+    warn_all(&session.warnings, terminal.stderr);
     let outcome = runtime.block_on(session.engine.replay(&exported));
     let outcome = outcome.map_err(|error| untold(&error))?;
     match args.output {

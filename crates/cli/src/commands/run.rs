@@ -8,7 +8,7 @@ use jackfield::{Items, PinnedData, StartError, StartOptions, TenantEngine, Workf
 use super::follow::{self, Finish, INTERRUPTED, Keeping, Parking, Watch};
 use super::{warn, warn_all};
 use crate::args::{RunArgs, RunningArgs};
-use crate::credentials;
+use crate::contents::{self, Contents};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::folder::{folder_of, input_file};
@@ -43,18 +43,21 @@ pub(crate) fn run(
         credential_keys: keys,
         ..
     } = &args.running;
-    let read = credentials::of_store(store.as_ref(), keys, &tenancy.tenant);
-    let credentials = runtime.block_on(read)?;
-    let kept = store.clone().map(|store| (store, args.lease.options()));
-    let session = session::running(&args.running, Some(folder), kept, credentials)?;
+    let tenant = &tenancy.tenant;
+    let contents = Contents::to_run(&runtime, store.as_ref(), keys, tenant)?;
+    let durable = Some(args.lease.options());
+    let session = session::running(&args.running, Some(folder), &contents, durable)?;
     let options = workflow_file::plan_options(&args.missing_fields);
     let planned = workflow_file::plan(&session.engine, &source, &options)?;
     let items = items(&args, &planned.workflow)?;
     warn_all(&session.warnings, terminal.stderr);
     warn(&planned.warnings, terminal.stderr);
+    let given = variables(args.variables);
+    let own = &planned.workflow.variables;
+    let begun_with = contents::variables(store.as_ref(), tenant, own, given);
     let start = StartOptions {
         items,
-        variables: variables(args.variables),
+        variables: runtime.block_on(begun_with)?,
         trigger: args.trigger,
         timeout: args.timeout,
         pinned_data: if args.no_pinned_data {
@@ -73,13 +76,14 @@ pub(crate) fn run(
     let begun = execute(&session.engine, &planned, start, kept, &mut watch);
     let finished = runtime.block_on(begun);
     watch.finish();
+    let recorded = session.finish();
     if let Some(store) = &store {
         runtime.block_on(store::close(store));
     }
     let finish = finished?;
     // What an executor left behind must not hold up the end.
     runtime.shutdown_background();
-    session.finish()?;
+    recorded?;
     follow::show(finish, args.output, output)
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn decide(
 }
 
 fn begin(args: &VisitArgs, terminal: Terminal) -> Result<Visit, CliError> {
-    Visit::begin(args, &PluginArgs::default(), terminal)
+    Visit::unrecorded(args, &PluginArgs::default(), terminal)
 }
 
 fn ended<T>(visit: Visit, result: Result<T, CliError>) -> Result<T, CliError> {

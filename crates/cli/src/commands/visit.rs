@@ -7,7 +7,7 @@ use jackfield::store::{Durability, Store};
 
 use super::warn_all;
 use crate::args::{PluginArgs, VisitArgs};
-use crate::credentials;
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::session::{self, Session};
 use crate::store::{self, Purpose};
@@ -35,6 +35,25 @@ impl Visit {
         )
     }
 
+    /// One by which nothing is done that the audit trail in the store is to have.
+    pub(super) fn unrecorded(
+        args: &VisitArgs,
+        plugins: &PluginArgs,
+        terminal: Terminal,
+    ) -> Result<Self, CliError> {
+        Self::unrecorded_for(args, plugins, terminal, Purpose::Visit)
+    }
+
+    pub(super) fn unrecorded_for(
+        args: &VisitArgs,
+        plugins: &PluginArgs,
+        terminal: Terminal,
+        purpose: Purpose,
+    ) -> Result<Self, CliError> {
+        let how = (Durability::default(), purpose);
+        Self::open(args, plugins, terminal, how, Contents::unrecorded)
+    }
+
     pub(super) fn begin_for(
         args: &VisitArgs,
         plugins: &PluginArgs,
@@ -42,18 +61,22 @@ impl Visit {
         durability: Durability,
         purpose: Purpose,
     ) -> Result<Self, CliError> {
+        let how = (durability, purpose);
+        Self::open(args, plugins, terminal, how, std::convert::identity)
+    }
+
+    fn open(
+        args: &VisitArgs,
+        plugins: &PluginArgs,
+        terminal: Terminal,
+        (durability, purpose): (Durability, Purpose),
+        recorded: fn(Contents) -> Contents,
+    ) -> Result<Self, CliError> {
         let runtime = session::runtime()?;
         let store = runtime.block_on(store::open(&args.store, durability, purpose))?;
-        let kept = Arc::clone(&store);
-        let tenant = &args.tenancy.tenant;
-        let credentials = runtime.block_on(credentials::named_in(Some(&store), tenant));
-        let session = session::visiting(
-            &args.tenancy,
-            &args.acting,
-            plugins,
-            Some(kept),
-            credentials,
-        )?;
+        let contents = Contents::to_look(&runtime, Some(&store), &args.tenancy.tenant);
+        let contents = recorded(contents);
+        let session = session::visiting(&args.tenancy, &args.acting, plugins, &contents)?;
         warn_all(&session.warnings, terminal.stderr);
         Ok(Self {
             session,
@@ -69,8 +92,9 @@ impl Visit {
 
     /// Sees to it that what was written is where it has to be.
     pub(super) fn end(self) -> Result<(), CliError> {
+        let recorded = self.session.finish();
         self.runtime.block_on(store::close(&self.store));
         self.runtime.shutdown_background();
-        self.session.finish()
+        recorded
     }
 }

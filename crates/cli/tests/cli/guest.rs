@@ -88,6 +88,43 @@ pub(crate) fn write_secret_reader(folder: &Path, name: &str) {
     write(folder, &made);
 }
 
+/// The same, but its node type counts how often it was called, and says so. It counts to nine.
+pub(crate) fn write_counter(folder: &Path) {
+    let (key, before, behind) = ("calls", r#"[{"json":{"n":"#, "0}}]");
+    let body = format!(
+        r"(memory.fill (i32.const 64) (i32.const 0) (i32.const 256))
+            (call $increment (i32.const 9000) (i32.const {key}) (i64.const 1) (i32.const 9600))
+            (if (i32.load8_u (i32.const 9600)) (then
+                (i32.store8 (i32.const 64) (i32.const 1))
+                (memory.copy (i32.const 72) (i32.const 9608) (i32.const 20))
+                (return (i32.const 64))))
+            (i32.store8 (i32.const {digit})
+                (i32.add (i32.const 48) (i32.wrap_i64 (i64.load (i32.const 9608)))))
+            {answer}",
+        key = key.len(),
+        digit = 12_000 + before.len(),
+        answer = answer(
+            "12000",
+            &format!("(i32.const {})", before.len() + behind.len())
+        ),
+    );
+    let made = Made {
+        version: "1.0.0",
+        capability: ("kv", String::new()),
+        has_example: false,
+        imports: r#"(import "jackfield:plugin/kv@0.1.0" "increment"
+            (func $increment (param i32 i32 i64 i32)))"#,
+        data: format!(
+            r#"(data (i32.const 9000) "{}") (data (i32.const 12000) "{}{}")"#,
+            escape(key),
+            escape(before),
+            escape(behind)
+        ),
+        body,
+    };
+    write(folder, &made);
+}
+
 impl<'a> Made<'a> {
     /// One that gives an item after it has done something.
     fn giving(version: &'a str, first: &str) -> Self {

@@ -8,8 +8,10 @@
 mod authors;
 mod bad_input;
 mod bad_plugins;
+mod contents;
 mod credentials;
 mod databases;
+mod elsewhere;
 mod exec;
 mod executions;
 mod guest;
@@ -17,6 +19,7 @@ mod harness;
 mod hostile;
 mod kept;
 mod nodes;
+mod over;
 mod plan;
 mod plugins;
 mod recovery;

@@ -13,7 +13,6 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::render::table::{colored, table, to_text};
 use crate::render::text::line;
-use crate::store::Purpose;
 use crate::terminal::Stream;
 
 /// The longest text of a cell.
@@ -34,7 +33,7 @@ type Looked = (Listed, Option<CredentialError>);
 
 /// Lists them all. One that cannot be read keeps no other from being listed.
 pub(super) fn list(args: &CredentialListArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let kept = Kept::open(&args.kept.visit, Some(&args.kept.keys), Purpose::Visit)?;
+    let kept = Kept::look(&args.kept.visit, &args.kept.keys)?;
     let found = kept.wait(all(&kept));
     kept.end()?;
     let found = found.map_err(|error| credential_error(&error))?;
@@ -130,7 +129,7 @@ fn list_of(list: Option<&[String]>) -> String {
 
 /// Shows one. It ends with 2 if there are keys and it cannot be read.
 pub(super) fn show(args: &CredentialShowArgs, output: &mut Output) -> Result<Exit, CliError> {
-    let kept = Kept::open(&args.kept.visit, Some(&args.kept.keys), Purpose::Visit)?;
+    let kept = Kept::look(&args.kept.visit, &args.kept.keys)?;
     let looked = kept.wait(async {
         let found = kept.tenant.summary(&args.name).await?;
         match found {

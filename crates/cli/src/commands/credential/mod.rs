@@ -17,6 +17,7 @@ use jackfield::store::{Durability, Store};
 use jackfield::{AuditLog, PolicyReader, Tenancy};
 
 use crate::args::{CredentialCommand, CredentialKeyArgs, VisitArgs};
+use crate::contents::Contents;
 use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -60,15 +61,30 @@ impl Kept {
         keys: Option<&CredentialKeyArgs>,
         purpose: Purpose,
     ) -> Result<Self, CliError> {
+        Self::open_and(visit, keys, purpose, std::convert::identity)
+    }
+
+    /// Opens them to look at them only: nothing is put on record in the store.
+    fn look(visit: &VisitArgs, keys: &CredentialKeyArgs) -> Result<Self, CliError> {
+        Self::open_and(visit, Some(keys), Purpose::Visit, Contents::unrecorded)
+    }
+
+    fn open_and(
+        visit: &VisitArgs,
+        keys: Option<&CredentialKeyArgs>,
+        purpose: Purpose,
+        recorded: fn(Contents) -> Contents,
+    ) -> Result<Self, CliError> {
         let runtime = session::runtime()?;
         let keys = match keys {
             Some(keys) => runtime.block_on(credentials::master_keys(keys))?,
             None => MasterKeys::none(),
         };
-        let audit = session::audit_log(&visit.acting)?;
-        let trail = trail(visit, audit.clone())?;
         let opened = store::open(&visit.store, Durability::default(), purpose);
         let store = runtime.block_on(opened)?;
+        let contents = recorded(Contents::unread(&runtime, &store));
+        let audit = session::audit_log(&visit.acting, &visit.tenancy.tenant, &contents)?;
+        let trail = trail(visit, audit.clone())?;
         let all = CredentialStore::builder(Arc::clone(&store), keys.clone())
             .audit(trail)
             .build();
@@ -89,9 +105,10 @@ impl Kept {
 
     /// Sees to it that what was written is where it has to be.
     fn end(self) -> Result<(), CliError> {
+        let recorded = session::flush(self.audit.as_ref());
         self.runtime.block_on(store::close(&self.store));
         self.runtime.shutdown_background();
-        session::flush(self.audit.as_ref())
+        recorded
     }
 }
 

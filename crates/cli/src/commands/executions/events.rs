@@ -29,7 +29,7 @@ pub(super) fn events(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let visit = Visit::begin(&args.visit, &args.plugins, terminal)?;
+    let visit = Visit::unrecorded(&args.visit, &args.plugins, terminal)?;
     let engine = &visit.session.engine;
     let printed = visit.wait(async {
         if args.raw {

@@ -27,7 +27,7 @@ pub(super) fn list(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let visit = Visit::begin(&args.visit, &PluginArgs::default(), terminal)?;
+    let visit = Visit::unrecorded(&args.visit, &PluginArgs::default(), terminal)?;
     let found = visit.wait(find(args, &visit));
     visit.end()?;
     let Page { entries, next } = found?;
@@ -58,6 +58,7 @@ async fn find(args: &ListArgs, visit: &Visit) -> Result<Page<StoredExecution>, C
         status: args.status.map(|status| status.as_str().to_owned()),
         from: args.since.map(|since| since.before(now)),
         until: args.until.map(|until| until.before(now)),
+        ..ExecutionFilter::default()
     };
     let page = PageRequest {
         after: args.after.clone(),

@@ -1,11 +1,9 @@
 //! `jackfield executions retry`: starts an execution over from a node.
 
-use std::sync::Arc;
-
 use crate::args::{RetryArgs, RunningArgs};
 use crate::commands::follow::{self, Keeping, Watch};
 use crate::commands::{say, warn_all};
-use crate::credentials;
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::input::read_items;
@@ -32,10 +30,9 @@ pub(super) fn retry(
         credential_keys: keys,
         ..
     } = &args.running;
-    let read = credentials::of_store(Some(&store), keys, &tenancy.tenant);
-    let credentials = runtime.block_on(read)?;
-    let kept = Some((Arc::clone(&store), args.lease.options()));
-    let session = session::running(&args.running, Some(folder), kept, credentials)?;
+    let contents = Contents::to_run(&runtime, Some(&store), keys, &tenancy.tenant)?;
+    let durable = Some(args.lease.options());
+    let session = session::running(&args.running, Some(folder), &contents, durable)?;
     warn_all(&session.warnings, terminal.stderr);
     let engine = &session.engine;
     let finished = runtime.block_on(async {
@@ -56,9 +53,10 @@ pub(super) fn retry(
         watch.finish();
         finish
     });
+    let recorded = session.finish();
     runtime.block_on(store::close(&store));
     runtime.shutdown_background();
     let finish = finished?;
-    session.finish()?;
+    recorded?;
     follow::show(finish, args.output, output)
 }

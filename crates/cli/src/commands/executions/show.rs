@@ -64,7 +64,7 @@ pub(super) fn show(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let visit = Visit::begin(&args.visit, &args.plugins, terminal)?;
+    let visit = Visit::unrecorded(&args.visit, &args.plugins, terminal)?;
     let engine = &visit.session.engine;
     let history = visit.wait(engine.history(args.execution));
     let found = match history {

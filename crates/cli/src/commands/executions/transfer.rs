@@ -16,7 +16,7 @@ use crate::store::Purpose;
 use crate::terminal::Terminal;
 
 /// The largest file of an execution that is read.
-pub(crate) const LARGEST: ByteSize = ByteSize::mib(1_024);
+pub(crate) const LARGEST: ByteSize = ByteSize::mib(256);
 
 /// Writes an execution.
 pub(super) fn export(
@@ -24,7 +24,7 @@ pub(super) fn export(
     terminal: Terminal,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let visit = Visit::begin(&args.visit, &args.plugins, terminal)?;
+    let visit = Visit::unrecorded(&args.visit, &args.plugins, terminal)?;
     let engine: &TenantEngine = &visit.session.engine;
     let exported = visit.wait(engine.export(args.execution));
     visit.end()?;

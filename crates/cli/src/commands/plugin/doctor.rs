@@ -9,7 +9,7 @@ use crate::args::{PlainOutput, PluginArgs, PluginDoctorArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::plugins;
+use crate::plugins::{self, Surroundings};
 use crate::render::text::{count, harmless};
 use crate::session;
 
@@ -24,7 +24,8 @@ pub(super) fn doctor(args: &PluginDoctorArgs, output: &mut Output) -> Result<Exi
     }
     let settings = NodeSettings::default();
     let registry = session::registry(&settings)?;
-    let options = plugins::options(&named, &settings.http)?.validate_on_load();
+    let surroundings = Surroundings::of(&settings.http);
+    let options = plugins::options(&named, &surroundings)?.validate_on_load();
     let report = registry.discover_plugins(&named.folders, &options);
     let mut refused = report.refused.clone();
     plugins::say_lock(&named.lock, &refused);

@@ -9,7 +9,7 @@ use crate::args::{PlainOutput, PluginListArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::plugins;
+use crate::plugins::{self, Surroundings};
 use crate::render::plugin::{short, state};
 use crate::render::table::{table, to_text};
 use crate::render::text::{count, line};
@@ -23,7 +23,7 @@ pub(super) fn list(args: &PluginListArgs, output: &mut Output) -> Result<Exit, C
     }
     let settings = NodeSettings::default();
     let registry: Registry = session::registry(&settings)?;
-    let refused = plugins::discover(&registry, &args.plugins, &settings.http)?;
+    let refused = plugins::discover(&registry, &args.plugins, &Surroundings::of(&settings.http))?;
     let found = registry.plugins();
     match args.output {
         PlainOutput::Pretty => {

@@ -16,7 +16,7 @@ use crate::args::{PlainOutput, PluginShowArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::plugins;
+use crate::plugins::{self, Surroundings};
 use crate::render::text::harmless;
 use crate::session;
 
@@ -27,7 +27,7 @@ pub(super) fn show(args: &PluginShowArgs, output: &mut Output) -> Result<Exit, C
     }
     let settings = NodeSettings::default();
     let registry = session::registry(&settings)?;
-    let refused = plugins::discover(&registry, &args.plugins, &settings.http)?;
+    let refused = plugins::discover(&registry, &args.plugins, &Surroundings::of(&settings.http))?;
     let wanted = &args.plugin;
     let all = registry.plugins();
     let found = all.iter().rev().find(|plugin| {
