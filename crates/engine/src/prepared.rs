@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jackfield_definition::expression::References;
 use jackfield_definition::{Diagnostics, Plan, SourceText};
@@ -10,6 +10,7 @@ use jackfield_plugin_api::Prepared;
 use jackfield_registry::Registration;
 use jackfield_store_api::WorkflowVersion;
 use jackfield_types::{NodeTypeId, TenantId, VersionSelector};
+use parking_lot::Mutex;
 
 use crate::authorize::{Decided, NEVER};
 use crate::engine::EngineParts;
@@ -32,7 +33,7 @@ pub struct PreparedPlan {
     /// What it was read from, if executions of it can be kept.
     document: Option<SourceText>,
     /// Under which version that is in the store.
-    kept_as: OnceLock<WorkflowVersion>,
+    kept_as: Mutex<Option<WorkflowVersion>>,
 }
 
 /// What the engine keeps for a node from call to call.
@@ -101,7 +102,7 @@ impl PreparedPlan {
             secrets,
             allowed_under: AtomicU64::new(NEVER),
             document: None,
-            kept_as: OnceLock::new(),
+            kept_as: Mutex::default(),
         }
     }
 
@@ -116,13 +117,21 @@ impl PreparedPlan {
     }
 
     /// Under which version its document is in the store, if it was put there.
-    pub(crate) fn kept_as(&self) -> Option<&WorkflowVersion> {
-        self.kept_as.get()
+    pub(crate) fn kept_as(&self) -> Option<WorkflowVersion> {
+        self.kept_as.lock().clone()
     }
 
     pub(crate) fn set_kept_as(&self, version: WorkflowVersion) {
         // Whoever was first put the same document there.
-        let _ = self.kept_as.set(version);
+        self.kept_as.lock().get_or_insert(version);
+    }
+
+    /// Forgets under which version its document was in the store: that is not there any more.
+    pub(crate) fn forget_kept_as(&self, version: &WorkflowVersion) {
+        let mut kept_as = self.kept_as.lock();
+        if kept_as.as_ref() == Some(version) {
+            *kept_as = None;
+        }
     }
 
     /// What is probably not meant as it is written.

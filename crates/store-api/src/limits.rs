@@ -112,9 +112,9 @@ impl Append {
         match &self.state {
             Some(ExecutionState::Stuck { reason }) => check_text("a reason", reason),
             Some(ExecutionState::Ended { status }) => check_name("a status", status),
-            Some(ExecutionState::Incomplete) => {
-                Err(refused("an execution is incomplete from the beginning, or never".to_owned()))
-            }
+            Some(ExecutionState::Incomplete) => Err(refused(
+                "an execution is incomplete from the beginning, or never".to_owned(),
+            )),
             Some(ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Paused)
             | None => Ok(()),
         }
@@ -142,7 +142,9 @@ impl NewExecution {
             }
             (state, Some(_)) => {
                 let state = state.as_str();
-                Err(refused(format!("an execution that is {state} is held by nobody")))
+                Err(refused(format!(
+                    "an execution that is {state} is held by nobody"
+                )))
             }
             (ExecutionState::Stuck { reason }, None) => check_text("a reason", reason),
             (ExecutionState::Ended { status }, None) => check_name("a status", status),

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::courses::Columns;
 use crate::draft::Draft;
 use crate::error::Fault;
-use crate::statements;
 use crate::sum::sum;
+use crate::{remnants, statements};
 
 /// Executions that are made, column by column.
 #[derive(Default)]
@@ -85,6 +85,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, drafts: &[Draft]) -> R
         return Ok(());
     }
     hold_workflows(connection, &births).await?;
+    remnants::clear(connection, &births.tenant, &births.id).await?;
     sqlx::query(statements::INSERT_EXECUTIONS)
         .bind(births.tenant)
         .bind(births.id)

@@ -142,7 +142,10 @@ impl Draft {
         if let Some(key) = &signal.key
             && self.course.is_some()
         {
-            let just_now = self.signals.iter().find(|sent| sent.key.as_ref() == Some(key));
+            let just_now = self
+                .signals
+                .iter()
+                .find(|sent| sent.key.as_ref() == Some(key));
             let just_now = just_now.map(|sent| {
                 let is_same = sent.name == signal.name && sent.data == signal.data;
                 (sent.number, is_same)

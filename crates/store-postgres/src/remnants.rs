@@ -92,3 +92,36 @@ async fn remove_some(connection: &mut PgConnection, tenant: &str) -> Result<Turn
         .await?;
     Ok(turn)
 }
+
+/// Removes all that is left of executions that are made again under their ids, as those are that are
+/// taken in from elsewhere.
+pub(crate) async fn clear(
+    connection: &mut PgConnection,
+    tenants: &[&str],
+    executions: &[Uuid],
+) -> Result<(), Fault> {
+    let rows = sqlx::query(
+        "DELETE FROM remnants WHERE (tenant, execution) IN (
+             SELECT * FROM unnest($1::text[], $2::uuid[]))
+         RETURNING tenant, execution",
+    )
+    .bind(tenants)
+    .bind(executions)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let (tenant, execution): (&str, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+        payloads::remove_some(connection, tenant, &[execution], i64::MAX).await?;
+        for table in [
+            "DELETE FROM journal WHERE tenant = $1 AND execution = $2",
+            "DELETE FROM signals WHERE tenant = $1 AND execution = $2",
+        ] {
+            sqlx::query(table)
+                .bind(tenant)
+                .bind(execution)
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}

@@ -12,8 +12,8 @@ use crate::drafts::{Drafts, find_workflows, load, places_of};
 use crate::error::Fault;
 use crate::group::{Group, Wanted};
 use crate::row::micros;
-use crate::{signals, statements};
 use crate::writing::{write_all, write_group};
+use crate::{signals, statements};
 
 /// The most executions at hand.
 const AT_HAND: usize = 1 << 15;
@@ -137,10 +137,10 @@ impl Session {
         signals::find(&mut transaction, &wanted, &mut drafts.list).await?;
         group.apply(&mut drafts, stamp.number)?;
         if let Err(fault) = write_all(&mut transaction, &drafts.list, stamp).await {
-                // A version of a workflow may be gone that was known.
-                self.workflows.clear();
-                return Err(fault);
-            }
+            // A version of a workflow may be gone that was known.
+            self.workflows.clear();
+            return Err(fault);
+        }
         transaction.commit().await?;
         self.remember(drafts.list, &[]);
         Ok(Written { missed: Vec::new() })

@@ -165,8 +165,7 @@ pub(crate) const FIND_SIGNALS: &str =
          ON s.tenant = w.tenant AND s.execution = w.execution AND s.key = w.key";
 
 /// Versions of workflows that are there, for nobody to remove until the transaction ends.
-pub(crate) const HOLD_WORKFLOWS: &str =
-    "SELECT f.tenant, f.id, f.version FROM workflows AS f
+pub(crate) const HOLD_WORKFLOWS: &str = "SELECT f.tenant, f.id, f.version FROM workflows AS f
      WHERE (f.tenant, f.id, f.version) IN (
          SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]))
      ORDER BY f.tenant, f.id, f.version FOR KEY SHARE";

@@ -116,7 +116,9 @@ fn take_one(
 ) -> Result<Option<Claimed>, Fault> {
     let now = ledger.now;
     let entry = match due.id {
-        Some(id) => ledger.entry(tenant, id).map(|(number, entry)| (id, number, entry)),
+        Some(id) => ledger
+            .entry(tenant, id)
+            .map(|(number, entry)| (id, number, entry)),
         None => Err(Fault::Damaged("an execution has no id".to_owned())),
     };
     let fault = match entry {
@@ -135,7 +137,9 @@ fn take_one(
     };
     let reason = match &fault {
         Fault::Damaged(reason) => format!("it is damaged: {reason}"),
-        Fault::Refused(StoreError::NotFound { .. }) => "it is damaged: a part is missing".to_owned(),
+        Fault::Refused(StoreError::NotFound { .. }) => {
+            "it is damaged: a part is missing".to_owned()
+        }
         fault if fault.is_of_content() => format!("it is damaged: {}", fault.reason()),
         _ => return Err(fault),
     };

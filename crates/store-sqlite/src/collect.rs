@@ -159,10 +159,9 @@ fn count(
                                  AND e.version = w.version AND (c.ended_at IS NULL
                                      OR (c.ended_at, c.number) > (?3, ?4)))",
                 )?
-                .query_row(
-                    (tenant, before.as_microsecond(), bound.0, bound.1),
-                    |row| row.get::<_, Count>(0),
-                )?
+                .query_row((tenant, before.as_microsecond(), bound.0, bound.1), |row| {
+                    row.get::<_, Count>(0)
+                })?
                 .0
         }
         None => 0,

@@ -120,12 +120,7 @@ impl Journal {
                      RETURNING previous, length(record)",
                 )?
                 .query_row(
-                    (
-                        self.last,
-                        self.tenant,
-                        self.execution,
-                        number(self.length),
-                    ),
+                    (self.last, self.tenant, self.execution, number(self.length)),
                     |row| Ok((row.get(0)?, row.get::<_, Count>(1)?.0)),
                 )
                 .optional()?;

@@ -78,9 +78,7 @@ pub(crate) fn remove_some(
     (most, heaviest): (u64, u64),
 ) -> rusqlite::Result<Gone> {
     let brought = connection
-        .prepare_cached(
-            "SELECT payload FROM uses WHERE tenant = ?1 AND execution = ?2 LIMIT ?3",
-        )?
+        .prepare_cached("SELECT payload FROM uses WHERE tenant = ?1 AND execution = ?2 LIMIT ?3")?
         .query_map((tenant, execution, number(most)), |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut gone = Gone::default();

@@ -5,10 +5,10 @@ use jackfield_types::TenantId;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::{claims, collect};
 use crate::error::Fault;
 use crate::ledger::{Ledger, find_tenant};
 use crate::store::{Inner, refuse};
+use crate::{claims, collect};
 
 /// The store as one tenant has it.
 pub(crate) struct SqliteTenant {

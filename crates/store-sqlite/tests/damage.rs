@@ -256,7 +256,10 @@ async fn damaged_executions_keep_nobody_from_being_taken_up() {
     assert_eq!(found, whole);
     // They are set aside: nobody looks at them again and again.
     let due = store.next_due().await.unwrap().unwrap();
-    assert!(due > store.now().await.unwrap(), "nothing is due but leases");
+    assert!(
+        due > store.now().await.unwrap(),
+        "nothing is due but leases"
+    );
     store.close().await.unwrap();
     let connection = rusqlite::Connection::open(database(&folder)).unwrap();
     let reasons: Vec<String> = connection
@@ -298,7 +301,10 @@ async fn what_comes_after_a_page_is_not_read_for_it() {
     store.close().await.unwrap();
     let connection = rusqlite::Connection::open(database(&folder)).unwrap();
     connection
-        .execute("UPDATE journal SET record = zeroblob(1048576) WHERE sequence > 40", [])
+        .execute(
+            "UPDATE journal SET record = zeroblob(1048576) WHERE sequence > 40",
+            [],
+        )
         .unwrap();
     drop(connection);
     let store = SqliteStore::open(options(&folder)).unwrap();

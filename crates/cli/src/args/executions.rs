@@ -93,6 +93,8 @@ pub(crate) enum StateArg {
     Running,
     /// It waits, out of memory
     Parked,
+    /// Only a part of it is there, and nobody runs it: what made it may be gone
+    Incomplete,
     /// Somebody asked it to stop for now
     Paused,
     /// It cannot go on until something is repaired
@@ -107,6 +109,7 @@ impl StateArg {
         match self {
             Self::Running => "running",
             Self::Parked => "parked",
+            Self::Incomplete => "incomplete",
             Self::Paused => "paused",
             Self::Stuck => "stuck",
             Self::Ended => "ended",
@@ -295,7 +298,7 @@ pub(crate) struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["older_than", "keep"])))]
+#[command(group(ArgGroup::new("what").multiple(true).args(["older_than", "keep"])))]
 pub(crate) struct GcArgs {
     /// Lets go of executions that ended longer ago than this, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -306,6 +309,12 @@ pub(crate) struct GcArgs {
     /// Only counts what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Keeps these bounds as the tenant's: workers go by them, and `gc` does without others
+    #[arg(long, requires = "what", conflicts_with_all = ["dry_run", "all_tenants"])]
+    pub(crate) set: bool,
+    /// Forgets the bounds that are set for the tenant; nothing goes
+    #[arg(long, conflicts_with_all = ["what", "dry_run", "all_tenants", "set"])]
+    pub(crate) unset: bool,
     /// Whose executions
     #[arg(long, value_name = "ID", default_value = "default")]
     pub(crate) tenant: TenantId,

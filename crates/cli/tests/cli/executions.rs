@@ -222,7 +222,7 @@ fn files_that_are_no_exported_executions_are_refused() {
     let id = newest(&folder);
     run(&folder, &["executions", "export", &id, "-o", "run.json"]);
     let text = fs::read_to_string(folder.path("run.json")).unwrap();
-    let newer = text.replacen("\"jackfieldExecution\":1", "\"jackfieldExecution\":9", 1);
+    let newer = text.replacen("\"jackfieldExecution\":2", "\"jackfieldExecution\":9", 1);
     assert_ne!(newer, text);
     for (name, content) in [
         ("cut.json", &text[..text.len() / 2]),
@@ -283,8 +283,30 @@ fn what_has_ended_is_let_go_of_by_count_and_age() {
     let gone = json_of(&folder, &["gc", "--keep", "1", "--all-tenants"]);
     assert_eq!(gone[0]["executions"], 3);
     assert_eq!(count(), 1);
-    let nothing = run(&folder, &["gc"]);
-    assert_eq!(code(&nothing), 2, "{}", show(&nothing));
+    let nothing = show(&run(&folder, &["gc"]));
+    assert!(nothing.starts_with("exit 0"), "{nothing}");
+    assert!(nothing.contains("not set"), "{nothing}");
+    assert_eq!(count(), 1);
+}
+
+#[test]
+fn how_long_executions_are_kept_is_set_for_a_tenant() {
+    let folder = folder();
+    for _ in 0..3 {
+        greet(&folder, PEOPLE);
+    }
+    let without = run(&folder, &["gc", "--set"]);
+    assert_eq!(code(&without), 2, "{}", show(&without));
+    let set = json_of(&folder, &["gc", "--keep", "2", "--set"]);
+    assert_eq!(set[0]["executions"], 2);
+    greet(&folder, PEOPLE);
+    // Nobody says how many, and other tenants have no setting.
+    let gone = json_of(&folder, &["gc", "--all-tenants"]);
+    assert_eq!(gone[0]["executions"], 1);
+    let unset = run(&folder, &["gc", "--unset"]);
+    assert_eq!(code(&unset), 0, "{}", show(&unset));
+    greet(&folder, PEOPLE);
+    assert_eq!(json_of(&folder, &["gc"])[0]["executions"], 0);
 }
 
 #[test]

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
 
 mod again;
+mod changes;
 mod crashes;
 mod files;
 mod histories;
+mod kept_for;
+mod nested;
+mod parts;
 mod plugins;
 mod resumed;
 mod shapes;

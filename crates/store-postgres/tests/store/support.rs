@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, StoreError, TenantStore, WorkerId,
-    WorkflowVersion, limits,
+    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, StoreError, TenantStore,
+    WorkerId, WorkflowVersion, limits,
 };
 use jackfield_store_postgres::{PostgresOptions, PostgresStore};
 use jackfield_types::{ExecutionId, TenantId};

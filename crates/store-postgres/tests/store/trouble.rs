@@ -182,8 +182,12 @@ async fn damaged_executions_keep_nobody_from_being_taken_up() {
     whole.sort_unstable();
     assert_eq!(found, whole);
     let due = store.next_due().await.unwrap().unwrap();
-    assert!(due > store.now().await.unwrap(), "nothing is due but leases");
-    let reasons = execute("SELECT count(*) FROM courses WHERE reason LIKE '%damaged%' AND due IS NULL");
+    assert!(
+        due > store.now().await.unwrap(),
+        "nothing is due but leases"
+    );
+    let reasons =
+        execute("SELECT count(*) FROM courses WHERE reason LIKE '%damaged%' AND due IS NULL");
     assert_eq!(reasons.trim(), DAMAGES.len().to_string());
 
     // A tenant whose name is none has no turn; the other has.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, TenantStore, WorkerId, WorkflowVersion, limits,
+    Append, ExecutionState, Fence, NewExecution, NewWorkflow, Store, TenantStore, WorkerId,
+    WorkflowVersion, limits,
 };
 use jackfield_store_sqlite::SqliteOptions;
 use jackfield_types::{ExecutionId, TenantId};

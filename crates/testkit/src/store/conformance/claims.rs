@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jackfield_store_api::{Claim, ExecutionState, Request, TenantStore};
+use jackfield_store_api::{Claim, ExecutionState, Request};
 
 use super::ground::{Ground, fenced, state};
 
@@ -38,9 +38,16 @@ pub(super) async fn tenants_take_up_their_own(ground: Ground) {
     assert_eq!(acme.claim(claim(10)).await.unwrap(), [], "all is held");
     assert!(acme.next_due().await.unwrap().is_some_and(|due| due > now));
     let held = &rest[0];
-    assert!(acme.renew(held.execution, held.fence, ground.lease()).await.is_ok());
+    assert!(
+        acme.renew(held.execution, held.fence, ground.lease())
+            .await
+            .is_ok()
+    );
     let left = ground.due().await;
-    assert_eq!(left, theirs, "what is another tenant's is left to be taken up");
+    assert_eq!(
+        left, theirs,
+        "what is another tenant's is left to be taken up"
+    );
     ground.pass(ground.moment()).await;
 }
 

@@ -88,6 +88,7 @@ pub(super) async fn shared_payloads_stay_until_the_last_is_gone(ground: Ground) 
         executions: 1,
         payloads: 1,
         payload_bytes: "only the first".len() as u64,
+        workflow_versions: 0,
     };
     assert_eq!(gone, expected);
     assert!(has(&*tenant, "shared").await && !has(&*tenant, "only the first").await);

@@ -38,10 +38,17 @@ pub(super) async fn collecting_at_the_same_time_leaves_what_is_to_be_left(ground
         let tenant = Arc::clone(&tenant);
         tokio::spawn(async move { tenant.collect(down_to(300)).await.unwrap().executions })
     });
-    let gone: u64 = join_all(collectors).await.into_iter().map(Result::unwrap).sum();
+    let gone: u64 = join_all(collectors)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .sum();
     assert_eq!(left(&*tenant).await, 300);
     assert_eq!(gone, 300);
-    assert_eq!(tenant.collect(down_to(300)).await.unwrap(), Collected::default());
+    assert_eq!(
+        tenant.collect(down_to(300)).await.unwrap(),
+        Collected::default()
+    );
 }
 
 /// Adds many records at once, some with payloads.
@@ -89,8 +96,17 @@ pub(super) async fn collecting_may_be_broken_off(mut ground: Ground) {
     ground.reopen().await;
     let tenant = ground.stranger("acme");
     let other = ground.held(&*tenant).await;
+    // It may come back from elsewhere under its id, before the rest of it is gone.
+    let mut again = execution();
+    again.id = held.id;
+    tenant.create_execution(again).await.unwrap();
+    assert_eq!(journal(&*tenant, held.id).await, ["begin"]);
+    assert_eq!(tenant.signals(held.id, 0).await.unwrap(), []);
     tenant.collect(down_to(0)).await.unwrap();
-    assert_eq!(tenant.collect(down_to(0)).await.unwrap(), Collected::default());
+    assert_eq!(
+        tenant.collect(down_to(0)).await.unwrap(),
+        Collected::default()
+    );
     not_found(tenant.payload(payload("1 0").0).await);
     not_found(tenant.payload(payload("3001 299").0).await);
     assert_eq!(journal(&*tenant, other.id).await, ["begin"]);
@@ -137,7 +153,10 @@ pub(super) async fn parts_go_with_their_whole(ground: Ground) {
         part.end(&*tenant).await;
         parts.push(part.id);
     }
-    assert_eq!(tenant.collect(down_to(0)).await.unwrap(), Collected::default());
+    assert_eq!(
+        tenant.collect(down_to(0)).await.unwrap(),
+        Collected::default()
+    );
     assert!(tenant.execution(parts[0]).await.is_ok());
     whole.end(&*tenant).await;
     let mut retention = down_to(0);
@@ -163,10 +182,19 @@ pub(super) async fn versions_that_nothing_has_go(ground: Ground) {
     let other = ground.tenant("other").await;
     let mut runs = ground.held(&*tenant).await;
     for document in ["second", "third", "fourth"] {
-        tenant.put_workflow(workflow("flow", document)).await.unwrap();
-        other.put_workflow(workflow("flow", document)).await.unwrap();
+        tenant
+            .put_workflow(workflow("flow", document))
+            .await
+            .unwrap();
+        other
+            .put_workflow(workflow("flow", document))
+            .await
+            .unwrap();
     }
-    tenant.put_workflow(workflow("alone", "only")).await.unwrap();
+    tenant
+        .put_workflow(workflow("alone", "only"))
+        .await
+        .unwrap();
     let mut new = execution();
     new.workflow = version("flow", 2);
     let has_second = tenant.create_execution(new).await.unwrap().id;
@@ -189,19 +217,38 @@ pub(super) async fn versions_that_nothing_has_go(ground: Ground) {
         return;
     }
     ground.pass(HOUR * 2).await;
-    assert_eq!(collect(Retention::default()).await, 0, "without a bound nothing goes");
+    assert_eq!(
+        collect(Retention::default()).await,
+        0,
+        "without a bound nothing goes"
+    );
     let mut retention = down_to(0);
     retention.max_age = Some(HOUR * 3);
-    assert_eq!(collect(retention).await, 0, "they are kept as long as is asked for");
+    assert_eq!(
+        collect(retention).await,
+        0,
+        "they are kept as long as is asked for"
+    );
     assert_eq!(collect(down_to(0)).await, 1);
     assert_eq!(versions(&*tenant).await, [4, 2, 1]);
     not_found(tenant.workflow("flow", Some(3)).await);
     runs.end(&*tenant).await;
-    assert_eq!(collect(down_to(0)).await, 1, "it goes with the last that has it");
+    assert_eq!(
+        collect(down_to(0)).await,
+        1,
+        "it goes with the last that has it"
+    );
     assert_eq!(versions(&*tenant).await, [4, 2]);
-    assert_eq!(tenant.execution(has_second).await.unwrap().workflow.version, 2);
+    assert_eq!(
+        tenant.execution(has_second).await.unwrap().workflow.version,
+        2
+    );
     assert!(tenant.workflow("alone", Some(1)).await.is_ok());
-    assert_eq!(versions(&*other).await, [4, 3, 2, 1], "another tenant's stay");
+    assert_eq!(
+        versions(&*other).await,
+        [4, 3, 2, 1],
+        "another tenant's stay"
+    );
     // What is gone cannot be run, by whomever it was known, and its number does not come again.
     not_found(tenant.create_execution(execution()).await);
     let put = tenant.put_workflow(workflow("flow", "fifth")).await;
@@ -242,7 +289,10 @@ pub(super) async fn retention_is_kept_for_each_tenant(mut ground: Ground) {
     let put = acme.put_document(Collection::Settings, &name, bytes("?"), Expected::Anything);
     put.await.unwrap();
     let unread = acme.kept_retention().await;
-    assert!(matches!(unread, Err(StoreError::Refused { .. })), "{unread:?}");
+    assert!(
+        matches!(unread, Err(StoreError::Refused { .. })),
+        "{unread:?}"
+    );
     acme.keep_retention(None).await.unwrap();
     assert_eq!(acme.kept_retention().await.unwrap(), None);
     let running = ground.free(&*acme).await;

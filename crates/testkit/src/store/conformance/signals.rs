@@ -27,7 +27,10 @@ pub(super) async fn signals_with_a_key_are_sent_once(mut ground: Ground) {
     for sent in join_all(calls).await {
         assert_eq!(sent.unwrap(), 2);
     }
-    assert_eq!(tenant.signal(held.id, keyed("two", "data")).await.unwrap(), 3);
+    assert_eq!(
+        tenant.signal(held.id, keyed("two", "data")).await.unwrap(),
+        3
+    );
     exists(tenant.signal(held.id, keyed("one", "other")).await);
     let renamed = NewSignal::new("stop", bytes("data")).with_key("one");
     exists(tenant.signal(held.id, renamed).await);
@@ -37,13 +40,19 @@ pub(super) async fn signals_with_a_key_are_sent_once(mut ground: Ground) {
     assert_eq!(signals.len(), 3, "{signals:?}");
     // Keys belong to one execution of one tenant.
     let other = ground.held(&*tenant).await;
-    assert_eq!(tenant.signal(other.id, keyed("one", "new")).await.unwrap(), 1);
+    assert_eq!(
+        tenant.signal(other.id, keyed("one", "new")).await.unwrap(),
+        1
+    );
     let stranger = ground.tenant("other").await;
     not_found(stranger.signal(held.id, keyed("one", "data")).await);
     // It is known for as long as the execution is, whoever asks.
     ground.reopen().await;
     let tenant = ground.stranger("acme");
-    assert_eq!(tenant.signal(held.id, keyed("one", "data")).await.unwrap(), 2);
+    assert_eq!(
+        tenant.signal(held.id, keyed("one", "data")).await.unwrap(),
+        2
+    );
     let id = held.id;
     match tenant.append(held.append(&["still held"])).await {
         Ok(appended) => held.length = appended.length,

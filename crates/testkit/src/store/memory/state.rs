@@ -4,8 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jackfield_store_api::{
     Claim, Claimed, Collected, Collection, Course, Document, ExecutionRecord, Fence, NewExecution,
-    NewSignal, Retention, Signal, StoreError, WorkflowRecord,
-    WorkflowVersion,
+    NewSignal, Retention, Signal, StoreError, WorkflowRecord, WorkflowVersion,
 };
 use jackfield_types::{Digest, ExecutionId, TenantId};
 use jiff::Timestamp;
@@ -243,11 +242,7 @@ impl Kept {
     }
 
     /// Takes up what is due of this tenant.
-    pub(super) fn claim(
-        &mut self,
-        claim: Claim,
-        now: Timestamp,
-    ) -> Vec<(ExecutionId, Fence)> {
+    pub(super) fn claim(&mut self, claim: Claim, now: Timestamp) -> Vec<(ExecutionId, Fence)> {
         let due = self.due_at(now, claim.most as usize);
         due.into_iter()
             .filter_map(|id| {

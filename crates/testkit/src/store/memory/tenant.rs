@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use jackfield_store_api::{
-    AuditRecords, Claim, Claimed, Collected, JournalRecord, PageRequest, Payloads, Retention, StoreError,
-    StoreFuture, TenantStore, limits,
+    AuditRecords, Claim, Claimed, Collected, JournalRecord, PageRequest, Payloads, Retention,
+    StoreError, StoreFuture, TenantStore, limits,
 };
 use jackfield_types::{Digest, TenantId};
 use jiff::Timestamp;
