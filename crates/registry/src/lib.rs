@@ -19,6 +19,7 @@
 
 mod builder;
 mod cache;
+mod contract;
 mod dependencies;
 pub mod discovery;
 mod error;

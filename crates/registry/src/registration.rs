@@ -15,6 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::cache::{Holder, Seat};
+use crate::contract::contract;
 use crate::loader::LazyExecutor;
 use crate::metadata::StoredMetadata;
 use crate::quarantine::Traps;
@@ -90,6 +91,7 @@ pub struct Registration {
     traps: Traps,
     validator: OnceLock<Option<Box<Validator>>>,
     digest: OnceLock<Box<str>>,
+    contract: OnceLock<Box<str>>,
     origin: Option<Arc<PluginOrigin>>,
     lost: AtomicBool,
 }
@@ -120,6 +122,7 @@ impl Registration {
             traps: Traps::default(),
             validator: OnceLock::new(),
             digest: OnceLock::new(),
+            contract: OnceLock::new(),
             origin,
             lost: AtomicBool::new(false),
         }
@@ -169,6 +172,15 @@ impl Registration {
     /// Whether it was replaced or unregistered since.
     pub fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
+    }
+
+    /// What executions rest on that were begun with it, in 64 hexadecimal digits: SHA-256 over its
+    /// name and version, the parameters it takes, its ports and its role. It stays the same when
+    /// only descriptions change. An execution that is kept pins it for what no plugin provides;
+    /// [`NodeTypeMetadata::served_contracts`] says which earlier ones do as well.
+    pub fn contract(&self) -> &str {
+        self.contract
+            .get_or_init(|| self.metadata.with_whole(contract))
     }
 
     /// What it is, in 64 hexadecimal digits: SHA-256 over the metadata as JSON with sorted keys,
@@ -337,7 +349,7 @@ impl fmt::Debug for Registration {
 }
 
 /// Writes JSON with sorted keys and no spaces. Depth is bounded since registration.
-fn write_canonical(value: &Value, text: &mut String) {
+pub(crate) fn write_canonical(value: &Value, text: &mut String) {
     match value {
         Value::Array(list) => {
             text.push('[');

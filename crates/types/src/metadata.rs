@@ -34,6 +34,11 @@ pub struct NodeTypeMetadata {
     /// Versions besides its own that it serves as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supported_versions: Vec<VersionReq>,
+    /// Contracts that earlier programs had it with, under this version, whose executions this one
+    /// can go on with: what has changed since does not matter to them. It is for what is built
+    /// into a program; a plugin is pinned by its content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub served_contracts: Vec<String>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -225,6 +230,7 @@ impl NodeTypeMetadata {
             schema: None,
             dependencies: Vec::new(),
             supported_versions: Vec::new(),
+            served_contracts: Vec::new(),
             tags: Vec::new(),
             author: None,
             icon: None,

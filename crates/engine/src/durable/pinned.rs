@@ -51,8 +51,11 @@ struct PinnedNodeType {
     version: Version,
     /// What the registration was, for whoever looks into a difference.
     digest: String,
-    /// The plugin that provides it: in just this content. What is built into the program has none,
-    /// and is the same as long as its version is.
+    /// What the execution rests on, if no plugin provides it. Executions that were begun before this
+    /// was written down have none, and rest on the version alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract: Option<String>,
+    /// The plugin that provides it: in just this content. What is built into the program has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginOrigin>,
 }
@@ -83,6 +86,15 @@ pub(crate) enum PinnedError {
         node_type: NodeTypeId,
         version: Version,
         from: String,
+    },
+    #[error(
+        "it began with node type `{node_type}` {version} as another program has it (contract {began}; here {now}): its parameters, ports or role are others; resume it with the program that began it, or retry it with what there is now; a program that can go on with it says so in `servedContracts` of the node type"
+    )]
+    Differs {
+        node_type: NodeTypeId,
+        version: Version,
+        began: String,
+        now: String,
     },
     #[error(
         "execution `{execution}`, which it called, cannot go on: {reason}; repair that, then resume this execution"
@@ -129,6 +141,10 @@ impl Pinned {
                         wanted,
                         version: serving.version().clone(),
                         digest: serving.digest().to_owned(),
+                        contract: match serving.origin() {
+                            Some(_) => None,
+                            None => Some(serving.contract().to_owned()),
+                        },
                         plugin: serving.origin().map(|origin| (**origin).clone()),
                     });
                 }
@@ -291,12 +307,33 @@ impl PinnedNodeType {
             return Err(self.gone());
         };
         match (&self.plugin, found.origin()) {
-            // What is built in may serve earlier versions too, as it says of itself.
-            (None, None) => Ok(()),
+            (None, None) => self.check_built_in(found),
             (Some(_), _) if *found.version() != self.version => Err(self.gone()),
             (Some(pinned), Some(found)) if is_same(pinned, found) => Ok(()),
             (Some(_), _) | (None, Some(_)) => Err(self.changed()),
         }
+    }
+
+    /// What is built in may serve earlier versions and contracts, too, as it says of itself.
+    fn check_built_in(&self, found: &Registration) -> Result<(), PinnedError> {
+        let says = found.summary();
+        if *found.version() != self.version {
+            let mut served = says.supported_versions.iter();
+            let is_served = served.any(|versions| versions.matches(&self.version));
+            return if is_served { Ok(()) } else { Err(self.gone()) };
+        }
+        let is_served = self.contract.as_ref().is_none_or(|contract| {
+            found.contract() == contract || says.served_contracts.contains(contract)
+        });
+        if is_served {
+            return Ok(());
+        }
+        Err(PinnedError::Differs {
+            node_type: self.node_type.clone(),
+            version: self.version.clone(),
+            began: self.contract.clone().unwrap_or_default(),
+            now: found.contract().to_owned(),
+        })
     }
 
     fn gone(&self) -> PinnedError {

@@ -231,6 +231,10 @@ async fn a_wait_within_goes_on_after_a_crash_from_when_it_began() {
     assert!(handle.wait().await.is_err());
     drop(doomed);
     let process = working(&kept.reopen(), &clock, &calls);
+    while clock.now().duration_since(began).as_secs_f64() < 3540.0 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert_eq!(process.stands(id).await.unwrap(), "parked");
     let report = process.ended(id).await;
     assert_eq!(report.status, ExecutionStatus::Success);
     let late = clock.now().duration_since(began).as_secs_f64() - 3600.0;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jackfield::store::{Append, Claim, ExecutionState, Request, Store, WorkerId};
+use jackfield::types::NodeTypeMetadata;
 use jackfield::{ExecutionId, ExecutionStatus, StoredError, TenantId};
 use jackfield_testkit::ScriptedExecutor;
 use jackfield_testkit::store::{MemoryStore, StoreClock};
@@ -170,4 +171,62 @@ async fn a_journal_that_does_not_replay_keeps_no_other_execution_from_going_on()
         let why = reason(&process, id).await;
         assert!(why.contains(expected), "{why}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_built_in_is_the_same_or_says_that_it_serves() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let calls = Calls::default();
+    let note = || ScriptedExecutor::metadata("note");
+    let process = |store: &MemoryStore, metadata: NodeTypeMetadata| {
+        let registry = registry(&[]);
+        let executor = std::sync::Arc::new(calls.executor());
+        let made = registry.register_with_metadata("note", executor, metadata);
+        let contract = made.unwrap().contract().to_owned();
+        (Process::at(store, &clock, registry).working(), contract)
+    };
+    let begun = async || {
+        let store = MemoryStore::with_clock(clock.clone());
+        let id = left(&store, &clock, &calls).await;
+        (store, id)
+    };
+    let other = NodeTypeMetadata {
+        schema: Some(json!({ "type": "object", "properties": { "n": { "type": "integer" } } })),
+        ..note()
+    };
+    let at_first = process(&MemoryStore::new(), note()).1;
+
+    // What is said about it may change.
+    let (store, id) = begun().await;
+    let described = NodeTypeMetadata {
+        documentation: "More about it.".to_owned(),
+        description: "Notes.".to_owned(),
+        ..note()
+    };
+    let (same, contract) = process(&store, described);
+    assert_eq!(contract, at_first);
+    let go = jackfield::SignalName::parse("go").unwrap();
+    same.tenant.signal(id, &go, json!(null)).await.unwrap();
+    assert_eq!(same.ended(id).await.status, ExecutionStatus::Success);
+
+    // What it takes may not.
+    let (store, id) = begun().await;
+    let (mut changed, contract) = process(&store, other.clone());
+    assert_ne!(contract, at_first);
+    changed.tenant.signal(id, &go, json!(null)).await.unwrap();
+    let why = reason(&changed, id).await;
+    for told in ["`note` 1.0.0", &at_first, &contract, "servedContracts"] {
+        assert!(why.contains(told), "{why}");
+    }
+    changed.stop().await;
+
+    // Unless it goes on with what was begun before.
+    let serves = NodeTypeMetadata {
+        served_contracts: vec![at_first],
+        ..other
+    };
+    let (serving, _) = process(&store, serves);
+    serving.tenant.request(id, Request::Resume).await.unwrap();
+    assert_eq!(serving.ended(id).await.status, ExecutionStatus::Success);
 }
