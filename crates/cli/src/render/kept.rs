@@ -21,6 +21,9 @@ pub(crate) fn standing(execution: &StoredExecution) -> String {
             (None, None) => "waits".to_owned(),
         },
         ExecutionState::Paused => "paused".to_owned(),
+        ExecutionState::Incomplete => {
+            "incomplete: it is being made, or what made it was lost; then cancel it".to_owned()
+        }
         ExecutionState::Stuck { reason } => format!("stuck: {}", line(reason, 400)),
         ExecutionState::Ended { status } => line(status, 80),
     }
@@ -36,7 +39,10 @@ pub(crate) fn goes_on(execution: &StoredExecution) -> String {
         ExecutionState::Paused => {
             format!("execution {id} is paused; `jackfield resume {id}` goes on with it")
         }
-        ExecutionState::Parked(_) | ExecutionState::Stuck { .. } | ExecutionState::Ended { .. } => {
+        ExecutionState::Parked(_)
+        | ExecutionState::Incomplete
+        | ExecutionState::Stuck { .. }
+        | ExecutionState::Ended { .. } => {
             format!("execution {id} is kept: {}", standing(execution))
         }
     }
@@ -62,7 +68,9 @@ pub(crate) fn executions(executions: &[StoredExecution], stream: Stream) -> Stri
                 Color::Yellow
             }
             ExecutionState::Ended { status } if status == "success" => Color::Green,
-            ExecutionState::Ended { .. } | ExecutionState::Stuck { .. } => Color::Red,
+            ExecutionState::Ended { .. }
+            | ExecutionState::Incomplete
+            | ExecutionState::Stuck { .. } => Color::Red,
         };
         let workflow = &execution.workflow;
         all.add_row(vec![
@@ -97,6 +105,9 @@ pub(crate) fn summary(execution: &StoredExecution, at: u64, ways: &[&str]) -> St
     }
     if let Some(retry_of) = execution.retry_of {
         lines.push(("retry of", retry_of.to_string()));
+    }
+    if let Some(part_of) = execution.part_of {
+        lines.push(("part of", part_of.to_string()));
     }
     lines.push(("made", format!("{:.0}", execution.created_at)));
     lines.push(("changed", format!("{:.0}", execution.changed_at)));

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
 #![expect(clippy::print_stderr, reason = "it tells what it tried")]
 
+mod anew;
 mod campaign;
 mod claims;
 mod ground;

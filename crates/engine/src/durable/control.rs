@@ -10,7 +10,7 @@ use jackfield_types::{ExecutionId, SignalName};
 use serde_json::Value;
 
 use super::StoredError;
-use super::assembly::incomplete;
+use super::assembly::{check_whole, incomplete};
 use super::keeper::Keeper;
 use super::resume::{TakenUp, claim, take_up};
 use crate::admission::Turn;
@@ -84,6 +84,9 @@ impl TenantEngine {
             .request(id, request)
             .await
             .map_err(|error| going_error(id, error))?;
+        if request == Request::Resume {
+            check_whole(&found)?;
+        }
         if request == Request::Cancel {
             audit::cancelled(&self.caller, id);
         }

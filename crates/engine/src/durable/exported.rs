@@ -435,6 +435,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_short_and_becomes_long_is_not_held_in_memory() {
+        let text = "x".repeat(1 << 20);
+        let shared = vec![&text; 300];
+        let wrong = bounded_value(&shared).unwrap_err();
+        assert!(
+            wrong.starts_with("an exported execution has at most 268435456 bytes"),
+            "{wrong}"
+        );
+        assert!(bounded_value(&shared[..2]).is_ok());
+    }
+
+    #[test]
     fn a_change_is_found_where_it_is() {
         let mut sealed = b"{\"text\":\"".to_vec();
         sealed.extend(std::iter::repeat_n(b'x', 5_000));

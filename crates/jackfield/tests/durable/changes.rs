@@ -1,21 +1,22 @@
 //! Exported executions that were changed: by accident, or by somebody.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use jackfield::StoredError;
+use jackfield::{StoredError, TenantId};
 use jackfield_testkit::store::MemoryStore;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::files::{exported, sealed};
+use super::files::{executions, exported, sealed};
 use super::support::{Calls, Process, registry};
 
 /// A file, and where it is tried.
 struct Ground {
     runtime: Runtime,
-    calls: Calls,
+    process: Process,
     file: Vec<u8>,
 }
 
@@ -25,9 +26,11 @@ fn ground() -> &'static Ground {
         let runtime = Runtime::new().unwrap();
         let calls = Calls::default();
         let (file, _) = runtime.block_on(exported(&calls));
+        let store = MemoryStore::new();
+        let process = Process::new(&store, registry(&[("note", calls.executor())]));
         Ground {
             runtime,
-            calls,
+            process,
             file,
         }
     })
@@ -47,7 +50,10 @@ impl Mishap {
     fn befall(&self, file: &[u8]) -> Vec<u8> {
         let mut file = file.to_vec();
         match self {
-            Self::Changed { at, by } => file[at.index(file.len())] ^= by,
+            Self::Changed { at, by } => {
+                let at = at.index(file.len());
+                file[at] ^= by;
+            }
             Self::Lost { at } => {
                 file.remove(at.index(file.len()));
             }
@@ -74,22 +80,24 @@ fn mishaps() -> impl Strategy<Value = Mishap> {
     ]
 }
 
-/// Imports a file into an empty store, of which nothing is left if it is refused.
+/// Imports a file for a tenant who has nothing, and nothing more if it is refused.
 fn import(file: &[u8]) -> Result<Value, StoredError> {
-    let Ground { runtime, calls, .. } = ground();
+    static TENANTS: AtomicU64 = AtomicU64::new(0);
+    let Ground {
+        runtime, process, ..
+    } = ground();
+    let tenant = TENANTS.fetch_add(1, Ordering::Relaxed);
+    let tenant = TenantId::parse(&format!("tenant-{tenant}")).unwrap();
+    let tenant = process.engine.tenant(&tenant);
     runtime.block_on(async {
-        let process = Process::new(&MemoryStore::new(), registry(&[("note", calls.executor())]));
-        let imported = process.tenant.import(file).await;
-        let page = process
-            .tenant
-            .stored_executions(&Default::default(), &Default::default());
-        let there = page.await.unwrap().entries;
+        let imported = tenant.import(file).await;
+        let there = executions(&tenant).await;
         match imported {
             Ok(id) => {
                 assert_eq!((there.len(), there[0].id), (1, id));
                 let state = there[0].state.as_str();
                 assert!(state == "ended" || state == "paused", "{state}");
-                let history = process.tenant.history(id).await.unwrap();
+                let history = tenant.history(id).await.unwrap();
                 Ok(serde_json::to_value(history.report().unwrap()).unwrap())
             }
             Err(error) => {

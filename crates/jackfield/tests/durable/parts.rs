@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jackfield::store::{ExecutionFilter, PageRequest, Request};
+use jackfield::store::Request;
 use jackfield::{
     ErrorCode, ExecutionId, ExecutionStatus, NodeError, NodeOutput, Registry, SignalName,
     StoredError, StoredExecution,
@@ -15,6 +15,7 @@ use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore, StoreClo
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::files::executions;
 use super::support::{Calls, Process, follow, items, output, registry, start, workflow};
 
 /// How many rounds a loop goes whose events are more than a store takes at once.
@@ -81,15 +82,8 @@ impl Ground {
         let mut process = self.process().working();
         tokio::time::sleep(Duration::from_secs(60)).await;
         process.stop().await;
-        executions(&process).await
+        executions(&process.tenant).await
     }
-}
-
-async fn executions(process: &Process) -> Vec<StoredExecution> {
-    let page = PageRequest::first(1_000);
-    let filter = ExecutionFilter::default();
-    let listed = process.tenant.stored_executions(&filter, &page);
-    listed.await.unwrap().entries
 }
 
 fn invalid<T: std::fmt::Debug>(result: Result<T, StoredError>) -> String {
@@ -123,7 +117,7 @@ async fn a_retry_that_is_lost_at_any_write_runs_just_what_was_asked_for() {
             if let Ok(retried) = retried {
                 let _ = retried.wait().await;
             }
-            let there = executions(&process).await.len() - 1;
+            let there = executions(&process.tenant).await.len() - 1;
             assert!(there - made <= 1);
             made = there;
             if !store.is_lost() {
@@ -185,9 +179,10 @@ async fn half_run(ground: &Ground) -> (ExecutionId, Vec<u8>) {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(600), waits)
-        .await
-        .unwrap();
+    let patience = Duration::from_secs(600);
+    if tokio::time::timeout(patience, waits).await.is_err() {
+        panic!("{:?}", process.tenant.stored_execution(id).await);
+    }
     process.stop().await;
     let file = process.tenant.export(id).await.unwrap();
     (id, file)
@@ -195,7 +190,8 @@ async fn half_run(ground: &Ground) -> (ExecutionId, Vec<u8>) {
 
 async fn send(process: &Process, id: ExecutionId, name: &str) {
     let name = SignalName::parse(name).unwrap();
-    process.tenant.signal(id, &name, json!([])).await.unwrap();
+    let data = json!([{ "told": name.as_str() }]);
+    process.tenant.signal(id, &name, data).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,8 +227,8 @@ async fn a_retry_of_which_a_part_is_there_is_run_by_nobody() {
     let is_part = |one: &&StoredExecution| one.state.as_str() == "incomplete";
     for part in all.iter().filter(is_part) {
         let part = part.id;
-        process.tenant.request(part, Request::Resume).await.unwrap();
         for refused in [
+            invalid(process.tenant.request(part, Request::Resume).await),
             invalid(process.tenant.resume(part).await.map(|_| ())),
             invalid(
                 process
@@ -258,6 +254,7 @@ async fn a_retry_of_which_a_part_is_there_is_run_by_nobody() {
 async fn an_import_that_was_lost_is_gone_on_with_when_it_is_repeated() {
     let from = Ground::new();
     let (id, file) = half_run(&from).await;
+    let events = from.process().tenant.replay(&file).await.unwrap().events;
     for (after, interruption, before) in [
         (1, Interruption::BeforeTheWrite, None),
         (1, Interruption::AfterTheWrite, Some("incomplete")),
@@ -279,7 +276,9 @@ async fn an_import_that_was_lost_is_gone_on_with_when_it_is_repeated() {
         let again = process.tenant.import(&file).await;
         assert_eq!(again.is_ok(), before != Some("paused"), "{again:?}");
         assert_eq!(process.stands(id).await.as_deref(), Some("paused"));
-        assert_eq!(process.tenant.export(id).await.unwrap().len(), file.len());
+        let exported = process.tenant.export(id).await.unwrap();
+        let replayed = process.tenant.replay(&exported).await.unwrap();
+        assert_eq!((replayed.events, replayed.difference), (events, None));
 
         let mut process = process.working();
         process.tenant.request(id, Request::Resume).await.unwrap();
