@@ -1,9 +1,10 @@
 use std::fmt;
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jackfield_store_api::{Store, StoreError, StoreFuture};
+use jackfield_store_api::{Store, StoreError};
 use jackfield_tenancy::{AuditStore, AuditStoreError};
 use jackfield_types::TenantId;
 use tokio::runtime::Handle;
@@ -13,9 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps audit trails in a store, for [`AuditLog::open_in`](jackfield_tenancy::AuditLog::open_in).
 ///
-/// Who reads or flushes trails in it blocks a thread, which must not be one that the runtime needs: in
+/// Who reads, checks or flushes trails in it blocks a thread until the runtime has done it: in
 /// asynchronous code that belongs on a thread for it
-/// ([`spawn_blocking`](tokio::task::spawn_blocking)). Flush before the store is closed.
+/// ([`spawn_blocking`](tokio::task::spawn_blocking)). On the only thread of a runtime it fails after
+/// 30 s. Flush before the store is closed.
 pub struct StoredAudit {
     store: Arc<dyn Store>,
     runtime: Handle,
@@ -27,17 +29,27 @@ impl StoredAudit {
         Self { store, runtime }
     }
 
-    fn wait<T>(&self, call: StoreFuture<'_, T>) -> Result<T, AuditStoreError> {
-        let answered = async { tokio::time::timeout(PATIENCE, call).await };
-        match self.runtime.block_on(answered) {
+    /// Has the runtime do something, and waits for it. What takes too long may still be done.
+    fn wait<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, AuditStoreError> {
+        let (sender, answer) = mpsc::sync_channel(1);
+        self.runtime.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = sender.send(call.await);
+        });
+        let failed = |reason: String| Err(AuditStoreError::Failed { reason });
+        match answer.recv_timeout(PATIENCE) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(StoreError::OutOfTurn { .. })) => Err(AuditStoreError::OutOfTurn),
-            Ok(Err(error)) => Err(AuditStoreError::Failed {
-                reason: error.to_string(),
-            }),
-            Err(_) => Err(AuditStoreError::Failed {
-                reason: format!("it did not answer within {} s", PATIENCE.as_secs()),
-            }),
+            Ok(Err(error)) => failed(error.to_string()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                failed(format!("it did not answer within {} s", PATIENCE.as_secs()))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                failed("the runtime that it belongs to has ended".to_owned())
+            }
         }
     }
 }
@@ -54,7 +66,7 @@ impl AuditStore for StoredAudit {
         limit: u32,
     ) -> Result<Vec<Vec<u8>>, AuditStoreError> {
         let tenant = self.store.tenant(tenant);
-        let records = self.wait(tenant.audit(after, limit))?;
+        let records = self.wait(async move { tenant.audit(after, limit).await })?;
         Ok(records.into_iter().map(|one| one.record.into()).collect())
     }
 
@@ -66,7 +78,8 @@ impl AuditStore for StoredAudit {
     ) -> Result<(), AuditStoreError> {
         let tenant = self.store.tenant(tenant);
         let lines = lines.into_iter().map(Bytes::from).collect();
-        self.wait(tenant.append_audit(after, lines)).map(drop)
+        self.wait(async move { tenant.append_audit(after, lines).await })
+            .map(drop)
     }
 }
 

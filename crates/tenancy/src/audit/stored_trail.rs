@@ -17,6 +17,8 @@ use super::{AuditAction, AuditEntry, AuditError, AuditHash, AuditRecord};
 
 /// How many records are added at once.
 const BATCH: usize = 1_000;
+/// How many lines are read at once.
+const PAGE: u32 = 1_000;
 /// How often in a row somebody else may have come before, until it is left for later.
 const TURNS: u32 = 64;
 
@@ -32,7 +34,7 @@ pub(super) struct StoredTrail {
     end: End,
     /// Whether it still ends there.
     is_end_known: bool,
-    /// What may have been added or not: nobody answered.
+    /// What may have been added, or may yet be: nobody answered. It is known when something else is.
     doubtful: Option<Sent>,
 }
 
@@ -47,7 +49,10 @@ struct End {
 struct Sent {
     after: u64,
     lines: Vec<Vec<u8>>,
+    /// How many lines come before those records, and how many records there are.
+    before: usize,
     records: usize,
+    /// How many lost ones the last line tells of, if any.
     lost: u64,
     hash: AuditHash,
 }
@@ -132,6 +137,7 @@ impl StoredTrail {
             entry.note = Some("the last record cannot be read".into());
             add(begun, entry)?;
         }
+        let before = usize::from(self.end.records == 0 || self.end.hash.is_none());
         let records = self.waiting.len().min(BATCH);
         for (at, entry) in self.waiting.iter().take(records) {
             add(*at, entry.clone())?;
@@ -151,6 +157,7 @@ impl StoredTrail {
             after: self.end.records,
             hash: place.1,
             lines,
+            before,
             records,
             lost,
         })
@@ -158,7 +165,8 @@ impl StoredTrail {
 
     /// Takes what was sent for kept, and gives how many lines that were.
     fn settle(&mut self, sent: &Sent) -> u64 {
-        let lines = u64::try_from(sent.lines.len()).unwrap_or(u64::MAX);
+        let lines = count(sent.lines.len());
+        self.doubtful = None;
         self.waiting.drain(..sent.records.min(self.waiting.len()));
         self.lost = self.lost.saturating_sub(sent.lost);
         self.end = End {
@@ -185,18 +193,7 @@ impl StoredTrail {
         if let Some(first) = line(0)? {
             check_first(&first, tenant, seal)?;
         }
-        let mut added = 0;
-        if let Some(sent) = self.doubtful.take() {
-            match line(sent.after) {
-                // They are added as a whole or not at all.
-                Ok(found) if found.as_ref() == sent.lines.first() => added = self.settle(&sent),
-                Ok(_) => {}
-                Err(error) => {
-                    self.doubtful = Some(sent);
-                    return Err(error);
-                }
-            }
-        }
+        let added = self.find_doubtful(tenant, store)?;
         let is_there = |place: u64| line(place).map(|line| line.is_some());
         let known = self.end.records;
         let mut from = if known > 0 && is_there(known - 1)? {
@@ -235,6 +232,41 @@ impl StoredTrail {
         Ok(added)
     }
 
+    /// Finds out how many of the lines that nobody answered for were added. An earlier try may have
+    /// added the first of them only: with fewer records, it began with the same lines.
+    fn find_doubtful(
+        &mut self,
+        tenant: &TenantId,
+        store: &dyn AuditStore,
+    ) -> Result<u64, AuditError> {
+        let Some(sent) = &self.doubtful else {
+            return Ok(0);
+        };
+        let mut same: usize = 0;
+        while same < sent.lines.len() {
+            let after = sent.after.saturating_add(count(same));
+            let read = store.read(tenant, after, PAGE);
+            let read = read.map_err(|error| error.at(store))?;
+            let these = read.iter().zip(&sent.lines[same..]);
+            let matching = these.take_while(|(there, sent)| there == sent).count();
+            same += matching;
+            if matching == 0 || matching < read.len() {
+                break;
+            }
+        }
+        if same == 0 {
+            // It may be on its way.
+            return Ok(0);
+        }
+        if same == sent.lines.len() {
+            self.lost = self.lost.saturating_sub(sent.lost);
+        }
+        let records = same.saturating_sub(sent.before).min(sent.records);
+        self.doubtful = None;
+        self.waiting.drain(..records.min(self.waiting.len()));
+        Ok(count(same))
+    }
+
     /// When it is tried again, if something is in the way.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.trouble.as_ref().map(|trouble| trouble.retry_at)
@@ -248,6 +280,10 @@ impl StoredTrail {
             source: Box::new(trouble.error.clone()),
         })
     }
+}
+
+fn count(records: usize) -> u64 {
+    u64::try_from(records).unwrap_or(u64::MAX)
 }
 
 fn failed(error: &io::Error) -> AuditStoreError {

@@ -6,6 +6,7 @@ mod circuits;
 mod executions;
 mod executors;
 mod filters;
+mod kept;
 mod plans;
 mod plugins;
 mod policies;
@@ -52,6 +53,7 @@ pub(super) fn attempts() -> impl Iterator<Item = &'static Attempt> {
         policies::ATTEMPTS,
         quotas::ATTEMPTS,
         audit::ATTEMPTS,
+        kept::ATTEMPTS,
         circuits::ATTEMPTS,
         executors::ATTEMPTS,
         plugins::ATTEMPTS,
