@@ -75,6 +75,10 @@ pub(crate) async fn take_up(
     if found.part_of.is_some() {
         return rouse(&keeping, &found, engine.clock.now()).await;
     }
+    // Its plan is made again by what the tenant may do now.
+    if let Some(refresh) = state.tenant.refresh_secrets() {
+        refresh.await;
+    }
     let caller = Caller {
         engine: Arc::clone(engine),
         state: Arc::clone(state),
@@ -253,6 +257,10 @@ const PUT_OFF: Duration = Duration::from_secs(2);
 /// Finds room for an execution that was claimed. When its tenant has none it is put off, or paused if
 /// it is asked to pause, so that it takes no place that another tenant could use.
 pub(crate) async fn find_turn(state: &Arc<TenantState>, keeping: &Keeping) -> Option<Turn> {
+    // Its quotas are those of the policy of now.
+    if let Some(refresh) = state.tenant.refresh_secrets() {
+        refresh.await;
+    }
     if let TryExecution::Admitted(permit) = state.tenant.admission().try_execution() {
         return Some(Turn::Now(Some(permit)));
     }
