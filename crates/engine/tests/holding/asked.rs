@@ -61,9 +61,6 @@ async fn what_has_no_room_is_paused_when_it_is_asked_to() {
             break;
         }
         tokio::task::yield_now().await;
-        if process.stands(id).await == "running" && gate.begun() == 2 {
-            tokio::task::yield_now().await;
-        }
     }
     assert!(is_paused, "it is {}", process.stands(id).await);
     process.tenant.request(id, Request::Resume).await.unwrap();
@@ -169,6 +166,7 @@ async fn what_nobody_runs_ends_with_the_next_claim_once_it_is_cancelled() {
         let working = tokio::spawn(worker.run(shutdown.clone()));
         tokio::task::yield_now().await;
         let handle = process.start(&plan(&process.tenant, &["listens"]));
+        assert!(handle.kept().await.unwrap());
         process.reached(handle.id(), "parked").await;
         process.reached(waiting, "parked").await;
         shutdown.cancel();

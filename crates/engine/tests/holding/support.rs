@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jackfield_definition::{PlanOptions, SourceText, read_workflow};
 use jackfield_engine::{
-    DurableOptions, Engine, EngineBuilder, ExecutionHandle, PreparedPlan, StartOptions,
+    Clock, DurableOptions, Engine, EngineBuilder, ExecutionHandle, PreparedPlan, StartOptions,
     TenantEngine, WorkerOptions,
 };
 use jackfield_plugin_api::NodeOutput;
@@ -15,6 +15,7 @@ use jackfield_store_api::Store;
 use jackfield_testkit::ScriptedExecutor;
 use jackfield_testkit::store::StoreClock;
 use jackfield_types::{AwaitedSignal, ExecutionId, Item, SignalName, SignalReply};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -153,6 +154,15 @@ pub(crate) fn builder(
     Engine::builder(registry(scripted))
         .store(store)
         .durable_options(options())
+}
+
+/// The clock of the store, for engines.
+pub(crate) struct ByStore(pub(crate) StoreClock);
+
+impl Clock for ByStore {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
 }
 
 /// One process: an engine over the store, and a worker if it is asked to work.

@@ -9,7 +9,7 @@ use jackfield_kernel::ExecutionStatus;
 use jackfield_testkit::store::{MemoryStore, StoreClock};
 
 use super::hindered::{Call, Fate, HinderedStore};
-use super::support::{Gate, Process, follow, plan, waits_for, within};
+use super::support::{ByStore, Gate, Process, builder, follow, plan, waits_for, within};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_without_a_word_is_found_out_as_soon_as_the_store_can_be_asked() {
@@ -53,7 +53,8 @@ async fn parking_without_a_word_is_no_loss() {
     let store = HinderedStore::new(Arc::new(MemoryStore::with_clock(clock.clone())));
     // Stores do not keep times that exactly.
     let wait = waits_for(Duration::new(60, 123_456_789));
-    let process = Process::new(store.store(), &[("waits", wait)]).working();
+    let engine = builder(store.store(), &[("waits", wait)]).clock(ByStore(clock.clone()));
+    let process = Process::of(engine).working();
     tokio::task::yield_now().await;
     let was_parked = Arc::new(AtomicBool::new(false));
     let parked = Arc::clone(&was_parked);
