@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 use crate::claims;
+use crate::error::Fault;
 use crate::inner::Inner;
 use crate::options::PostgresOptions;
 use crate::row;
@@ -66,9 +67,18 @@ impl Store for PostgresStore {
                     .bind(i64::from(PageRequest::MOST))
                     .fetch_all(connection)
                     .await?;
-                rows.iter()
-                    .map(|one| row::tenant(one.try_get(0)?))
-                    .collect()
+                let mut found = Vec::new();
+                for one in &rows {
+                    match row::tenant(one.try_get(0)?) {
+                        Ok(tenant) => found.push(tenant),
+                        // Nobody else is hidden by it.
+                        Err(Fault::Damaged(reason)) => {
+                            tracing::error!(target: "store", reason, "a tenant is damaged");
+                        }
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                Ok(found)
             })
         })
     }

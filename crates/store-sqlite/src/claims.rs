@@ -98,7 +98,7 @@ fn take(
         let Some(due) = queue.next(&ledger.connection, ledger.now, share)? else {
             continue;
         };
-        if let Some(one) = take_one(ledger, claim, &queue.tenant, due)? {
+        if let Some(one) = take_one(ledger, claim, &queue.tenant, &due)? {
             ledger.turn = queue.number;
             claimed.push(one);
         }
@@ -112,7 +112,7 @@ fn take_one(
     ledger: &mut Ledger,
     claim: Claim,
     tenant: &TenantId,
-    due: Due,
+    due: &Due,
 ) -> Result<Option<Claimed>, Fault> {
     let now = ledger.now;
     let entry = match due.id {

@@ -300,7 +300,14 @@ impl Store for SqliteStore {
             let mut rows = statement.query((after, PageRequest::MOST))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(claims::tenant_id(&row.get::<_, String>(0)?)?);
+                match claims::tenant_id(&row.get::<_, String>(0)?) {
+                    Ok(tenant) => found.push(tenant),
+                    // Nobody else is hidden by it.
+                    Err(Fault::Damaged(reason)) => {
+                        tracing::error!(target: "store", reason, "a tenant is damaged");
+                    }
+                    Err(fault) => return Err(fault),
+                }
             }
             Ok(found)
         })

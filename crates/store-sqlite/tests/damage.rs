@@ -283,6 +283,8 @@ async fn damaged_executions_keep_nobody_from_being_taken_up() {
     let claimed = store.claim(claim).await.unwrap();
     assert_eq!(claimed.len(), DAMAGES.len() + 2);
     assert!(claimed.iter().all(|one| one.tenant.as_str() == "other"));
+    let tenants = store.tenants(None).await.unwrap();
+    assert_eq!(tenants, [TenantId::parse("other").unwrap()]);
     store.close().await.unwrap();
 }
 

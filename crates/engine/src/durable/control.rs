@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackfield_store_api::{
-    ExecutionRecord, ExecutionState, Request, Standing, StoreError, TenantStore,
+    ExecutionRecord, ExecutionState, NewSignal, Request, Standing, StoreError, TenantStore,
 };
 use jackfield_types::{ExecutionId, SignalName};
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::StoredError;
 use super::assembly::{check_whole, incomplete};
 use super::keeper::Keeper;
 use super::resume::{TakenUp, claim, take_up};
+use super::{StoredError, insist};
 use crate::admission::Turn;
 use crate::signals::MAX_DATA;
 use crate::{ExecutionHandle, StartError, TenantEngine, audit, authorize};
@@ -47,8 +48,12 @@ impl TenantEngine {
             });
         };
         let store = keeper.store.tenant(self.id());
-        let number = store
-            .send_signal(id, name.as_str(), Bytes::from(content))
+        // Whether it was sent is not always known: by its key it is sent once, however often it is
+        // tried.
+        let signal = NewSignal::new(name.as_str(), Bytes::from(content))
+            .with_key(ExecutionId::generate().to_string());
+        let patience = Instant::now() + keeper.options.lease;
+        let number = insist(patience, || store.signal(id, signal.clone()))
             .await
             .map_err(|error| going_error(id, error))?;
         match keeper.held(self.id(), id) {

@@ -1,11 +1,12 @@
 //! Waiting for times, signals and decisions, in memory and out of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jackfield::kernel::EventKind;
-use jackfield::store::Request;
+use jackfield::store::{Request, Store};
 use jackfield::{Engine, ExecutionStatus, SignalName, StoredError};
-use jackfield_testkit::store::{MemoryStore, StoreClock};
+use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore, StoreClock};
 use serde_json::{Value, json};
 
 use super::support::{Calls, Process, follow, output, registry, start, workflow};
@@ -28,6 +29,29 @@ fn waits(parameters: Value) -> Value {
             ("wait", 1, "otherwise"),
         ],
     )
+}
+
+/// A signal of which nobody knows whether it was sent is sent again, and comes once.
+#[tokio::test(start_paused = true)]
+async fn a_signal_whose_answer_is_lost_comes_once() {
+    for interruption in [Interruption::BeforeTheWrite, Interruption::AfterTheWrite] {
+        let memory = MemoryStore::new();
+        let store = FragileStore::new(Arc::new(memory.clone()));
+        let calls = Calls::default();
+        let process = Process::new(&store, registry(&[("note", calls.executor())]));
+        let plan = process.plan(&waits(json!({ "signal": "go" })));
+        let handle = process.tenant.start(&plan, start(&json!([{}]))).unwrap();
+        let id = handle.id();
+        handle.kept().await.unwrap();
+        let rows = memory.tenant(process.tenant.id());
+        while rows.execution(id).await.unwrap().length < 4 {
+            tokio::task::yield_now().await;
+        }
+        store.falter(0, interruption, 2);
+        let sent = process.tenant.signal(id, &name("other"), json!(1)).await;
+        assert_eq!(sent.unwrap(), 1, "{interruption:?}");
+        assert_eq!(rows.signals(id, 0).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

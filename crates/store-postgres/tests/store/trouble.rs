@@ -197,6 +197,9 @@ async fn damaged_executions_keep_nobody_from_being_taken_up() {
     let claimed = store.claim(claim).await.unwrap();
     assert_eq!(claimed.len(), DAMAGES.len() + 2);
     assert!(claimed.iter().all(|one| one.tenant.as_str() == "other"));
+    execute("UPDATE tenants SET id = 'No Name!' WHERE id = 'acme'");
+    let tenants = store.tenants(None).await.unwrap();
+    assert_eq!(tenants, [jackfield_types::TenantId::parse("other").unwrap()]);
     store.close().await.unwrap();
 }
 

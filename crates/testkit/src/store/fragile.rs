@@ -9,8 +9,9 @@ use bytes::Bytes;
 use jackfield_store_api::{
     Append, Appended, AuditRecords, Claim, Claimed, Collected, Collection, Document, Documents,
     ExecutionFilter, ExecutionRecord, Executions, Expected, Fence, JournalRecord, NewExecution,
-    NewSignal, NewWorkflow, Page, PageRequest, Payloads, Request, Retention, Revision, Signal, Standing,
-    Store, StoreError, StoreFuture, TenantStore, WorkflowRecord, WorkflowVersion, Workflows,
+    NewSignal, NewWorkflow, Page, PageRequest, Payloads, Request, Retention, Revision, Signal,
+    Standing, Store, StoreError, StoreFuture, TenantStore, WorkflowRecord, WorkflowVersion,
+    Workflows,
 };
 use jackfield_types::{Digest, ExecutionId, TenantId};
 use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use jackfield_store_api::{NewSignal, Signal, StoreError, TenantStore, limits};
+use jackfield_store_api::{NewSignal, Signal, StoreError, limits};
 
 use super::ground::{Ground, bytes, not_found, out_of_turn, refused};
 
