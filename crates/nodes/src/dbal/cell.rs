@@ -35,6 +35,9 @@ pub(super) fn bound(
     if value.is_null() && purpose == Use::Stored {
         return Ok(Expr::null());
     }
+    if purpose == Use::Stored {
+        check_digits(dialect, column, &column.kind, value)?;
+    }
     let sent = to_bound(dialect, &column.kind, value)?;
     let is_short = matches!(sent, Bound::Double(Some(float)) if float.abs() <= f64::from(f32::MAX));
     let value = Expr::val(sent);
@@ -76,6 +79,55 @@ pub(super) fn bound(
         (Dialect::Sqlite, Kind::Decimal, Use::Compared) => cast("NUMERIC"),
         _ => value,
     })
+}
+
+/// The digits of a number that SQLite keeps exactly.
+const SQLITE_DIGITS: i64 = 15;
+
+/// Checks that a column keeps all digits of a decimal: databases round off what is too much, and say
+/// nothing.
+fn check_digits(
+    dialect: Dialect,
+    column: &Column,
+    kind: &Kind,
+    value: &Value,
+) -> Result<(), WrongValue> {
+    let digits = match (kind, value) {
+        (Kind::Array(element), Value::Array(values)) => {
+            let mut values = values.iter();
+            return values.try_for_each(|value| match value {
+                Value::Array(_) => check_digits(dialect, column, kind, value),
+                value => check_digits(dialect, column, element, value),
+            });
+        }
+        (Kind::Decimal, Value::String(text)) => text::decimal_digits(text),
+        (Kind::Decimal, Value::Number(number)) => text::decimal_digits(&number.to_string()),
+        _ => None,
+    };
+    let Some((behind, count)) = digits else {
+        return Ok(());
+    };
+    let too_many = |expected: String| {
+        let found = shown(value);
+        Err(WrongValue { expected, found })
+    };
+    match column.scale {
+        Some(scale) if behind > scale => too_many(format!(
+            "at most {} digits behind the point, which is what the column keeps, and nothing is \
+             rounded off",
+            Ord::max(scale, 0)
+        )),
+        _ if dialect == Dialect::Sqlite
+            && count > SQLITE_DIGITS
+            && column.is_numeric_to_sqlite() =>
+        {
+            too_many(format!(
+                "at most {SQLITE_DIGITS} digits, which is what SQLite keeps of a number in this \
+                 column; a column of text keeps all"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A column, as it is compared and sorted by.

@@ -125,13 +125,46 @@ fn of_database(source: &str, error: &dyn DatabaseError) -> NodeError {
         (code, meaning)
     };
     note("databaseCode", Some(&code));
-    let text = error.message();
+    let text = match names_roles(&code) {
+        // Who asks, from where and for what database is the operator's affair.
+        true => "the database does not let its role in, or not at this; its log says why",
+        false => error.message(),
+    };
     let message = format!("data source `{source}`: {text} (code {code})");
     let made = match meaning.passes {
         true => NodeError::retryable(meaning.code, message),
         false => NodeError::permanent(meaning.code, message),
     };
     made.with(|failure| failure.details = Some(Value::Object(details)))
+}
+
+/// Whether the server's text of an error has names of roles, hosts and databases in it.
+fn names_roles(code: &str) -> bool {
+    match code.parse::<u32>() {
+        // States of PostgreSQL: refused at the door, and no such database.
+        _ if code.len() == 5 => code.starts_with("28") || code.starts_with("3D"),
+        // MySQL and MariaDB: access denied in its many forms, an unknown database, a refused host.
+        Ok(number) => matches!(
+            number,
+            1044 | 1045
+                | 1049
+                | 1129
+                | 1130
+                | 1142
+                | 1143
+                | 1227
+                | 1370
+                | 1396
+                | 1410
+                | 1698
+                | 1820
+                | 1862
+                | 3118
+                | 3159
+                | 4151
+        ),
+        Err(_) => false,
+    }
 }
 
 fn of_sqlstate(state: &str) -> Meaning {
@@ -218,6 +251,19 @@ mod tests {
         }
         for meaning in [of_sqlstate("23505"), of_mysql(1062), of_sqlite(2067)] {
             assert_eq!(meaning, Meaning::lasting(ErrorCode::DATABASE_CONSTRAINT));
+        }
+    }
+
+    #[test]
+    fn texts_that_name_roles_and_hosts_are_not_shown() {
+        for code in [
+            "28P01", "28000", "3D000", "1044", "1045", "1049", "1130", "1698",
+        ] {
+            assert!(names_roles(code), "{code}");
+        }
+        // The extended codes of SQLite have four digits at most, and are none of these.
+        for code in ["23505", "42P01", "40001", "1062", "2067", "1", "787", ""] {
+            assert!(!names_roles(code), "{code}");
         }
     }
 

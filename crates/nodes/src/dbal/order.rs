@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_types::ErrorCode;
 use schemars::JsonSchema;
-use sea_query::{Expr, ExprTrait, Order, SelectStatement};
+use sea_query::{Alias, Expr, ExprTrait, Order, SelectStatement};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -113,7 +113,14 @@ impl<'a> RowOrder<'a> {
     /// Sorts a statement.
     pub(super) fn apply(&self, statement: &mut SelectStatement) {
         for (column, direction) in &self.keys {
-            let expression = operand(self.scope.dialect, column);
+            let expression = match self.scope.dialect {
+                // A bare name is what comes out under it, which may be the value as text.
+                Dialect::Postgres => {
+                    let table = Alias::new(&self.scope.table.name);
+                    Expr::col((table, Alias::new(&column.name)))
+                }
+                dialect => operand(dialect, column),
+            };
             if column.nullable {
                 let is_null = operand(self.scope.dialect, column).is_null();
                 statement.order_by_expr(is_null, Order::Asc);

@@ -69,6 +69,27 @@ pub(super) fn is_decimal(text: &str) -> bool {
     is_mantissa && is_exponent
 }
 
+/// How many digits of a decimal stand behind the point, and how many digits it has: zeros that say
+/// nothing are not counted. Nothing for what is no decimal.
+pub(super) fn decimal_digits(text: &str) -> Option<(i64, i64)> {
+    if !is_decimal(text) {
+        return None;
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+    let exponent: i64 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let said = digits.trim_end_matches('0');
+    if said.is_empty() {
+        return Some((0, 0));
+    }
+    let zeros = digits.len() - said.len();
+    let behind = i64::try_from(fraction.len()).ok()? - i64::try_from(zeros).ok()? - exponent;
+    let count = i64::try_from(said.trim_start_matches('0').len()).ok()?;
+    Some((behind.max(0), count))
+}
+
 /// A point in time, as it is sent: always of the same length, so that texts sort as times do.
 pub(super) fn timestamp(text: &str) -> Option<String> {
     let time: Timestamp = text.parse().ok()?;
@@ -242,6 +263,24 @@ mod tests {
         ] {
             assert!(!is_hours(text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_digits_of_decimals_are_counted_without_zeros_that_say_nothing() {
+        for (text, counted) in [
+            ("12.50", (1, 3)),
+            ("-0.001", (3, 1)),
+            ("100", (0, 1)),
+            ("1e-3", (3, 1)),
+            ("+1.25E2", (0, 3)),
+            ("1.25e1", (1, 3)),
+            (".5", (1, 1)),
+            ("0.00", (0, 0)),
+            ("1234567890.123456789", (9, 19)),
+        ] {
+            assert_eq!(decimal_digits(text), Some(counted), "{text}");
+        }
+        assert_eq!(decimal_digits("NaN"), None);
     }
 
     #[test]

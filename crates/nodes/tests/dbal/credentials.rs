@@ -234,8 +234,126 @@ fn a_document_names_credentials() {
         "shared: { main: { url: { credential: db } } }",
         "tenants: { acme: { main: { url: { credential: hunter2, more: 1 } } } }",
         "tenants: { acme: { main: { url: [hunter2] } } }",
+        "shared: { main: 'postgres://nodes:hunter2@db/app' }",
+        "shared: 'postgres://nodes:hunter2@db/app'",
+        "shared: ['postgres://nodes:hunter2@db/app']",
+        "tenants: { acme: 'postgres://nodes:hunter2@db/app' }",
+        "tenants: { acme: { main: 'postgres://nodes:hunter2@db/app' } }",
+        "tenants: { 'postgres://nodes:hunter2@db/app': {} }",
+        "shared: { 'postgres://nodes:hunter2@db/app': { url: 'sqlite:a.db' } }",
+        "'postgres://nodes:hunter2@db/app': {}",
+        "'postgres://nodes:hunter2@db/app'",
+        "shared: { main: { url: 'sqlite:a.db', 'postgres://u:hunter2@x/y': 1 } }",
+        "shared: { main: { url: 'sqlite:a.db', rows: 'postgres://u:hunter2@x/y' } }",
+        "shared: { main: { url: 'sqlite:a.db', maxRows: 'postgres://u:hunter2@x/y' } }",
+        "shared: { main: { url: 'sqlite:a.db', migrationUrl: ['postgres://u:hunter2@x/y'] } }",
+        "shared: { main: { url: 'sqlite:a.db', entities: ['postgres://u:hunter2@x/y'] } }",
     ] {
-        let error = DataSources::read(wrong).unwrap_err().to_string();
+        let error = DataSources::read(wrong).unwrap_err();
+        let error = format!("{error} {error:?}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+    // What can be shown is where it is.
+    for (wrong, place) in [
+        (
+            "shared: { main: { rows: shared } }",
+            "`shared.main` has no `url`",
+        ),
+        ("shared: { main: text }", "`shared.main` is no object"),
+        (
+            "shared: { main: { url: 'sqlite:a.db', maxRows: 0 } }",
+            "`shared.main.maxRows` is no field",
+        ),
+        (
+            "tenants: { acme: { crm: { url: 'sqlite:a.db', maxRow: 1 } } }",
+            "`tenants.acme.crm.maxRow` is no field",
+        ),
+        ("share: {}", "and no `share`"),
+    ] {
+        let error = DataSources::read(wrong).unwrap_err().to_string();
+        assert!(error.contains(place), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_is_one_tenants_alone_nobody_else_has() {
+    let exclusive = |url: &str| DataSourceConfig {
+        rows: RowOwnership::Exclusive,
+        ..DataSourceConfig::new(url)
+    };
+    let own = |tenants: [(&str, DataSourceConfig); 2]| {
+        let builder = tenants
+            .into_iter()
+            .fold(DataSources::builder(), |builder, (id, config)| {
+                builder.of_tenant(&tenant(id), "main", config)
+            });
+        builder.build()
+    };
+    let url = "postgres://a:hunter2@db.internal/app";
+    let other = "postgresql://b:hunter2@DB.internal:5432/app?sslmode=require";
+    for both in [
+        [("acme", exclusive(url)), ("globex", exclusive(other))],
+        [
+            ("acme", exclusive(url)),
+            ("globex", DataSourceConfig::new(other)),
+        ],
+        [
+            ("acme", exclusive("sqlite:one.db")),
+            ("globex", exclusive("sqlite://one.db?mode=rwc")),
+        ],
+    ] {
+        let error = own(both).unwrap_err();
+        assert!(
+            matches!(error, DataSourceError::NotExclusive { .. }),
+            "{error}"
+        );
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    let shared = DataSources::builder()
+        .shared("all", DataSourceConfig::new(other))
+        .of_tenant(&tenant("acme"), "main", exclusive(url));
+    let error = shared.build().unwrap_err();
+    assert!(error.to_string().contains("of all tenants"), "{error}");
+    for both in [
+        [
+            ("acme", exclusive(url)),
+            ("acme2", exclusive("postgres://a:b@db.internal/app2")),
+        ],
+        [
+            ("acme", exclusive("sqlite::memory:")),
+            ("b", exclusive("sqlite::memory:")),
+        ],
+        [
+            ("acme", DataSourceConfig::new(url)),
+            ("b", DataSourceConfig::new(other)),
+        ],
+    ] {
+        assert!(own(both).is_ok());
+    }
+    // By two names of the same tenant it is that tenant's all the same.
+    let twice = DataSources::builder()
+        .of_tenant(&tenant("acme"), "main", exclusive(url))
+        .of_tenant(&tenant("acme"), "other", exclusive(other));
+    assert!(twice.build().is_ok());
+}
+
+#[test]
+fn a_key_that_can_be_guessed_is_refused() {
+    let with_key = |key: &str| {
+        let mut config = DataSourceConfig::new("postgres://a:b@db/app");
+        config.row_security_key = Some(Secret::new(key.to_owned()));
+        DataSources::builder().shared("main", config).build()
+    };
+    let error = with_key("hunter2hunter2hunter2hunter2hun").unwrap_err();
+    assert!(
+        matches!(error, DataSourceError::RowSecurityKey { length: 31, .. }),
+        "{error}"
+    );
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(with_key(&"k".repeat(32)).unwrap().holds_secrets());
+    let open = DataSources::builder().shared("main", DataSourceConfig::new("sqlite:a.db"));
+    assert!(!open.build().unwrap().holds_secrets());
+    let open = DataSources::builder().shared("main", DataSourceConfig::new("mysql://a:b@db/app"));
+    assert!(open.build().unwrap().holds_secrets());
 }

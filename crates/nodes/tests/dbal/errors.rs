@@ -271,6 +271,36 @@ async fn a_database_that_is_not_there_is_an_error_without_its_address() {
 }
 
 #[tokio::test]
+async fn who_is_not_let_in_is_not_told_to_tenants() {
+    let (postgres, mariadb) = (Postgres::shared(), MariaDb::shared());
+    for url in [
+        postgres.url_for("nobody_knows", "hunter2", "postgres"),
+        postgres.url_for("jackfield", "pw", "no_such_database"),
+        format!(
+            "mysql://nobody_knows:hunter2@127.0.0.1:{}/test",
+            mariadb.port()
+        ),
+    ] {
+        let config = DataSourceConfig::new(url.clone());
+        let sources = DataSources::builder().shared("main", config).build();
+        let scene = Scene::strict(Kind::Sqlite).reached_by(sources.unwrap());
+        let failure = scene.call("dbal-read").fail(json!({"entity": "t"})).await;
+        assert_eq!(failure.class, FailureClass::Permanent, "{failure}");
+        let shown = format!("{failure:?}");
+        for told in [
+            "nobody_knows",
+            "hunter2",
+            "no_such_database",
+            "127.0.0.1",
+            "localhost",
+        ] {
+            assert!(!shown.contains(told), "{shown}");
+        }
+        assert!(failure.message.contains("its log says why"), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");

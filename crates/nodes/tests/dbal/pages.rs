@@ -176,3 +176,44 @@ on_each_database! {
         }
     }
 }
+
+on_each_database! {
+    async fn what_must_not_come_out_does_not_stand_in_what_says_where_a_page_ends(kind) {
+        let scene = with_many(kind).await;
+        let page = |sort: Value| json!({
+            "entity": "products", "fields": ["sku"], "sort": sort, "limit": 7, "output": "page",
+        });
+        let sorted = || json!([{"field": "price"}]);
+        let failure = scene.call("dbal-read").masked(&["price"]).fail(page(sorted())).await;
+        assert_eq!(failure.code.as_str(), "INVALID_PARAMETERS", "{failure}");
+        assert!(failure.message.contains("`price`") && failure.message.contains("`offset`"), "{failure}");
+        // Nor by the columns that rows are told apart by, which nobody asked for.
+        let failure = scene.call("dbal-read").masked(&["id"]).fail(page(json!([]))).await;
+        assert!(failure.message.contains("`id`"), "{failure}");
+        // Other pages have their place, and rows without pages need none.
+        let other = scene.call("dbal-read").masked(&["price"]).run(page(json!([{"field": "stock"}]))).await;
+        assert!(other[0]["next"].is_string(), "{other}");
+        let rows = scene.call("dbal-read").masked(&["price"]).run(json!({
+            "entity": "products", "fields": ["sku"], "sort": sorted(), "limit": 7,
+        })).await;
+        assert_eq!(rows.as_array().unwrap().len(), 7);
+    }
+
+    async fn a_place_that_would_be_too_long_is_not_made(kind) {
+        let scene = Scene::relaxed(kind);
+        scene.sql(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)",
+            "CREATE TABLE t (id BIGINT PRIMARY KEY, body TEXT)",
+            "CREATE TABLE t (id BIGINT PRIMARY KEY, body LONGTEXT)",
+        ).await;
+        let body = "x".repeat(13_000);
+        let rows = json!([{"id": 1, "body": body}, {"id": 2, "body": body}]);
+        scene.call("dbal-write").items(rows).run(json!({"entity": "t"})).await;
+        let page = json!({
+            "entity": "t", "fields": ["id"], "sort": [{"field": "body"}], "limit": 1, "output": "page",
+        });
+        let failure = scene.call("dbal-read").fail(page).await;
+        assert_eq!(failure.code.as_str(), "LIMIT_EXCEEDED", "{failure}");
+        assert!(failure.message.contains("too long"), "{failure}");
+    }
+}

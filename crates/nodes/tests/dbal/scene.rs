@@ -134,6 +134,7 @@ impl Scene {
             tenant: TENANT.to_owned(),
             items: json!([{}]),
             capabilities: None,
+            masked: Vec::new(),
         }
     }
 
@@ -166,6 +167,7 @@ pub(crate) struct SceneCall<'a> {
     tenant: String,
     items: Value,
     capabilities: Option<Vec<Capability>>,
+    masked: Vec<String>,
 }
 
 impl SceneCall<'_> {
@@ -184,9 +186,16 @@ impl SceneCall<'_> {
         self
     }
 
+    /// Fields of these names are masked in what comes out.
+    pub(crate) fn masked(mut self, names: &[&str]) -> Self {
+        self.masked = names.iter().map(|&name| name.to_owned()).collect();
+        self
+    }
+
     pub(crate) async fn attempt(self, parameters: Value) -> Result<NodeOutput, NodeError> {
         let built_in = self.scene.built_in(&self.node);
-        let mut grants = ScriptedGrants::open();
+        let masked: Vec<&str> = self.masked.iter().map(String::as_str).collect();
+        let mut grants = ScriptedGrants::open().with_masked_fields(&masked);
         if !self.scene.strict {
             grants = grants.relaxed();
         }

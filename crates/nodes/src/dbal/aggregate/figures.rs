@@ -98,6 +98,8 @@ fn made(expression: Expr, kind: Kind, type_name: &str) -> Operand {
             type_name: type_name.to_owned(),
             nullable: true,
             counted: false,
+            scale: None,
+            length: None,
             generated: false,
         },
     }

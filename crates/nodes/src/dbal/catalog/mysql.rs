@@ -11,7 +11,9 @@ const NAMES: &str = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TAB
 const COLUMNS: &str = "SELECT CAST(COLUMN_NAME AS CHAR), CAST(LOWER(DATA_TYPE) AS CHAR), \
     CAST(LOWER(COLUMN_TYPE) AS CHAR), IS_NULLABLE = 'YES', \
     EXTRA LIKE '%auto_increment%', \
-    EXTRA LIKE '%GENERATED%' AND EXTRA NOT LIKE '%DEFAULT_GENERATED%' \
+    EXTRA LIKE '%GENERATED%' AND EXTRA NOT LIKE '%DEFAULT_GENERATED%', \
+    CAST(IF(LOWER(DATA_TYPE) = 'decimal', NUMERIC_SCALE, NULL) AS CHAR), \
+    CAST(CHARACTER_MAXIMUM_LENGTH AS CHAR) \
     FROM information_schema.COLUMNS \
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION";
 const UNIQUE: &str = "SELECT CAST(INDEX_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), \
@@ -47,6 +49,8 @@ pub(super) async fn read_table(
             nullable: number_of(&row, 3) == 1,
             counted: number_of(&row, 4) == 1,
             generated: number_of(&row, 5) == 1,
+            scale: text_of(&row, 6).parse().ok(),
+            length: text_of(&row, 7).parse().ok(),
         });
     }
     if session.is_mariadb() {

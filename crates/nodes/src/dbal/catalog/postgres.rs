@@ -27,9 +27,15 @@ const COLUMNS: &str = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid
     CASE WHEN a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' \
     THEN 1 ELSE 0 END::bigint, \
     CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END::bigint, \
-    a.attnum::bigint \
+    a.attnum::bigint, \
+    CASE WHEN 'numeric' IN (b.typname, e.typname) AND m.modifier >= 4 \
+    THEN ((((m.modifier - 4) & 2047) # 1024) - 1024)::text END, \
+    CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.modifier >= 4 \
+    THEN (m.modifier - 4)::text END \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
     JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+    CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END) \
+    AS m (modifier) \
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
     LEFT JOIN pg_catalog.pg_type e ON b.typcategory = 'A' AND e.oid = b.typelem \
     WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -77,6 +83,8 @@ pub(super) async fn read_table(
             nullable: number_of(&row, 4) == 0,
             counted: number_of(&row, 5) == 1,
             generated: number_of(&row, 6) == 1,
+            scale: text_of(&row, 8).parse().ok(),
+            length: text_of(&row, 9).parse().ok(),
         });
     }
     let mut primary_key = Vec::new();

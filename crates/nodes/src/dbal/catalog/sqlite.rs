@@ -51,6 +51,9 @@ pub(super) async fn read_table(
             // The key of a table without row ids is never null either.
             nullable: number_of(&row, 2) == 0 && key == 0,
             counted: false,
+            // It heeds neither.
+            scale: None,
+            length: None,
             generated: hidden > 1,
             type_name,
         });

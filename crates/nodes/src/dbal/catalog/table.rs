@@ -15,11 +15,25 @@ pub(in crate::dbal) struct Column {
     pub(in crate::dbal) nullable: bool,
     /// Whether the database counts its values up, for all rows of the table.
     pub(in crate::dbal) counted: bool,
+    /// The digits that a decimal keeps behind the point; further ones would be rounded off.
+    pub(in crate::dbal) scale: Option<i64>,
+    /// The characters that a text keeps.
+    pub(in crate::dbal) length: Option<i64>,
     /// Whether the database alone says what is in it.
     pub(in crate::dbal) generated: bool,
 }
 
 impl Column {
+    /// Whether SQLite makes a number of what looks like one in it, of which it keeps so many digits
+    /// as a floating-point number has.
+    pub(in crate::dbal) fn is_numeric_to_sqlite(&self) -> bool {
+        let name = self.type_name.to_ascii_lowercase();
+        let keeps = |word: &&str| name.contains(*word);
+        !["char", "clob", "text", "blob"]
+            .iter()
+            .any(|word| keeps(&word))
+    }
+
     /// Whether values of it are the same exactly if they are sent as the same.
     pub(in crate::dbal) fn is_plain(&self) -> bool {
         match self.kind {

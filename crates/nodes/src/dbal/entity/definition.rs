@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::declaration::{ColumnDeclaration, EntityDeclaration};
 use super::read::{EntityError, is_identifier};
+use crate::dbal::cell::shown;
 use crate::dbal::kind::{Kind, ValueType};
 use crate::dbal::sources::{DataSourceConfig, RowOwnership};
+use crate::dbal::text;
 
 const MAX_COLUMNS: usize = 500;
 
@@ -115,6 +117,15 @@ impl Entity {
                     ));
                 }
             }
+            if let Some(scale) = declared.scale
+                && let Some(value) = unfitting(&column.kind, scale, value)
+            {
+                return Err(format!(
+                    "column `{name}` has at most {scale} digits behind the point, unlike {}; \
+                     nothing is rounded off",
+                    shown(value)
+                ));
+            }
             if let Some(schema) = &column.schema
                 && let Err(error) = schema.validate(value)
             {
@@ -124,6 +135,24 @@ impl Entity {
         }
         Ok(())
     }
+}
+
+/// The decimal that has more digits behind the point than are kept.
+fn unfitting<'v>(kind: &Kind, scale: u8, value: &'v Value) -> Option<&'v Value> {
+    let text = match (kind, value) {
+        (Kind::Array(element), Value::Array(values)) => {
+            let mut values = values.iter();
+            return values.find_map(|value| match value {
+                Value::Array(_) => unfitting(kind, scale, value),
+                value => unfitting(element, scale, value),
+            });
+        }
+        (Kind::Decimal, Value::String(text)) => text.clone(),
+        (Kind::Decimal, Value::Number(number)) => number.to_string(),
+        _ => return None,
+    };
+    let (behind, _) = text::decimal_digits(&text)?;
+    (behind > i64::from(scale)).then_some(value)
 }
 
 impl EntityColumn {

@@ -13,11 +13,12 @@ use sea_query::{
     SchemaStatementBuilder, SqliteQueryBuilder, Table as TableStatement, TableCreateStatement,
 };
 
+use super::declaration::ColumnDeclaration;
 use super::definition::{Entity, EntityColumn};
 use super::{row_security, types};
-use crate::dbal::catalog::{Table, read_table};
+use crate::dbal::catalog::{Column, Table, read_table};
 use crate::dbal::dialect::Dialect;
-use crate::dbal::kind::Kind;
+use crate::dbal::kind::{Kind, ValueType};
 use crate::dbal::session::Session;
 use crate::dbal::sources::DataSourceConfig;
 
@@ -79,7 +80,7 @@ async fn migrate(
     let is_secured = session.dialect() == Dialect::Postgres && is_shared;
     if is_secured {
         let key = config.row_security_key.as_ref();
-        row_security::prepare(session, key.map(|key| key.expose().as_str())).await?;
+        row_security::prepare(session, key.map(|key| key.expose().as_str()), granted).await?;
     }
     for (name, entity) in entities {
         match read_table(session, &entity.table).await? {
@@ -157,6 +158,16 @@ async fn extend(
         )));
     }
     for (column, of_column) in &entity.columns {
+        if let Some(found) = table.column(column)
+            && !is_kept_as(dialect, &found.kind, &of_column.kind)
+        {
+            return Err(wrong(format!(
+                "column `{column}` of table `{}` holds {}, and is declared as {}",
+                entity.table, found.kind, of_column.kind
+            )));
+        }
+    }
+    for (column, of_column) in &entity.columns {
         let Some(found) = table.column(column) else {
             if of_column.declaration.required || of_column.declaration.generated {
                 return Err(wrong(format!(
@@ -174,10 +185,11 @@ async fn extend(
             ));
             continue;
         };
-        if !is_kept_as(dialect, &found.kind, &of_column.kind) {
+        let is_key = entity.primary_key.contains(column);
+        if let Some(problem) = difference(dialect, found, &of_column.declaration, is_key) {
             return Err(wrong(format!(
-                "column `{column}` of table `{}` holds {}, and is declared as {}",
-                entity.table, found.kind, of_column.kind
+                "column `{column}` of table `{}` {problem}; change the column or the declaration",
+                entity.table
             )));
         }
     }
@@ -198,6 +210,56 @@ async fn extend(
         ));
     }
     Ok(())
+}
+
+/// What a column that is there does not keep as it was declared.
+fn difference(
+    dialect: Dialect,
+    found: &Column,
+    declared: &ColumnDeclaration,
+    is_key: bool,
+) -> Option<String> {
+    if declared.generated {
+        // The database counts it up by other means, and says that it is never `null`.
+        return (!found.counted).then(|| {
+            "is not counted up by the database, and is declared as `generated`".to_owned()
+        });
+    }
+    if declared.required && found.nullable {
+        return Some("takes `null`, and is declared as `required`".to_owned());
+    }
+    if !declared.required && !found.nullable && !is_key {
+        return Some("takes no `null`, and is declared without `required`".to_owned());
+    }
+    if let Some(kept) = found.length
+        && declared.value_type == ValueType::Text
+        && !declared.list
+    {
+        // MySQL says how many characters fit into texts without a bound, too.
+        const UNBOUNDED: i64 = 65_535;
+        let most = declared.max_length.map_or(UNBOUNDED, i64::from);
+        let most = match dialect {
+            Dialect::MySql => most.min(types::MOST_CHARACTERS.into()),
+            Dialect::Sqlite | Dialect::Postgres => most,
+        };
+        if kept < most {
+            return Some(format!(
+                "keeps {kept} characters, and is declared {}",
+                match declared.max_length {
+                    Some(most) => format!("with a `maxLength` of {most}"),
+                    None => "without a `maxLength`".to_owned(),
+                }
+            ));
+        }
+    }
+    if let (Some(kept), Some(scale)) = (found.scale, declared.scale)
+        && kept < i64::from(scale)
+    {
+        return Some(format!(
+            "keeps {kept} digits behind the point, and is declared with a `scale` of {scale}"
+        ));
+    }
+    None
 }
 
 /// Whether values of a kind are kept in a column of another, in a database that lacks the kind.

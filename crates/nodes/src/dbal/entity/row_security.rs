@@ -22,15 +22,29 @@ pub(in crate::dbal) const SET_TENANT: &str =
 const IS_THERE: &str = "SELECT to_regprocedure('jackfield_tenant()') IS NOT NULL";
 
 /// Whether the database believes the transaction; whether it would believe any; whether the role,
-/// or one that it can take on, gets at the key; and whether row-level security is none of its
-/// business.
+/// or one that it can take on, gets at the key; whether row-level security is none of its
+/// business; and whether the function or a table that is protected is its own, so that it can make
+/// another function or lift the protection.
 const STRENGTH: &str = "SELECT coalesce(jackfield_tenant() = $1, false), \
     to_regclass('jackfield_row_security') IS NULL, \
     coalesce((SELECT pg_has_role(session_user, c.relowner, 'MEMBER') \
         OR has_any_column_privilege(session_user, c.oid, 'SELECT') \
         FROM pg_catalog.pg_class c WHERE c.oid = to_regclass('jackfield_row_security')), false), \
     EXISTS (SELECT FROM pg_catalog.pg_roles r \
-        WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(session_user, r.oid, 'MEMBER'))";
+        WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(session_user, r.oid, 'MEMBER')), \
+    EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = to_regprocedure('jackfield_tenant()') \
+        AND pg_has_role(session_user, f.proowner, 'MEMBER')) \
+    OR EXISTS (SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
+        WHERE p.polname = 'jackfield_tenant' AND pg_has_role(session_user, c.relowner, 'MEMBER'))";
+
+/// What of a name the role of the nodes owns, or a role that it can take on, when another one makes
+/// it.
+const FUNCTION_IN_REACH: &str = "SELECT 1::bigint FROM pg_catalog.pg_proc f \
+    WHERE f.oid = to_regprocedure($1) AND pg_get_userbyid(f.proowner) <> current_user \
+    AND pg_has_role($2, f.proowner, 'MEMBER')";
+const TABLE_IN_REACH: &str = "SELECT 1::bigint FROM pg_catalog.pg_class c \
+    WHERE c.oid = to_regclass($1) AND pg_get_userbyid(c.relowner) <> current_user \
+    AND pg_has_role($2, c.relowner, 'MEMBER')";
 
 /// Whether a table is protected already. Doing it again would wait for everybody who uses it.
 const IS_PROTECTED: &str = "SELECT 1::bigint FROM pg_catalog.pg_class c \
@@ -40,6 +54,9 @@ const IS_PROTECTED: &str = "SELECT 1::bigint FROM pg_catalog.pg_class c \
     AND pg_get_expr(p.polqual, c.oid) = pg_get_expr(p.polwithcheck, c.oid) \
     AND pg_get_expr(p.polqual, c.oid) = format( \
         '(%I = ( SELECT jackfield_tenant() AS jackfield_tenant))', $2)";
+
+/// The fewest bytes of a key. Whoever sees one signature can try out shorter ones.
+pub(in crate::dbal) const LEAST_KEY: usize = 32;
 
 const BLOCK: usize = 64;
 
@@ -54,6 +71,8 @@ pub(in crate::dbal) enum RowSecurity {
     KeyInReach,
     /// The role is above it.
     Bypassed,
+    /// The role owns what it is made of.
+    Owned,
     /// Nobody but who has the key says which tenant they are.
     Holds,
 }
@@ -90,6 +109,8 @@ impl RowSecurity {
             Self::Unsigned
         } else if is(2) {
             Self::KeyInReach
+        } else if is(4) {
+            Self::Owned
         } else {
             Self::Holds
         })
@@ -106,6 +127,10 @@ impl RowSecurity {
             Self::KeyInReach => Some(
                 "the role of `url` can read the key; let another role own what is made, by \
                  `migrationUrl`",
+            ),
+            Self::Owned => Some(
+                "the role of `url` owns the function `jackfield_tenant()` or a table that is \
+                 protected, and can lift the protection; let the role of `migrationUrl` own them",
             ),
             Self::Bypassed => Some(
                 "the role of `url` is a superuser, has `BYPASSRLS`, or can take on a role that is \
@@ -153,7 +178,13 @@ fn pads(key: &str) -> ([u8; BLOCK], [u8; BLOCK]) {
 }
 
 /// Makes the function that says whose transaction it is.
-pub(super) async fn prepare(session: &mut Session, key: Option<&str>) -> Result<(), NodeError> {
+///
+/// `granted` is the role of the nodes when it is another one than this; then it owns nothing of it.
+pub(super) async fn prepare(
+    session: &mut Session,
+    key: Option<&str>,
+    granted: Option<&str>,
+) -> Result<(), NodeError> {
     let schema = session
         .fixed("SELECT quote_ident(current_schema())", &[])
         .await?
@@ -178,8 +209,14 @@ pub(super) async fn prepare(session: &mut Session, key: Option<&str>) -> Result<
              LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS \
              $$ SELECT current_setting('app.tenant', true) $$"
         );
-        return session.run(function).await;
+        session.run(function).await?;
+        return take_function(session, &schema, granted).await;
     };
+    let table = format!("{schema}.jackfield_row_security");
+    if is_in_reach(session, TABLE_IN_REACH, &table, granted).await? {
+        // Whoever made it may have put something into it that hands the key on.
+        session.run(format!("DROP TABLE {table}")).await?;
+    }
     session
         .run(format!(
             "CREATE TABLE IF NOT EXISTS {schema}.jackfield_row_security \
@@ -208,7 +245,40 @@ pub(super) async fn prepare(session: &mut Session, key: Option<&str>) -> Result<
              WHERE split_part(said.token, ' ', 1) = encode(sha256(kept.outer_key || \
              sha256(kept.inner_key || convert_to(split_part(said.token, ' ', 2), 'UTF8'))), 'hex') $$"
         ))
-        .await
+        .await?;
+    take_function(session, &schema, granted).await
+}
+
+/// Becomes the owner of the function, if the role of the nodes is.
+async fn take_function(
+    session: &mut Session,
+    schema: &str,
+    granted: Option<&str>,
+) -> Result<(), NodeError> {
+    let function = format!("{schema}.jackfield_tenant()");
+    match is_in_reach(session, FUNCTION_IN_REACH, &function, granted).await? {
+        true => {
+            session
+                .run(format!("ALTER FUNCTION {function} OWNER TO CURRENT_USER"))
+                .await
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether the role of the nodes owns something, or a role that it can take on. The name is ready
+/// for a statement.
+async fn is_in_reach(
+    session: &mut Session,
+    question: &'static str,
+    name: &str,
+    granted: Option<&str>,
+) -> Result<bool, NodeError> {
+    let Some(role) = granted else {
+        return Ok(false);
+    };
+    let found = session.fixed(question, &[name, role]).await?;
+    Ok(!found.is_empty())
 }
 
 /// Puts a table under row-level security.
@@ -230,6 +300,12 @@ pub(super) async fn protect(
                  DROP POLICY IF EXISTS jackfield_tenant ON \"{table}\"; \
                  CREATE POLICY jackfield_tenant ON \"{table}\" USING ({own}) WITH CHECK ({own})"
             ))
+            .await?;
+    }
+    let quoted = format!("\"{table}\"");
+    if is_in_reach(session, TABLE_IN_REACH, &quoted, granted).await? {
+        session
+            .run(format!("ALTER TABLE {quoted} OWNER TO CURRENT_USER"))
             .await?;
     }
     let Some(role) = granted else {

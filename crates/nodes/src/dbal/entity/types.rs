@@ -2,6 +2,9 @@ use super::declaration::ColumnDeclaration;
 use crate::dbal::dialect::Dialect;
 use crate::dbal::kind::ValueType;
 
+/// The most characters of a text with a bound on MySQL and MariaDB.
+pub(super) const MOST_CHARACTERS: u16 = 16_000;
+
 /// The type of a column in a database, as it is written in a statement.
 ///
 /// SQLite's types are chosen so that it keeps what it is given: a decimal in a column that SQLite
@@ -77,7 +80,7 @@ fn mysql(column: &ColumnDeclaration) -> String {
             return format!("decimal({}, {scale})", u16::from(scale) + 28);
         }
         ValueType::Text => match column.max_length {
-            Some(most) => return format!("varchar({})", most.min(16_000)),
+            Some(most) => return format!("varchar({})", most.min(MOST_CHARACTERS)),
             None => "longtext",
         },
         ValueType::Bytes => "longblob",

@@ -10,6 +10,7 @@ use sqlx::{Arguments, Column, Decode, MySql, Row, Type, TypeInfo, ValueRef};
 use super::Output;
 use super::bind::{BoxDynError, Values};
 use super::sqlite::{check_length, unreadable};
+use crate::dbal::kind::Kind;
 use crate::dbal::text;
 
 pub(super) const NAME: &str = "MySQL";
@@ -80,7 +81,7 @@ impl Reader {
             let mut value =
                 read(value, *form).map_err(|error| unreadable(output, place, &error))?;
             if let Some(kind) = &output.kind {
-                value = kind.settle(value);
+                value = settled(*form, kind, value);
             }
             match &output.name {
                 Some(name) => {
@@ -90,6 +91,15 @@ impl Reader {
             }
         }
         Ok((object, rest))
+    }
+}
+
+/// What JSON has for a value of a kind. JSON itself was read already: a text in it may look like JSON
+/// and is a text all the same.
+fn settled(form: Form, kind: &Kind, value: Value) -> Value {
+    match form {
+        Form::Json => value,
+        _ => kind.settle(value),
     }
 }
 
@@ -210,6 +220,16 @@ fn fraction(micros: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_read_once() {
+        let looks_like_json = Value::String("[1]".to_owned());
+        let read = settled(Form::Json, &Kind::Json, looks_like_json.clone());
+        assert_eq!(read, looks_like_json);
+        // MariaDB has no JSON of its own: there it comes as text.
+        let read = settled(Form::Text, &Kind::Json, Value::String("\"[1]\"".to_owned()));
+        assert_eq!(read, looks_like_json);
+    }
 
     #[test]
     fn dates_and_times_are_read_and_what_is_cut_off_is_an_error() {

@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use jackfield_net::Url;
 use jackfield_types::{Secret, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -105,6 +106,14 @@ impl DataSourceConfig {
             migration: Migration::default(),
             entities: Vec::new(),
         }
+    }
+
+    /// Whether a password or a key is in it.
+    pub(super) fn holds_secrets(&self) -> bool {
+        let has_password = |url: &str| Url::parse(url).is_ok_and(|url| url.password().is_some());
+        self.row_security_key.is_some()
+            || self.url.given().is_some_and(has_password)
+            || (self.migration_url.as_ref()).is_some_and(|url| has_password(url.expose()))
     }
 
     /// How many connections one tenant has at most.

@@ -48,6 +48,32 @@ pub enum DataSourceError {
         /// The data source.
         name: String,
     },
+    /// The database belongs to one tenant and to nobody else, and somebody else has it, too.
+    #[error(
+        "data source `{name}` says that the rows of its database are those of tenant `{tenant}` only, and data source `{other}` of {owner} leads to the same database; leave `rows: exclusive` out, or give them databases of their own"
+    )]
+    NotExclusive {
+        /// The data source.
+        name: String,
+        /// Whose it is.
+        tenant: TenantId,
+        /// The other data source.
+        other: String,
+        /// Whose that is.
+        owner: String,
+    },
+    /// The key that tenants are signed with can be guessed.
+    #[error(
+        "the `rowSecurityKey` of data source `{name}` has {length} bytes, and needs at least {least}; `openssl rand -base64 32` makes one"
+    )]
+    RowSecurityKey {
+        /// The data source.
+        name: String,
+        /// How many it has.
+        length: usize,
+        /// How many it needs.
+        least: usize,
+    },
     /// The name of the tenant's column is no name of a column.
     #[error("the tenant's column of data source `{name}` has no valid name")]
     TenantColumn {

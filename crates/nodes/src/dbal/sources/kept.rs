@@ -5,7 +5,7 @@ use jackfield_types::{Credential, ErrorCode, Secret};
 use parking_lot::Mutex;
 
 use super::source::DataSource;
-use super::url::{DataSourceUrl, Server};
+use super::url::{DataSourceUrl, Server, unwanted};
 use super::{DataSourceConfig, DataSourceError, Migration};
 
 /// The type of credentials that have a URL.
@@ -45,6 +45,10 @@ impl KeptSource {
         Ok(source)
     }
 
+    pub(super) fn config(&self) -> &DataSourceConfig {
+        &self.config
+    }
+
     /// The data source, as the credential says now where it is.
     pub(super) fn get(&self, grants: &dyn Grants) -> Result<Arc<DataSource>, NodeError> {
         let server = |credential: &Credential| {
@@ -52,7 +56,7 @@ impl KeptSource {
             url.map_or(Err("has no `url`"), |url| Server::of_url(url.expose()))
         };
         let place = |credential: &Credential| match server(credential) {
-            Ok(Server { host, port }) => (host, port),
+            Ok(Server { host, port, .. }) => (host, port),
             Err(_) => (String::new(), 0),
         };
         let credential = grants.placed_credential(&self.credential, &place)?;
@@ -68,7 +72,7 @@ impl KeptSource {
                 message,
             ));
         }
-        let Server { host, port } = server(&credential).map_err(|problem| {
+        let Server { host, port, url } = server(&credential).map_err(|problem| {
             let message = format!(
                 "the URL of credential `{}` {problem}, so data source `{}` does not take it",
                 self.credential, self.name
@@ -76,7 +80,14 @@ impl KeptSource {
             NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message)
         })?;
         grants.check_host(&host, port)?;
-        let url = credential.text("url").unwrap_or(Secret::new(String::new()));
+        if let Some(variable) = unwanted(url.expose(), |name| std::env::var_os(name).is_some()) {
+            let message = format!(
+                "`{variable}` is set in the environment of the process, and would show its \
+                 certificate to the server of credential `{}`; unset it",
+                self.credential
+            );
+            return Err(NodeError::permanent(ErrorCode::DATABASE_ERROR, message));
+        }
         let mut current = self.current.lock();
         match &*current {
             Some((known, source)) if *known == url => Ok(Arc::clone(source)),

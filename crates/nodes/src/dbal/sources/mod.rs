@@ -5,6 +5,7 @@
 
 mod config;
 mod connect;
+mod document;
 mod error;
 mod kept;
 mod source;

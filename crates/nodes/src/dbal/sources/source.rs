@@ -86,6 +86,15 @@ impl DataSource {
                     .ok_or_else(|| no_url("migration URL"))?,
             ),
         };
+        if let Some(key) = &config.row_security_key
+            && key.expose().len() < row_security::LEAST_KEY
+        {
+            return Err(DataSourceError::RowSecurityKey {
+                name: name.to_owned(),
+                length: key.expose().len(),
+                least: row_security::LEAST_KEY,
+            });
+        }
         let column = &config.tenant_column;
         if !crate::dbal::entity::is_identifier(column) {
             return Err(DataSourceError::TenantColumn {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jackfield_plugin_api::{Grants, NodeError};
 use jackfield_types::{ErrorCode, TenantId};
-use serde::Deserialize;
 
 use super::kept::KeptSource;
 use super::source::DataSource;
-use super::{DataSourceConfig, DataSourceError, DataSourceUrl, RowOwnership};
+use super::url::database_of;
+use super::{DataSourceConfig, DataSourceError, DataSourceUrl, RowOwnership, document};
 use crate::dbal::catalog::nearest_text;
 
 type Named = BTreeMap<String, Source>;
@@ -45,16 +45,6 @@ pub struct DataSourcesBuilder {
     own: Vec<(TenantId, String, DataSourceConfig)>,
 }
 
-/// Data sources, as they are written down.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    shared: BTreeMap<String, DataSourceConfig>,
-    #[serde(default)]
-    tenants: BTreeMap<String, BTreeMap<String, DataSourceConfig>>,
-}
-
 impl DataSources {
     /// Begins to gather databases.
     pub fn builder() -> DataSourcesBuilder {
@@ -68,25 +58,16 @@ impl DataSources {
     /// [`DataSourceError::Document`] when it is no such document, and whatever
     /// [`DataSourcesBuilder::build`] finds.
     pub fn read(text: &str) -> Result<Self, DataSourceError> {
-        let document = crate::dbal::entity::yaml_or_json(text)
-            .map_err(|reason| DataSourceError::Document { reason })?;
-        // The format's own message could show a URL.
-        let document: Document =
-            Document::deserialize(document).map_err(|error| DataSourceError::Document {
-                reason: error.to_string(),
-            })?;
-        let mut builder = Self::builder();
-        for (name, config) in document.shared {
-            builder = builder.shared(&name, config);
-        }
-        for (tenant, sources) in document.tenants {
-            let id = TenantId::parse(&tenant)
-                .map_err(|source| DataSourceError::Tenant { tenant, source })?;
-            for (name, config) in sources {
-                builder = builder.of_tenant(&id, &name, config);
-            }
-        }
-        builder.build()
+        document::read(text)?.build()
+    }
+
+    /// Whether a password or a key is in what it was configured with.
+    pub fn holds_secrets(&self) -> bool {
+        let own = self.0.own.values().flatten();
+        own.chain(&self.0.shared).any(|(_, source)| match source {
+            Source::Given(source) => source.config().holds_secrets(),
+            Source::Kept(source) => source.config().holds_secrets(),
+        })
     }
 
     /// Those of one tenant.
@@ -182,6 +163,7 @@ impl DataSourcesBuilder {
     /// # Errors
     /// A [`DataSourceError`] that names the data source; no URL is in it.
     pub fn build(self) -> Result<DataSources, DataSourceError> {
+        self.check_exclusive()?;
         let mut inner = Inner::default();
         for (name, config) in self.shared {
             if config.rows == RowOwnership::Exclusive {
@@ -197,6 +179,43 @@ impl DataSourcesBuilder {
         }
         Ok(DataSources(Arc::new(inner)))
     }
+
+    /// Checks that what is one tenant's alone nobody else has, by whatever URL.
+    fn check_exclusive(&self) -> Result<(), DataSourceError> {
+        let shared = self
+            .shared
+            .iter()
+            .map(|(name, config)| (None, name, config));
+        let own = self.own.iter();
+        let own = own.map(|(tenant, name, config)| (Some(tenant), name, config));
+        let all: Vec<_> = shared
+            .chain(own)
+            .filter_map(|(owner, name, config)| {
+                let database = database_of(config.url.given()?)?;
+                Some((database, owner, name, config.rows))
+            })
+            .collect();
+        for (database, owner, name, rows) in &all {
+            let (RowOwnership::Exclusive, Some(tenant)) = (rows, *owner) else {
+                continue;
+            };
+            let other = all
+                .iter()
+                .find(|other| other.0 == *database && other.1 != Some(tenant));
+            if let Some((_, owner, other, _)) = other {
+                return Err(DataSourceError::NotExclusive {
+                    name: (*name).clone(),
+                    tenant: tenant.clone(),
+                    other: (*other).clone(),
+                    owner: owner.map_or_else(
+                        || "all tenants".to_owned(),
+                        |owner| format!("tenant `{owner}`"),
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn add(sources: &mut Named, name: String, config: DataSourceConfig) -> Result<(), DataSourceError> {
@@ -205,6 +224,7 @@ fn add(sources: &mut Named, name: String, config: DataSourceConfig) -> Result<()
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if !is_name {
+        let name = document::shown(&name).to_owned();
         return Err(DataSourceError::Name { name });
     }
     let source = match &config.url {

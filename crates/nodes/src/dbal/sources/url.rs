@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use jackfield_net::Url;
 use jackfield_types::Secret;
@@ -6,6 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::dbal::dialect::Dialect;
 
@@ -68,6 +71,9 @@ impl JsonSchema for DataSourceUrl {
 pub(super) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
+    /// The URL with all that was checked written out, port and database among it: what is left out
+    /// the driver would take from the environment of the process (`PGPORT`, `PGDATABASE`).
+    pub(super) url: Secret<String>,
 }
 
 /// What may stand in the query of such a URL. The rest names files of this machine, or says once
@@ -87,7 +93,14 @@ impl Server {
             }
             None => return Err("is no URL of PostgreSQL, MySQL or MariaDB"),
         };
-        let url = Url::parse(text).map_err(|_| "is no URL")?;
+        let mut url = Url::parse(text).map_err(|_| "is no URL")?;
+        let port = url.port().unwrap_or(default_port);
+        if url.path().trim_matches('/').is_empty() && default_port == 5432 {
+            // What PostgreSQL itself takes when nothing is said.
+            let user = url.username().to_owned();
+            url.set_path(&user);
+        }
+        url.set_port(Some(port)).map_err(|()| "names no host")?;
         let host = url.host_str().unwrap_or_default();
         let host = host.strip_prefix('[').unwrap_or(host);
         let host = host.strip_suffix(']').unwrap_or(host);
@@ -104,9 +117,60 @@ impl Server {
         }
         Ok(Self {
             host: host.to_owned(),
-            port: url.port().unwrap_or(default_port),
+            port,
+            url: Secret::new(url.to_string()),
         })
     }
+}
+
+/// Variables by which the driver of PostgreSQL would show the certificate of the process to whatever
+/// server the URL of a credential names. Nothing else takes them back.
+const OWN_CERTIFICATE: [&str; 2] = ["PGSSLCERT", "PGSSLKEY"];
+
+/// The variable of the environment, if one is set, because of which such a URL must not be used.
+pub(super) fn unwanted(text: &str, is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let mut variables = OWN_CERTIFICATE.into_iter();
+    variables
+        .find(|variable| is_set(variable))
+        .filter(|_| Dialect::of_url(text) == Some(Dialect::Postgres))
+}
+
+/// Which database a URL leads to, by whatever user: the same for two URLs only if it is the same one.
+/// Nothing for what is in memory, where every data source has its own.
+pub(super) fn database_of(text: &str) -> Option<String> {
+    let without_query = text.split(['?', '#']).next().unwrap_or_default();
+    Some(match Dialect::of_url(text)? {
+        Dialect::Sqlite if text.contains(":memory:") || text.contains("mode=memory") => {
+            return None;
+        }
+        Dialect::Sqlite => {
+            let path = without_query.strip_prefix("sqlite:")?;
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+            // A link to it is the same file, if it is there already.
+            let path = std::fs::canonicalize(&path).unwrap_or(path);
+            format!("file {}", path.display())
+        }
+        Dialect::Postgres => {
+            let options = PgConnectOptions::from_str(text).ok()?;
+            let database = options.get_database().unwrap_or(options.get_username());
+            let host = match options.get_socket() {
+                Some(socket) => socket.display().to_string(),
+                None => options.get_host().to_ascii_lowercase(),
+            };
+            format!("postgres {host} {} {database}", options.get_port())
+        }
+        Dialect::MySql => {
+            let url = text.replacen("mariadb:", "mysql:", 1);
+            let options = MySqlConnectOptions::from_str(&url).ok()?;
+            let host = match options.get_socket() {
+                Some(socket) => socket.display().to_string(),
+                None => options.get_host().to_ascii_lowercase(),
+            };
+            let database = options.get_database().unwrap_or_default();
+            format!("mysql {host} {} {database}", options.get_port())
+        }
+    })
 }
 
 #[cfg(test)]
@@ -129,9 +193,44 @@ mod tests {
                 3307,
             ),
         ] {
-            let host = host.to_owned();
-            assert_eq!(Server::of_url(url), Ok(Server { host, port }), "{url}");
+            let server = Server::of_url(url).unwrap();
+            assert_eq!((&*server.host, server.port), (host, port), "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_used_says_all_that_was_checked() {
+        for (url, used) in [
+            ("postgres://a:b@db/app", "postgres://a:b@db:5432/app"),
+            ("postgresql://a:b@db", "postgresql://a:b@db:5432/a"),
+            (
+                "postgres://a%40x:b@db/?sslmode=require",
+                "postgres://a%40x:b@db:5432/a%40x?sslmode=require",
+            ),
+            ("postgres://a:b@db:6000/app", "postgres://a:b@db:6000/app"),
+            ("mariadb://a:b@[::1]/app", "mariadb://a:b@[::1]:3306/app"),
+        ] {
+            assert_eq!(Server::of_url(url).unwrap().url.expose(), used);
+        }
+        let is_set = |variable: &str| variable == "PGSSLKEY";
+        assert_eq!(unwanted("postgres://a:b@db/app", is_set), Some("PGSSLKEY"));
+        assert_eq!(unwanted("mysql://a:b@db/app", is_set), None);
+        assert_eq!(unwanted("postgres://a:b@db/app", |_| false), None);
+    }
+
+    #[test]
+    fn the_same_database_is_known_again_however_it_is_written() {
+        let same = |one: &str, other: &str| database_of(one) == database_of(other);
+        assert!(same(
+            "postgres://a:b@DB/app",
+            "postgresql://c:d@db:5432/app?sslmode=require"
+        ));
+        assert!(!same("postgres://a:b@db/app", "postgres://a:b@db/other"));
+        assert!(same("mysql://a:b@db/app", "mariadb://c@db:3306/app"));
+        assert!(!same("mysql://a:b@db/app", "mysql://a:b@db:3307/app"));
+        assert!(same("sqlite:a.db", "sqlite://a.db?mode=rwc"));
+        assert!(!same("sqlite:a.db", "sqlite:b.db"));
+        assert_eq!(database_of("sqlite::memory:"), None);
     }
 
     #[test]

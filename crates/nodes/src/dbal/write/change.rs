@@ -48,8 +48,7 @@ pub(super) async fn run(
     statement.and_where_option(rows.clone());
     let Some(columns) = returned.columns(scope)? else {
         let statement = Statement::of(scope.dialect, &statement);
-        returned.count(session.execute(statement).await?);
-        return Ok(());
+        return returned.count(session.execute(statement).await?);
     };
     if scope.dialect != Dialect::MySql {
         statement.returning(clause(scope, &columns));

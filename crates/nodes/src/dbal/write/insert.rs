@@ -23,7 +23,7 @@ pub(super) async fn run(
         let mut statement = statement(scope, &chunk)?;
         let Some(columns) = returned.columns(scope)? else {
             let statement = Statement::of(scope.dialect, &statement);
-            returned.count(session.execute(statement).await?);
+            returned.count(session.execute(statement).await?)?;
             continue;
         };
         statement.returning(clause(scope, &columns));

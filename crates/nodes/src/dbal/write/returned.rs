@@ -1,7 +1,7 @@
 //! What comes out of a write: rows, or how many.
 
 use jackfield_plugin_api::{NodeError, NodeOutput};
-use jackfield_types::{Item, Object};
+use jackfield_types::{ErrorCode, Item, Object};
 use sea_query::{Alias, Expr, ExprTrait, Order, Query, ReturningClause, SelectStatement};
 use serde_json::Value;
 
@@ -58,8 +58,20 @@ impl<'a> Returned<'a> {
     }
 
     /// Counts rows that were written.
-    pub(in crate::dbal) fn count(&mut self, affected: u64) {
+    ///
+    /// # Errors
+    /// [`NodeError::Permanent`] when one call has written more than it may; it is rolled back.
+    pub(in crate::dbal) fn count(&mut self, affected: u64) -> Result<(), NodeError> {
         self.affected += affected;
+        let most = self.returning.max_rows;
+        if usize::try_from(self.affected).is_ok_and(|affected| affected <= most) {
+            return Ok(());
+        }
+        let message = format!(
+            "more than {most} rows would be written, and none is; narrow the filter, or raise \
+             `maxRows` of the data source"
+        );
+        Err(NodeError::permanent(ErrorCode::LIMIT_EXCEEDED, message))
     }
 
     /// Takes a row that was written.

@@ -155,7 +155,7 @@ async fn upsert(
         None => {
             let statement = Statement::of(scope.dialect, &statement);
             let written = session.execute(statement).await?;
-            returned.count(written);
+            returned.count(written)?;
             written
         }
         Some(columns) => {
@@ -230,7 +230,7 @@ async fn one_by_one(
         if !is_written {
             continue;
         }
-        returned.count(1);
+        returned.count(1)?;
         if let Some(columns) = &columns {
             read_back(session, scope, columns, &identity, &[key], |_, row| {
                 returned.put(row, item)
