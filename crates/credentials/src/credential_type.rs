@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jackfield_tenancy::LEAST_SECRET;
 use jackfield_types::Object;
 use jsonschema::Validator;
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use crate::built_in::built_in_types;
 use crate::error::CredentialError;
@@ -165,8 +169,31 @@ impl CredentialType {
         }
         let passwords: Vec<String> = found.iter().flat_map(|text| passwords_of(text)).collect();
         found.extend(passwords);
+        found.extend(pair_of_basic(&self.0.name, fields));
         found
     }
+
+    /// The fields with a secret that is too short to be masked in the midst of a text, by name.
+    pub fn short_secrets(&self, fields: &Object) -> Vec<String> {
+        let is_short = |(name, value): (&String, &Value)| {
+            let alone = Object::from_iter([(name.clone(), value.clone())]);
+            let mut secrets = self.secrets(&alone);
+            let short = secrets
+                .iter()
+                .any(|text| !text.is_empty() && text.len() < LEAST_SECRET);
+            secrets.zeroize();
+            short.then(|| name.clone())
+        };
+        fields.iter().filter_map(is_short).collect()
+    }
+}
+
+/// What `Authorization: Basic` has of user and password, which servers repeat: nothing of a short
+/// password would be known again in it.
+fn pair_of_basic(credential_type: &str, fields: &Object) -> Option<String> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let (user, password) = (text("user")?, text("password")?);
+    (credential_type == "basic").then(|| STANDARD.encode(format!("{user}:{password}")))
 }
 
 impl fmt::Debug for CredentialType {

@@ -104,6 +104,19 @@ pub enum KeySourceError {
         /// Its mode.
         mode: u32,
     },
+    /// Somebody else owns the file, and can change what is in it at any time.
+    #[error(
+        "master key `{id}`: `{}` belongs to user {owner}, and neither to the user of this process nor to root",
+        path.display()
+    )]
+    Owner {
+        /// The key.
+        id: KeyId,
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// The command did not give a key.
     #[error("master key `{id}`: the command `{}` {problem}", program.display())]
     Command {
@@ -217,7 +230,14 @@ fn from_file(id: &KeyId, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeySourceErr
     }
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        if !is_trusted(metadata.uid(), rustix::process::geteuid().as_raw()) {
+            return Err(KeySourceError::Owner {
+                id: id.clone(),
+                path: path.to_owned(),
+                owner: metadata.uid(),
+            });
+        }
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(KeySourceError::Shared {
@@ -235,6 +255,12 @@ fn from_file(id: &KeyId, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeySourceErr
         return Err(no_file());
     }
     Ok(bytes)
+}
+
+/// Whether what a user owns can be trusted to be what the operator wrote.
+#[cfg(unix)]
+fn is_trusted(owner: u32, own: u32) -> bool {
+    owner == 0 || owner == own
 }
 
 /// A command that is running, with everything that it has started: all of it ends with this.
@@ -293,5 +319,16 @@ async fn output(child: &mut Child) -> Result<Zeroizing<Vec<u8>>, String> {
         Ok(bytes)
     } else {
         Err(format!("ended with {status}"))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_belongs_to_who_reads_it_or_to_root() {
+        assert!(is_trusted(0, 1000) && is_trusted(1000, 1000) && is_trusted(0, 0));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
     }
 }

@@ -27,8 +27,8 @@ const TRIES: u32 = 10;
 pub enum Rotation {
     /// Data keys are encrypted with the current master key. What they encrypt stays as it is.
     MasterKey,
-    /// What was encrypted before a time gets a new data key. Given the same time again, it goes on
-    /// with what is left.
+    /// What was encrypted before a time gets a new data key, and so does what says that it was
+    /// encrypted in the future. Given the same time again, it goes on with what is left.
     DataKeys {
         /// The time, by the store's clock.
         encrypted_before: Timestamp,
@@ -230,18 +230,26 @@ impl TenantCredentials {
         let row = Row::parse(&document.content).map_err(|found| problem(name, found))?;
         let place = self.place(name);
         let keys = inner.keys.load_full();
+        // After the row was read: by the same clock nothing of it is later than this.
+        let now = match rotation {
+            Rotation::MasterKey => None,
+            Rotation::DataKeys { .. } => Some(inner.store.now().await?),
+        };
         match rotation {
             Rotation::MasterKey if envelope::is_current(&keys, &row) => Ok(None),
             Rotation::MasterKey => envelope::rewrap(&keys, place, &row).map(Some),
             Rotation::DataKeys { encrypted_before }
-                if row.header.encrypted_at >= encrypted_before =>
+                if row.header.encrypted_at >= encrypted_before
+                    && now.is_some_and(|now| {
+                        row.header.encrypted_at <= now.max(encrypted_before)
+                    }) =>
             {
                 Ok(None)
             }
             Rotation::DataKeys { encrypted_before } => {
                 let fields = envelope::open(&keys, place, &row)?;
                 // Not before that time, even if the clock went back: it would never be done.
-                let now = inner.store.now().await?.max(encrypted_before);
+                let now = now.unwrap_or(encrypted_before).max(encrypted_before);
                 let header = Header {
                     encrypted_at: now,
                     ..row.header

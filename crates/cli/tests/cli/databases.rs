@@ -149,3 +149,50 @@ fn a_file_of_data_sources_that_is_wrong_says_where() {
         show(&missing)
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_passwords_is_not_for_others_to_read_and_none_for_them_to_change() {
+    use std::os::unix::fs::PermissionsExt;
+    let secret = "shared: { main: { url: 'postgres://nodes:hunter2@127.0.0.1:1/app' } }";
+    let folder = folder().file("secret.yaml", secret);
+    let run = |file: &str, mode: u32| {
+        let rights = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(folder.path(file), rights).expect("it is ours");
+        let mut arguments = run("store.json", "strict", "[]");
+        arguments[3] = file;
+        let output = folder.run(&arguments);
+        (code(&output), show(&output))
+    };
+    for mode in [0o644, 0o640, 0o604] {
+        let (code, shown) = run("secret.yaml", mode);
+        assert_eq!(code, 2, "{mode:o}: {shown}");
+        assert!(
+            shown.contains("chmod 600") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+    let (_, shown) = run("secret.yaml", 0o600);
+    assert!(!shown.contains("chmod"), "{shown}");
+    // What nobody has to hide may be read.
+    let (code_of, shown) = run("sources.yaml", 0o644);
+    assert_eq!(code_of, 0, "{shown}");
+    let (code_of, shown) = run("sources.yaml", 0o646);
+    assert_eq!(code_of, 2, "{shown}");
+    assert!(shown.contains("chmod o-w"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_data_sources_is_said_by_its_place_alone() {
+    let folder = folder().file(
+        "sources.yaml",
+        "shared: { main: 'postgres://nodes:hunter2@db/app' }",
+    );
+    let output = folder.run(&run("store.json", "strict", "[]"));
+    let shown = show(&output);
+    assert_eq!(code(&output), 2, "{shown}");
+    assert!(
+        shown.contains("`shared.main` is no object") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}

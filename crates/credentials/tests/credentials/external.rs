@@ -66,7 +66,11 @@ async fn values_come_from_the_environment_and_from_files_with_type_and_binding()
         .credential("crm", &wanted(&node_type, "api.example.org"))
         .unwrap();
     assert_eq!(found.text("password").unwrap().expose(), "s3cr3t-file");
-    assert_eq!(found.expose_secrets(), ["s3cr3t-file"]);
+    // And what goes over the wire of it.
+    assert_eq!(
+        found.expose_secrets(),
+        ["s3cr3t-file", "YWRhOnMzY3IzdC1maWxl"]
+    );
     assert!(
         handle
             .credential("crm", &wanted(&node_type, "evil.example"))

@@ -79,6 +79,20 @@ async fn a_file_that_others_may_read_is_refused() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_file_of_somebody_else_is_refused() {
+    use std::os::unix::fs::chown;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    write(&path, key("k").to_text().expose(), 0o600);
+    // Only root can give a file away; whoever else runs this is told by the test of the rule itself.
+    if chown(&path, Some(54_321), None).is_ok() {
+        let error = error(&format!("k=file:{}", path.display())).await;
+        assert!(error.contains("belongs to user 54321"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn what_is_no_key_is_refused_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");

@@ -1,8 +1,10 @@
 //! New keys, also when it breaks off.
 
+use std::time::Duration;
+
 use jackfield_credentials::{CredentialError, KeyId, Rotation};
 use jackfield_store_api::{Collection, Expected, Store};
-use jackfield_testkit::store::{Interruption, MemoryStore};
+use jackfield_testkit::store::{Interruption, MemoryStore, StoreClock};
 use jackfield_types::TenantId;
 
 use crate::support::{Told, bearer, builder, fragile, key, put, tenant, token};
@@ -151,6 +153,28 @@ async fn new_data_keys_encrypt_everything_anew_and_times_stay() {
     );
     assert_eq!(new.encrypted_at, encrypted_before);
     assert_readable(&memory, &[&own]).await;
+}
+
+#[tokio::test]
+async fn what_was_encrypted_in_the_future_gets_a_new_data_key_too() {
+    let own = key("k");
+    let clock = StoreClock::default();
+    let memory = MemoryStore::with_clock(clock.clone());
+    let store = builder(&memory, &[&own]).build();
+    let acme = store.tenant(&tenant("acme"));
+    clock.advance(Duration::from_secs(86_400));
+    put(&acme, "ahead", &bearer("x")).await;
+    clock.set_back(Duration::from_secs(86_400));
+    put(&acme, "right", &bearer("y")).await;
+    clock.advance(Duration::from_secs(60));
+    let rotation = Rotation::DataKeys {
+        encrypted_before: clock.now(),
+    };
+    let rotated = store.rotate(rotation).await.unwrap();
+    assert_eq!((rotated.changed, rotated.unchanged), (2, 0));
+    let again = store.rotate(rotation).await.unwrap();
+    assert_eq!((again.changed, again.unchanged), (0, 2));
+    assert_eq!(token(&acme, "ahead").await, Ok("x".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -91,7 +91,7 @@ async fn what_is_not_right_is_refused_and_changes_nothing() {
         new("baerer", json!({"token": "hunter2"})),
         new("bearer", json!({"tokn": "hunter2"})),
         new("bearer", json!({"token": "hunter2".repeat(20_000)})),
-        bound("hunter2", &["https://api.example.org"]),
+        bound("hunter2", &["ftp://api.example.org"]),
     ];
     let mut typo = bearer("hunter2");
     typo.node_types = Some(vec!["http request".to_owned()]);

@@ -333,6 +333,32 @@ async fn a_node_asks_what_the_tenant_lets_it_reach() {
 }
 
 #[tokio::test]
+async fn a_node_asks_what_comes_out_of_it_as_it_is() {
+    let asks = ScriptedExecutor::immediate(|_, call| {
+        let item = |name: &str| [(name.to_owned(), json!("x"))].into_iter().collect();
+        let grants = call.context.grants;
+        let told = ["name", "password"].map(|name| {
+            let whole = [grants.comes_out_whole(&item(name)), {
+                grants.to_shared().comes_out_whole(&item(name))
+            }];
+            json!(whole)
+        });
+        let item = [("told".to_owned(), json!(told))].into_iter().collect();
+        Ok(NodeOutput::items(vec![jackfield::Item::new(item)]))
+    });
+    let document = json!({ "sensitiveFieldPatterns": ["password"] });
+    let engine = acme(&tenancy(&[("acme", document)]), &[("asks", &asks)]);
+    let document = workflow(&[("a", "asks", json!({}))], &[]);
+    let report = run(&engine, &plan(&engine, &document))
+        .await
+        .expect("it starts");
+    assert_eq!(
+        report.output[0].json()["told"],
+        json!([[true, true], [false, false]])
+    );
+}
+
+#[tokio::test]
 async fn expressions_read_of_the_environment_what_the_policy_lets_them() {
     let tenancy = tenancy(&[("acme", json!({ "environment": ["PUBLIC_*"] }))]);
     let granted = [("PUBLIC_URL", "https://a"), ("KEY", "k-123456")];

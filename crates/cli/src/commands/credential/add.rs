@@ -2,6 +2,7 @@
 
 use jackfield::credentials::{CredentialError, CredentialSummary, KeyError, NewCredential};
 use jackfield::store::Expected;
+use jackfield::tenancy::LEAST_SECRET;
 use jackfield::types::Secret;
 
 use super::Kept;
@@ -21,13 +22,18 @@ pub(super) fn add(args: &CredentialAddArgs, output: &mut Output) -> Result<Exit,
     let kept = Kept::open(&args.kept.visit, Some(&args.kept.keys), Purpose::Keep)?;
     let done = put(&kept, args);
     kept.end()?;
-    let (hosts, node_types) = done?;
+    let (hosts, node_types, short) = done?;
     let name = &args.name;
     output.text(&format!(
         "credential `{name}` is kept; it may be used for {} by {}",
         shown(hosts.as_deref(), "any host"),
         shown(node_types.as_deref(), "any node type"),
     ))?;
+    for field in short {
+        output.text(&format!(
+            "`{field}` has fewer than {LEAST_SECRET} bytes: where it stands in the midst of a text, it is not masked"
+        ))?;
+    }
     Ok(Exit::Success)
 }
 
@@ -35,7 +41,7 @@ fn shown(list: Option<&[String]>, any: &str) -> String {
     list.map_or_else(|| any.to_owned(), |list| list.join(", "))
 }
 
-fn put(kept: &Kept, args: &CredentialAddArgs) -> Result<(List, List), CliError> {
+fn put(kept: &Kept, args: &CredentialAddArgs) -> Result<(List, List, Vec<String>), CliError> {
     let name = &args.name;
     let wrong = |error: CredentialError| credential_error(&error);
     if kept.keys.current().is_none() {
@@ -51,9 +57,11 @@ fn put(kept: &Kept, args: &CredentialAddArgs) -> Result<(List, List), CliError> 
         ));
     }
     let (hosts, node_types) = binding(kept, args, before)?;
+    let fields = gather(kept, args, credential_type)?;
+    let short = credential_type.short_secrets(&fields);
     let new = NewCredential {
         credential_type: args.credential_type.clone(),
-        fields: Secret::new(gather(kept, args, credential_type)?),
+        fields: Secret::new(fields),
         hosts: hosts.clone(),
         node_types: node_types.clone(),
     };
@@ -63,7 +71,7 @@ fn put(kept: &Kept, args: &CredentialAddArgs) -> Result<(List, List), CliError> 
     };
     kept.wait(kept.tenant.put(name, &new, expected))
         .map_err(wrong)?;
-    Ok((hosts, node_types))
+    Ok((hosts, node_types, short))
 }
 
 /// What it is bound to: what is said, and else what the one before was bound to, if that can be
