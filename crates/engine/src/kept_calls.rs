@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jackfield_kernel::{EventKind, NodeIndex, RunWith};
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference};
-use jackfield_store_api::{ExecutionRecord, ExecutionState, Fence, Request, StoreError, TenantStore};
+use jackfield_store_api::{
+    ExecutionRecord, ExecutionState, Fence, Request, StoreError, TenantStore,
+};
 use jackfield_types::{ErrorCode, ExecutionId, Items};
 use tokio::time::Instant;
 
@@ -14,7 +16,7 @@ use crate::call_host::CallHost;
 use crate::driver::Driver;
 use crate::durable::{
     Context, Creation, Keeper, Outcome, PinnedError, ReplayError, StoredError, called_by_name,
-    claim, driver, insist, load, pinned_plan,
+    claim, driver, insist, is_passing, load, pinned_plan,
 };
 use crate::execution::{Origin, Running};
 use crate::parts::PartCall;
@@ -70,8 +72,7 @@ impl CallHost<'_> {
                         Err(error) => Found::Over(Err(error)),
                     },
                 },
-                // When this lasts, the caller is lost as well.
-                Err(_) => Found::Later,
+                Err(error) => self.not_read(ids.0, &error),
             };
             let (mut driver, fence) = match found {
                 Found::Runs(driver, fence) => (driver, fence),
@@ -85,7 +86,9 @@ impl CallHost<'_> {
                 }
             };
             has_run = true;
-            driver.may_park = running.parts.may_park() && is_call;
+            // The time that the node may take is counted in memory.
+            let has_limit = running.plan.node(node).timeout.is_some();
+            driver.may_park = running.parts.may_park() && is_call && !has_limit;
             let cancellation = driver.running.cancellation.clone();
             // A task of its own: the stack does not grow with the depth, and it comes to its end
             // when the call is broken off.
@@ -146,11 +149,7 @@ impl CallHost<'_> {
 
     /// Where what is called comes from. It stops when the caller is to be left, unless the node does
     /// more than call it, and has to come to its own end first.
-    fn origin(
-        &self,
-        ids: (ExecutionId, ExecutionId),
-        reference: WorkflowReference<'_>,
-    ) -> Origin {
+    fn origin(&self, ids: (ExecutionId, ExecutionId), reference: WorkflowReference<'_>) -> Origin {
         let (node, _, with) = self.turn;
         let mut origin = self.running.origin(ids, reference);
         if !self.running.is_call(node, with) {
@@ -193,19 +192,23 @@ impl CallHost<'_> {
             ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Incomplete => {}
         }
         let claimed = claim(running.engine(), running.state(), found.id).await;
-        let Ok(Some(keeping)) = claimed else {
-            return Found::Later;
+        let keeping = match claimed {
+            Ok(Some(keeping)) => keeping,
+            Ok(None) => return Found::Later,
+            Err(error) => return self.not_read(found.id, &error),
         };
         let hold = Arc::clone(&keeping.hold);
         // As it is now that nobody else writes to it.
-        let Ok(found) = store.execution(found.id).await else {
-            return Found::Later;
+        let found = match store.execution(found.id).await {
+            Ok(found) => found,
+            Err(error) => return self.not_read(found.id, &error),
         };
         let origin = self.origin(ids, workflow.reference);
         let context = Context::Within(origin, self.cancellation.child_token());
         match driver(&running.caller, keeping, &found, context).await {
             Ok(driver) => Found::Runs(Box::new(driver), hold.fence),
-            Err(ReplayError::Store(_)) => {
+            Err(ReplayError::Store(error)) if is_passing(&error) => {
+                // When this fails the lease runs out by itself.
                 let _ = store.release(found.id, hold.fence).await;
                 Found::Later
             }
@@ -222,8 +225,9 @@ impl CallHost<'_> {
         let running = self.running;
         let history = match load(&running.caller, store, id).await {
             Ok((history, _)) => history,
+            Err(StoredError::Store(error)) => return self.not_read(id, &error),
             Err(StoredError::Stuck { reason, .. }) => return self.hindered(id, reason),
-            Err(_) => return Found::Later,
+            Err(error) => return self.hindered(id, error.to_string()),
         };
         let report = match history.report() {
             Ok(report) => report,
@@ -238,6 +242,15 @@ impl CallHost<'_> {
             }
         }
         Found::Over(items_of(report))
+    }
+
+    /// The store did not give what was called. When what passes lasts, the caller is lost as well.
+    fn not_read(&self, id: ExecutionId, error: &StoreError) -> Found {
+        if is_passing(error) {
+            Found::Later
+        } else {
+            self.hindered(id, error.to_string())
+        }
     }
 
     /// The caller cannot go on as long as what it called cannot.
@@ -288,7 +301,10 @@ impl Running {
         &self,
         name: &str,
     ) -> Result<Option<Arc<PreparedPlan>>, NodeError> {
-        let is_new = !self.nested.goes_on.load(std::sync::atomic::Ordering::Acquire);
+        let is_new = !self
+            .nested
+            .goes_on
+            .load(std::sync::atomic::Ordering::Acquire);
         let Some(keeper) = &self.engine().keeper else {
             return Ok(None);
         };

@@ -99,7 +99,7 @@ pub(crate) async fn take_up(
 }
 
 /// Whether the store may give it later, or to another process.
-pub(super) fn is_passing(error: &StoreError) -> bool {
+pub(crate) fn is_passing(error: &StoreError) -> bool {
     error.is_transient()
         || matches!(
             error,

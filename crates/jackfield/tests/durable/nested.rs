@@ -271,7 +271,7 @@ async fn a_workflow_called_by_name_stays_as_it_was_at_the_first_call() {
     let document = workflow(
         &[
             ("one", "execute-workflow", json!({ "workflow": "sub" })),
-            ("wait", "wait", json!({ "for": "1h" })),
+            ("wait", "wait", json!({ "for": "5m" })),
             ("two", "execute-workflow", json!({ "workflow": "sub" })),
         ],
         &[("one", 0, "wait"), ("wait", 0, "two")],
@@ -447,4 +447,46 @@ async fn a_pause_stops_what_was_called_after_what_runs() {
         .entries()
         .filter(|entry| matches!(entry.event.kind, EventKind::AttemptStarted { .. }));
     assert_eq!(attempts.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_go_on_is_stuck_with_its_caller_until_that_is_resumed() {
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let named = Named::default();
+    *named.0.lock().unwrap() = waiting(json!({ "for": "5m" }));
+    let process = |scripted: &[(&str, ScriptedExecutor)]| {
+        let builder = builder(&store, registry(scripted), options());
+        Process::at_clock(builder.workflow_source(named.clone()), &clock).working()
+    };
+    let note = [("note", calls.executor())];
+    let mut first = process(&note);
+    let document = workflow(
+        &[("call", "execute-workflow", json!({ "workflow": "sub" }))],
+        &[],
+    );
+    let plan = first.plan(&document);
+    let handle = first.tenant.start(&plan, start(&json!([{}]))).unwrap();
+    let id = handle.id();
+    first.reached(id, "parked").await;
+    let part = only_part(&first, id).await;
+    first.stop().await;
+    drop((first, handle));
+
+    let mut without = process(&[]);
+    without.reached(id, "stuck").await;
+    let found = without.tenant.stored_execution(id).await.unwrap();
+    let why = serde_json::to_string(&found.state).unwrap();
+    for told in [part.to_string(), "`note` 1.0.0".to_owned()] {
+        assert!(why.contains(&told), "{why}");
+    }
+    without.stop().await;
+
+    let process = process(&note);
+    process.tenant.request(id, Request::Resume).await.unwrap();
+    let report = process.ended(id).await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_eq!((calls.of("first").len(), calls.of("last").len()), (1, 1));
 }
