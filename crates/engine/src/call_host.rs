@@ -217,9 +217,7 @@ impl Running {
 
     fn comes_out_whole(&self, registration: &Registration, item: &Object) -> bool {
         let (node_type, version) = (registration.node_type(), registration.version());
-        self.nested
-            .redactor
-            .lets_out(node_type, version, item)
+        self.nested.redactor.lets_out(node_type, version, item)
     }
 
     fn grant_filter(&self, filter: &Value) -> Value {
