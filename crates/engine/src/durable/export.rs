@@ -1,6 +1,7 @@
 //! An execution as one file, to be kept or looked at elsewhere.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,9 +68,9 @@ impl TenantEngine {
                 .iter()
                 .flat_map(Record::payloads)
             {
-                if !payloads.contains_key(&digest) {
+                if let Entry::Vacant(place) = payloads.entry(digest) {
                     let content = store.payload(digest).await.map_err(StoredError::Store)?;
-                    payloads.insert(digest, json(id, &content)?);
+                    place.insert(json(id, &content)?);
                 }
             }
             records.push(json(id, &record.record)?);
