@@ -116,6 +116,9 @@ impl StoredLines {
     }
 }
 
+/// A record, or why a line is none, and the number of the line.
+type Found = (Result<AuditRecord, String>, u64);
+
 /// Where lines are read from.
 enum Source {
     File { path: PathBuf, lines: Lines },
@@ -193,10 +196,7 @@ impl Iterator for AuditReader {
 
 impl Source {
     /// The next record, or why a line is none, with the number of its line.
-    fn next(
-        &mut self,
-        tenant: &TenantId,
-    ) -> Result<Option<(Result<AuditRecord, String>, u64)>, AuditError> {
+    fn next(&mut self, tenant: &TenantId) -> Result<Option<Found>, AuditError> {
         match self {
             Self::File { path, lines } => {
                 let line = lines

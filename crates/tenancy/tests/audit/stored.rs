@@ -1,5 +1,7 @@
 //! Trails in a store: several that write, answers that are lost, and lines that somebody changed.
 
+#![expect(clippy::unwrap_used, reason = "a mistake in a test may panic")]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
