@@ -162,7 +162,7 @@ async fn look_at_all(mut holds: Vec<Arc<Hold>>, patience: Duration) {
 
 async fn look_at(hold: &Hold) -> Result<(), StoreError> {
     let found = hold.store.execution(hold.execution).await?;
-    if found.fence != hold.fence {
+    if found.fence > hold.fence {
         hold.lose(Lost::TakenOver);
         return Ok(());
     }
