@@ -28,10 +28,8 @@ impl Column {
     /// as a floating-point number has.
     pub(in crate::dbal) fn is_numeric_to_sqlite(&self) -> bool {
         let name = self.type_name.to_ascii_lowercase();
-        let keeps = |word: &&str| name.contains(*word);
-        !["char", "clob", "text", "blob"]
-            .iter()
-            .any(|word| keeps(&word))
+        let of_text = ["char", "clob", "text", "blob"];
+        !of_text.iter().any(|word| name.contains(word))
     }
 
     /// Whether values of it are the same exactly if they are sent as the same.

@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<DataSourcesBuilder, DataSourceError> {
         match part.as_str() {
             "shared" => {
                 for (name, config) in members("`shared`", value)? {
-                    let config = source(&format!("shared.{}", shown(&name)), config)?;
+                    let config = source(&format!("shared.{}", shown(&name)), &config)?;
                     builder = builder.shared(&name, config);
                 }
             }
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str) -> Result<DataSourcesBuilder, DataSourceError> {
                         DataSourceError::Tenant { tenant, source }
                     })?;
                     for (name, config) in members(&format!("`{place}`"), sources)? {
-                        let config = source(&format!("{place}.{}", shown(&name)), config)?;
+                        let config = source(&format!("{place}.{}", shown(&name)), &config)?;
                         builder = builder.of_tenant(&id, &name, config);
                     }
                 }
@@ -62,9 +62,9 @@ fn members(what: &str, value: Value) -> Result<Map<String, Value>, DataSourceErr
     }
 }
 
-fn source(place: &str, value: Value) -> Result<DataSourceConfig, DataSourceError> {
-    DataSourceConfig::deserialize(&value).map_err(|_| DataSourceError::Document {
-        reason: misplaced(place, &value),
+fn source(place: &str, value: &Value) -> Result<DataSourceConfig, DataSourceError> {
+    DataSourceConfig::deserialize(value).map_err(|_| DataSourceError::Document {
+        reason: misplaced(place, value),
     })
 }
 
