@@ -116,10 +116,15 @@ impl Drop for Small {
     }
 }
 
-/// Runs a test of this program in a process of its own, started by a program with some arguments;
-/// `None` when that program cannot do what it is asked to.
+/// Runs a test of this program in a process of its own, started by a program with some arguments,
+/// and gives what it printed if it failed; `None` when that program cannot do what it is asked to.
 #[cfg(unix)]
-fn run_apart(starter: &str, arguments: &[&str], test: &str, folder: &TempDir) -> Option<bool> {
+fn run_apart(
+    starter: &str,
+    arguments: &[&str],
+    test: &str,
+    folder: &TempDir,
+) -> Option<Result<(), String>> {
     let program = std::env::current_exe().expect("this program");
     let done = std::process::Command::new(starter)
         .args(arguments)
@@ -133,11 +138,9 @@ fn run_apart(starter: &str, arguments: &[&str], test: &str, folder: &TempDir) ->
         String::from_utf8_lossy(&done.stdout),
         String::from_utf8_lossy(&done.stderr)
     );
-    let has_begun = output.contains("running 1 test");
-    if has_begun && !done.status.success() {
-        eprintln!("{output}");
-    }
-    has_begun.then(|| done.status.success())
+    output
+        .contains("running 1 test")
+        .then(|| done.status.success().then_some(()).ok_or(output))
 }
 
 /// Says to a process that it is started by another test, with the folder that it works in.
@@ -175,7 +178,7 @@ async fn file_that_the_system_does_not_let_grow_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let limited = r#"trap "" XFSZ; ulimit -f 4000; exec "$0" "$@""#;
     let done = run_apart("sh", &["-c", limited], name, &folder);
-    assert_eq!(done, Some(true));
+    assert_eq!(done, Some(Ok(())));
     let told = std::fs::read_to_string(folder.path().join("acknowledged")).unwrap();
     let (id, length) = told.split_once(' ').unwrap();
     let held = Held {
@@ -201,7 +204,7 @@ async fn full_disk_loses_nothing_and_goes_on_when_there_is_room() {
         if std::env::var_os(APART).is_none() {
             let folder = TempDir::new().unwrap();
             let done = run_apart("unshare", &["--map-root-user", "--mount"], name, &folder);
-            assert_ne!(done, Some(false));
+            assert!(!matches!(done, Some(Err(_))), "{done:?}");
         }
         return;
     };
