@@ -125,6 +125,7 @@ impl CallHost<'_> {
         ids: (ExecutionId, ExecutionId),
     ) -> Result<Box<Driver>, NodeError> {
         let running = self.running;
+        running.check_document(workflow.reference)?;
         let plan = running.sub_plan(workflow.reference).await?;
         if plan.document().is_none() && plan.kept_as().is_none() {
             let message = format!(

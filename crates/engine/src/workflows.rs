@@ -6,6 +6,7 @@ use jackfield_definition::{Diagnostics, PlanOptions, Workflow, workflow_from_val
 use jackfield_kernel::ExecutionStatus;
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
 use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, TenantId};
+use serde_json::Value;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -129,6 +130,39 @@ impl Running {
             .map_err(|findings| planning_error(&name, &findings))
     }
 
+    /// Whether a text would be masked where things are written down.
+    fn shows_secret(&self, text: &str) -> bool {
+        let redactor = &self.nested.redactor;
+        !redactor.is_idle() && redactor.redact_text(text) != text
+    }
+
+    /// Refuses a workflow that an expression made with a secret, if it is to be kept as it is.
+    pub(crate) fn check_document(&self, reference: WorkflowReference<'_>) -> Result<(), NodeError> {
+        let WorkflowReference::Inline(document) = reference else {
+            return Ok(());
+        };
+        let mut open = vec![document];
+        while let Some(value) = open.pop() {
+            let is_shown = match value {
+                Value::String(text) => self.shows_secret(text),
+                Value::Array(list) => {
+                    open.extend(list);
+                    false
+                }
+                Value::Object(object) => {
+                    open.extend(object.values());
+                    object.keys().any(|key| self.shows_secret(key))
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            };
+            if is_shown {
+                let message = "the workflow was made with a secret, and is kept as it is; have its nodes read the secret by themselves, with `{{ $secrets.NAME }}`";
+                return Err(NodeError::permanent(ErrorCode::INVALID_WORKFLOW, message));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a workflow that an expression made with a secret in one of its names: names go where
     /// nothing is masked, such as requests, logs and the audit trail.
     fn check_names(&self, workflow: &Workflow) -> Result<(), NodeError> {
@@ -163,9 +197,11 @@ impl Running {
         reference: WorkflowReference<'_>,
     ) -> Origin {
         let name = match reference {
-            WorkflowReference::Named(name) => Some(name.to_owned()),
+            // What was made with a secret is not written down.
+            WorkflowReference::Named(name) => Some(name).filter(|name| !self.shows_secret(name)),
             WorkflowReference::Inline(_) => None,
         };
+        let name = name.map(str::to_owned);
         Origin {
             id,
             key,

@@ -127,7 +127,11 @@ impl Driver {
             pinned,
             user: self.running.caller.user.clone(),
             retry_of: None,
-            part_of: self.running.called.as_ref().map(|_| self.running.nested.whole),
+            part_of: self
+                .running
+                .called
+                .as_ref()
+                .map(|_| self.running.nested.whole),
             records: vec![record],
             payloads,
             state: ExecutionState::Running,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Presence;
 use super::clock::{between, later};
-use super::part::cancel_parts;
+use super::part::{Parts, cancel_parts};
 use super::writer::Lost;
 use crate::attempt::Start;
 use crate::driver::Driver;
@@ -414,11 +414,15 @@ impl Driver {
         parts.tasks.close();
         // What takes longer is cancelled by whoever takes it up.
         let _ = tokio::time::timeout(keeper.options.lease, parts.tasks.wait()).await;
-        let is_whole = self.running.called.is_none();
-        if !is_whole || self.execution.status() == ExecutionStatus::Success {
+        if self.execution.status() == ExecutionStatus::Success {
             return;
         }
-        if let Err(error) = cancel_parts(&keeper, &*store, self.running.id).await {
+        let called = self.running.called.as_ref();
+        let parts = Parts {
+            whole: self.running.nested.whole,
+            by: called.map(|_| self.running.id),
+        };
+        if let Err(error) = cancel_parts(&keeper, &*store, parts).await {
             tracing::warn!(
                 target: "engine",
                 execution = %self.running.id,

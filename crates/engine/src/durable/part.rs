@@ -63,12 +63,13 @@ async fn try_rouse(
     };
     let Some(caller) = caller.filter(|caller| !caller.state.has_ended()) else {
         cancel_unrun(hold, found, now).await;
-        return Ok(());
+        return cancel_parts(keeper, &**store, Parts::of(found)).await;
     };
     if found.requests.cancel {
         // That needs nothing of what the caller knows.
         cancel_unrun(hold, found, now).await;
-        return wake(keeper, &**store, &caller).await;
+        wake(keeper, &**store, &caller).await?;
+        return cancel_parts(keeper, &**store, Parts::of(found)).await;
     }
     let until = match caller.state {
         // It goes on with the part when it goes on itself.
@@ -110,11 +111,40 @@ async fn wake(
     Ok(())
 }
 
-/// Asks all parts of an execution to end that have not ended.
+/// Which parts are meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// Those of this execution.
+    pub(crate) whole: ExecutionId,
+    /// Just those that this one called; nothing for all of them.
+    pub(crate) by: Option<ExecutionId>,
+}
+
+impl Parts {
+    /// What an execution called, and if it is no part itself, all that those called.
+    pub(super) fn of(found: &ExecutionRecord) -> Self {
+        Self {
+            whole: found.part_of.unwrap_or(found.id),
+            by: found.part_of.map(|_| found.id),
+        }
+    }
+
+    fn include(self, found: &ExecutionRecord) -> bool {
+        self.by.is_none_or(|by| {
+            let pinned = Pinned::decode(&found.pinned).ok();
+            pinned
+                .and_then(|pinned| pinned.called)
+                .map(|called| called.by)
+                == Some(by)
+        })
+    }
+}
+
+/// Asks parts of an execution to end that have not ended.
 pub(crate) async fn cancel_parts(
     keeper: &Keeper,
     store: &dyn TenantStore,
-    whole: ExecutionId,
+    parts: Parts,
 ) -> Result<(), StoreError> {
     for state in [
         &ExecutionState::Running,
@@ -125,14 +155,14 @@ pub(crate) async fn cancel_parts(
         },
     ] {
         let filter = ExecutionFilter {
-            part_of: Some(whole),
+            part_of: Some(parts.whole),
             state: Some(state.as_str().to_owned()),
             ..ExecutionFilter::default()
         };
         let mut page = PageRequest::first(PageRequest::MOST);
         loop {
             let found = store.list_executions(&filter, &page).await?;
-            for part in found.entries {
+            for part in found.entries.iter().filter(|part| parts.include(part)) {
                 match store.request(part.id, Request::Cancel).await {
                     // It may have ended meanwhile.
                     Ok(_) | Err(StoreError::OutOfTurn { .. } | StoreError::NotFound { .. }) => {

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::{between, later};
 use super::hold::within_limits;
-use super::keeper::Keeping;
-use super::part::rouse;
+use super::keeper::{Keeper, Keeping};
+use super::part::{Parts, cancel_parts, rouse};
 use super::record::Encoder;
 use super::replay::{ReplayError, pinned_plan, replay};
 use super::{Hold, Writer};
@@ -50,7 +50,7 @@ pub(crate) async fn take_up(
     turn: Turn,
     awaited: Option<&Awaited>,
 ) -> TakenUp {
-    let hold = Arc::clone(&keeping.hold);
+    let (keeper, hold) = (Arc::clone(&keeping.keeper), Arc::clone(&keeping.hold));
     let found = match hold.store.execution(hold.execution).await {
         Ok(found) => found,
         Err(error) if is_passing(&error) => return TakenUp::Later(error),
@@ -90,11 +90,19 @@ pub(crate) async fn take_up(
         Err(error) => {
             if found.requests.cancel {
                 cancel_unrun(&hold, &found, caller.engine.clock.now()).await;
+                cancel_called(&keeper, &hold, &found).await;
             } else {
                 hold.get_stuck(&error.to_string()).await;
             }
             TakenUp::Over
         }
+    }
+}
+
+/// Asks what an execution called to end with it.
+async fn cancel_called(keeper: &Keeper, hold: &Hold, found: &ExecutionRecord) {
+    if let Err(error) = cancel_parts(keeper, &*hold.store, Parts::of(found)).await {
+        tracing::warn!(target: "engine", execution = %found.id, %error, "what it called was not cancelled");
     }
 }
 

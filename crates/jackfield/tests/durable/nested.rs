@@ -1,15 +1,18 @@
 //! Workflows within workflows: each is an execution of its own, which outlives whatever ran it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jackfield::kernel::EventKind;
 use jackfield::store::{Durability, ExecutionFilter, PageRequest, Request, Store};
+use jackfield::tenancy::StaticSecrets;
+use jackfield::types::Secret;
 use jackfield::{
     ErrorCode, ExecutionHandle, ExecutionId, ExecutionStatus, NodeError, NodeOutput, SignalName,
-    SourceText, SqliteOptions, SqliteStore, StoredError, StoredExecution, TenantId, Workflow,
-    WorkflowSource, WorkflowSourceError, read_workflow,
+    SourceText, SqliteOptions, SqliteStore, StoredError, StoredExecution, Tenancy, TenantId,
+    Workflow, WorkflowSource, WorkflowSourceError, read_workflow,
 };
 use jackfield_testkit::ScriptedExecutor;
 use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore, StoreClock};
@@ -489,4 +492,50 @@ async fn what_cannot_go_on_is_stuck_with_its_caller_until_that_is_resumed() {
     let report = process.ended(id).await;
     assert_eq!(report.status, ExecutionStatus::Success);
     assert_eq!((calls.of("first").len(), calls.of("last").len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_in_what_is_called_are_not_kept() {
+    const KEY: &str = "s3cr3t-Va/ue+1";
+    let clock = StoreClock::default();
+    let _following = follow(&clock);
+    let store = MemoryStore::with_clock(clock.clone());
+    let calls = Calls::default();
+    let named = Named::default();
+    *named.0.lock().unwrap() = workflow(&[("inside", "note", json!({}))], &[]);
+    let secrets = BTreeMap::from([("KEY".to_owned(), Secret::new(KEY.to_owned()))]);
+    let of = BTreeMap::from([(TenantId::default_tenant(), secrets)]);
+    let secrets = StaticSecrets::from_map(of).unwrap();
+    let registry = registry(&[("note", calls.executor())]);
+    let builder = builder(&store, registry, options())
+        .workflow_source(named)
+        .tenancy(Tenancy::builder().secrets(secrets).build());
+    let process = Process::at_clock(builder, &clock);
+    let run = async |called: &str| {
+        let nodes = [("call", "execute-workflow", json!({ "workflow": called }))];
+        let plan = process.plan(&workflow(&nodes, &[]));
+        let report = process.tenant.run(&plan, start(&json!([{}]))).await;
+        report.unwrap()
+    };
+    // The name is not written down; the call is made all the same.
+    let report = run("{{ 'sub-' + $secrets.KEY }}").await;
+    assert_eq!(report.status, ExecutionStatus::Success);
+    assert_eq!(calls.of("inside").len(), 1);
+    let part = only_part(&process, report.execution_id).await;
+    let tenant = store.tenant(&TenantId::default_tenant());
+    let pinned = tenant.execution(part).await.unwrap().pinned;
+    let pinned = String::from_utf8(pinned.to_vec()).unwrap();
+    assert!(
+        pinned.contains("called") && !pinned.contains(KEY),
+        "{pinned}"
+    );
+    // A workflow would be.
+    let made = "{{ ({ formatVersion: 1, name: 'made', connections: {}, nodes: [{ id: 'inside', nodeType: 'note', parameters: { key: $secrets.KEY } }] }) }}";
+    let failure = run(made).await.failure.unwrap();
+    assert_eq!(failure.code, ErrorCode::INVALID_WORKFLOW, "{failure:?}");
+    assert!(
+        failure.message.contains("made with a secret"),
+        "{failure:?}"
+    );
+    assert_eq!(calls.of("inside").len(), 1);
 }
