@@ -443,7 +443,7 @@ mod tests {
             wrong.starts_with("an exported execution has at most 268435456 bytes"),
             "{wrong}"
         );
-        assert!(bounded_value(&shared[..2]).is_ok());
+        assert!(bounded_value(&[&text, &text]).is_ok());
     }
 
     #[test]
