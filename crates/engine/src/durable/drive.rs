@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_kernel::{ApplyError, EventKind, ExecutionStatus, NodeIndex, NodePhase, RunWith};
+use jackfield_kernel::{ApplyError, EventKind, ExecutionStatus};
 use jackfield_store_api::{ExecutionState, Request, StoreError, Waiting};
 use tokio::time::Instant;
 
 use super::Presence;
 use super::clock::{between, later};
-use super::part::{Parts, cancel_parts};
 use super::writer::Lost;
 use crate::attempt::Start;
 use crate::driver::Driver;
@@ -377,58 +376,5 @@ impl Driver {
             });
         }
         Ok(())
-    }
-
-    /// The nodes that run, if all of them call other executions.
-    fn calls_alone(&self) -> Option<Vec<(NodeIndex, RunWith)>> {
-        let ordinary = self.running.plan.graph().len();
-        let mut calls = Vec::new();
-        for node in self.running.plan.all_indices() {
-            let NodePhase::Running { with } = self.execution.phase(node) else {
-                continue;
-            };
-            if node.get() >= ordinary || !self.running.is_call(node, with) {
-                return None;
-            }
-            calls.push((node, with));
-        }
-        Some(calls)
-    }
-
-    /// Whether it has ended, and something that it called may have not.
-    pub(crate) fn has_parts_to_end(&self) -> bool {
-        let ended = self.execution.status();
-        let may_be_left = self.goes_on && ended != ExecutionStatus::Success;
-        self.writer.is_some()
-            && !self.is_end_written
-            && ended != ExecutionStatus::Running
-            && (may_be_left || self.running.parts.has_called())
-    }
-
-    /// Sees to it that what it called ends before it has ended itself.
-    pub(crate) async fn end_parts(&mut self) {
-        let Some(writer) = &self.writer else { return };
-        let keeper = Arc::clone(writer.keeper());
-        let store = Arc::clone(&writer.hold().store);
-        let parts = Arc::clone(&self.running.parts);
-        parts.tasks.close();
-        // What takes longer is cancelled by whoever takes it up.
-        let _ = tokio::time::timeout(keeper.options.lease, parts.tasks.wait()).await;
-        if self.execution.status() == ExecutionStatus::Success {
-            return;
-        }
-        let called = self.running.called.as_ref();
-        let parts = Parts {
-            whole: self.running.nested.whole,
-            by: called.map(|_| self.running.id),
-        };
-        if let Err(error) = cancel_parts(&keeper, &*store, parts).await {
-            tracing::warn!(
-                target: "engine",
-                execution = %self.running.id,
-                %error,
-                "what it called was not cancelled"
-            );
-        }
     }
 }

@@ -28,6 +28,7 @@ mod notice;
 mod options;
 mod part;
 mod pinned;
+mod pinned_catalog;
 mod plans;
 mod record;
 mod replay;

@@ -1,14 +1,11 @@
 //! What an execution is pinned to: the node types that its plan was made with, each in just one
 //! version and content, and what it was started with that its first event does not say.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jackfield_definition::expression::MissingFields;
-use jackfield_definition::{
-    Catalog, CatalogEntry, CatalogError, Plan, PlanOptions, SourceText, read_workflow,
-};
+use jackfield_definition::{Plan, PlanOptions, SourceText, read_workflow};
 use jackfield_kernel::RunWith;
 use jackfield_registry::{Registration, Registry};
 use jackfield_types::{ExecutionId, NodeTypeId, PluginOrigin, VersionSelector};
@@ -17,6 +14,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::part::Called;
+use super::pinned_catalog::PinnedCatalog;
 use super::record::FORMAT;
 use crate::PreparedPlan;
 use crate::execution::{Caller, Choices, PinnedData, PlannedPlugins, Running};
@@ -172,6 +170,20 @@ impl Pinned {
             return Err(PinnedError::Version { found });
         }
         serde_json::from_slice(pinned).map_err(malformed)
+    }
+
+    /// The versions of node types, by name and what the workflow asks for.
+    pub(super) fn versions(&self) -> impl Iterator<Item = ((&NodeTypeId, Option<&str>), &Version)> {
+        let pinned = self.node_types.iter();
+        pinned.map(|pinned| {
+            let asked = (&pinned.node_type, pinned.wanted.as_deref());
+            (asked, &pinned.version)
+        })
+    }
+
+    /// Node types that were not there.
+    pub(super) fn unknown(&self) -> &[(NodeTypeId, Option<String>)] {
+        &self.unknown
     }
 
     pub(crate) fn missing_fields(&self) -> MissingFields {
@@ -373,61 +385,10 @@ fn is_same(pinned: &PluginOrigin, found: &PluginOrigin) -> bool {
 }
 
 /// What a workflow asks for, as it is written down.
-fn written(wanted: &VersionSelector) -> Option<String> {
+pub(super) fn written(wanted: &VersionSelector) -> Option<String> {
     match wanted {
         VersionSelector::Newest => None,
         VersionSelector::Exact(_) | VersionSelector::Requirement(_) => Some(wanted.to_string()),
-    }
-}
-
-/// A registry in which what is pinned is found as it was, there or not. What nothing is said about
-/// belongs to workflows within the workflow, which are planned anew whenever they run.
-struct PinnedCatalog<'a> {
-    registry: &'a Registry,
-    unknown: &'a [(NodeTypeId, Option<String>)],
-    versions: HashMap<(&'a NodeTypeId, Option<&'a str>), &'a Version>,
-}
-
-impl<'a> PinnedCatalog<'a> {
-    fn new(registry: &'a Registry, pinned: &'a Pinned) -> Self {
-        let versions = pinned.node_types.iter().map(|pinned| {
-            (
-                (&pinned.node_type, pinned.wanted.as_deref()),
-                &pinned.version,
-            )
-        });
-        Self {
-            registry,
-            unknown: &pinned.unknown,
-            versions: versions.collect(),
-        }
-    }
-}
-
-impl Catalog for PinnedCatalog<'_> {
-    fn find(
-        &self,
-        node_type: &NodeTypeId,
-        version: &VersionSelector,
-    ) -> Result<Arc<dyn CatalogEntry>, CatalogError> {
-        let wanted = written(version);
-        match self.versions.get(&(node_type, wanted.as_deref())) {
-            Some(&version) => self
-                .registry
-                .find(node_type, &VersionSelector::Exact(version.clone())),
-            None => {
-                let is_this = |(name, asked): &(NodeTypeId, Option<String>)| {
-                    name == node_type && *asked == wanted
-                };
-                if !self.unknown.iter().any(is_this) {
-                    return self.registry.find(node_type, version);
-                }
-                Err(CatalogError::UnknownNodeType {
-                    node_type: node_type.clone(),
-                    nearest: Vec::new(),
-                })
-            }
-        }
     }
 }
 
