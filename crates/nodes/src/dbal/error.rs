@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 
 /// What is known of an error of a database: what it is, and whether the same call may succeed later.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,16 +73,22 @@ pub(super) fn is_answer(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(_) | sqlx::Error::Encode(_))
 }
 
-/// Whether a statement that was prepared earlier gives something else by now, because a table was
-/// changed meanwhile. The code alone is that of whatever PostgreSQL cannot do.
+/// Whether a table may have been changed meanwhile: a statement that PostgreSQL prepared earlier gives
+/// something else by now, or one does not fit to the tables of SQLite, which has one code for all
+/// that.
 pub(super) fn is_outdated(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
     };
+    if let Some(error) = error.try_downcast_ref::<SqliteError>() {
+        return error.code().is_some_and(|code| code == "1");
+    }
     error
         .try_downcast_ref::<PgDatabaseError>()
         .is_some_and(is_replanned)
 }
+
+/// The code alone is that of whatever PostgreSQL cannot do.
 
 fn is_replanned(error: &PgDatabaseError) -> bool {
     error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")

@@ -42,15 +42,16 @@ pub(super) fn enclose(handle: &mut LockedSqliteHandle<'_>) {
     let database = handle.as_raw_handle().as_ptr();
     limit(handle, ffi::SQLITE_LIMIT_LENGTH, LONGEST_VALUE);
     limit(handle, ffi::SQLITE_LIMIT_ATTACHED, 0);
-    // SAFETY: the connection is open, and nobody else uses it while its handle is locked. The
-    // setting takes a number, and a place for its new value, which may be none.
-    unsafe {
-        ffi::sqlite3_db_config(
-            database,
-            ffi::SQLITE_DBCONFIG_DEFENSIVE,
-            c_int::from(true),
-            ptr::null_mut::<c_int>(),
-        );
+    // What SQLite keeps for itself is not written to, and the name of a column that is not there is
+    // no text instead.
+    for (setting, value) in [
+        (ffi::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (ffi::SQLITE_DBCONFIG_DQS_DML, false),
+    ] {
+        let value = c_int::from(value);
+        // SAFETY: the connection is open, and nobody else uses it while its handle is locked. These
+        // settings take a number, and a place for their new value, which may be none.
+        unsafe { ffi::sqlite3_db_config(database, setting, value, ptr::null_mut::<c_int>()) };
     }
 }
 
