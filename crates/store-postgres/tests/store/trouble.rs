@@ -199,7 +199,10 @@ async fn damaged_executions_keep_nobody_from_being_taken_up() {
     assert!(claimed.iter().all(|one| one.tenant.as_str() == "other"));
     execute("UPDATE tenants SET id = 'No Name!' WHERE id = 'acme'");
     let tenants = store.tenants(None).await.unwrap();
-    assert_eq!(tenants, [jackfield_types::TenantId::parse("other").unwrap()]);
+    assert_eq!(
+        tenants,
+        [jackfield_types::TenantId::parse("other").unwrap()]
+    );
     store.close().await.unwrap();
 }
 
