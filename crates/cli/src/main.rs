@@ -22,6 +22,7 @@ mod output;
 mod plugin_reference;
 mod plugins;
 mod progress;
+mod recording;
 mod render;
 mod session;
 mod settings;

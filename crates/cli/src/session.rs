@@ -6,27 +6,23 @@ use std::sync::Arc;
 
 use jackfield::store::Store;
 use jackfield::tenancy::{AuditAction, AuditEntry};
-use jackfield::types::Secret;
 use jackfield::{
-    Access, AuditKey, AuditLog, AuditOptions, ByteSize, DataSources, Diagnostics, DurableOptions,
-    Engine, HttpSettings, NodeSettings, Policy, PolicyReader, Registry, StaticSecrets, Tenancy,
-    TenantEngine, TenantId, TenantPolicy, UserId,
+    Access, AuditLog, ByteSize, DataSources, Diagnostics, DurableOptions, Engine, HttpSettings,
+    NodeSettings, Policy, PolicyReader, Registry, StaticSecrets, Tenancy, TenantEngine, TenantId,
+    TenantPolicy, UserId,
 };
 
 use crate::args::{
-    ActingArgs, AuditKeyArgs, CredentialStoreArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs,
+    ActingArgs, CredentialStoreArgs, GrantArgs, PluginArgs, RunningArgs, TenancyArgs,
 };
-use crate::commands::audit::audit_error;
 use crate::contents::Contents;
 use crate::credentials;
 use crate::error::{CliError, whole_text};
 use crate::file::read_file;
 use crate::folder::WorkflowFolder;
 use crate::plugins::{self, Surroundings};
+use crate::recording::{audit_log, flush};
 use crate::store;
-
-/// A key is far smaller.
-const LARGEST_KEY: ByteSize = ByteSize::kib(4);
 
 /// A registry with the built-in node types.
 pub(crate) fn registry(settings: &NodeSettings) -> Result<Registry, CliError> {
@@ -83,16 +79,6 @@ impl Session {
     /// Sees to it that what was recorded is on the disk, and in the store: before that is closed.
     pub(crate) fn finish(self) -> Result<(), CliError> {
         flush(self.audit.as_ref())
-    }
-}
-
-/// Sees to it that what was recorded is on the disk, if anything was.
-pub(crate) fn flush(audit: Option<&AuditLog>) -> Result<(), CliError> {
-    match audit {
-        Some(audit) => audit.flush().map_err(|error| {
-            CliError::internal("the audit trail cannot be written", &whole_text(&error))
-        }),
-        None => Ok(()),
     }
 }
 
@@ -357,57 +343,6 @@ pub(crate) fn secrets(file: Option<&Path>) -> Result<Option<StaticSecrets>, CliE
             "a file of secrets looks like this: {\"TENANT\": {\"NAME\": \"value\"}}",
         )
     })
-}
-
-/// Where it is put on record what is done: in the store if there is one, and in the folder that is
-/// named.
-pub(crate) fn audit_log(
-    acting: &ActingArgs,
-    tenant: &TenantId,
-    contents: &Contents,
-) -> Result<Option<AuditLog>, CliError> {
-    let folder = acting.audit.as_deref();
-    let options = || {
-        Ok::<_, CliError>(AuditOptions {
-            key: audit_key(&acting.key)?,
-            ..AuditOptions::default()
-        })
-    };
-    let opened = match (contents.trail(), folder) {
-        (Some(store), folder) => {
-            let options = options()?;
-            AuditLog::open_in(store, folder, options.clone()).and_then(|log| {
-                log.check(tenant, &options)?;
-                Ok(log)
-            })
-        }
-        (None, Some(folder)) => AuditLog::open(folder, options()?),
-        (None, None) if acting.key.audit_key.is_none() => return Ok(None),
-        (None, None) => {
-            return Err(CliError::usage(
-                "`--audit-key` seals nothing without an audit trail",
-                "name its folder with `--audit`, or a store with `--store`",
-            ));
-        }
-    };
-    opened.map(Some).map_err(|error| audit_error(&error))
-}
-
-/// The key of audit trails, without the line break that editors leave at its end.
-pub(crate) fn audit_key(args: &AuditKeyArgs) -> Result<Option<AuditKey>, CliError> {
-    let Some(file) = &args.audit_key else {
-        return Ok(None);
-    };
-    let mut bytes = read_file(file, LARGEST_KEY)?;
-    while bytes
-        .last()
-        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
-    {
-        bytes.pop();
-    }
-    AuditKey::parse(Secret::new(bytes))
-        .map(Some)
-        .map_err(|error| audit_error(&error))
 }
 
 fn granted(name: &str) -> Result<String, CliError> {

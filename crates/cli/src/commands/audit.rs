@@ -16,8 +16,8 @@ use crate::args::{
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::recording;
 use crate::render;
-use crate::session;
 
 /// Runs one of the subcommands.
 pub(crate) fn audit(command: &AuditCommand, output: &mut Output) -> Result<Exit, CliError> {
@@ -122,7 +122,7 @@ fn verify(args: &AuditVerifyArgs, output: &mut Output) -> Result<Exit, CliError>
         ));
     }
     let options = VerifyOptions {
-        key: session::audit_key(&args.key)?,
+        key: recording::audit_key(&args.key)?,
         expected_head: args.head,
     };
     let mut trails = Vec::new();

@@ -22,6 +22,7 @@ use crate::credentials;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::recording;
 use crate::session;
 use crate::store::{self, Purpose};
 
@@ -83,7 +84,7 @@ impl Kept {
         let opened = store::open(&visit.store, Durability::default(), purpose);
         let store = runtime.block_on(opened)?;
         let contents = recorded(Contents::unread(&runtime, &store));
-        let audit = session::audit_log(&visit.acting, &visit.tenancy.tenant, &contents)?;
+        let audit = recording::audit_log(&visit.acting, &visit.tenancy.tenant, &contents)?;
         let trail = trail(visit, audit.clone())?;
         let all = CredentialStore::builder(Arc::clone(&store), keys.clone())
             .audit(trail)
@@ -105,7 +106,7 @@ impl Kept {
 
     /// Sees to it that what was written is where it has to be.
     fn end(self) -> Result<(), CliError> {
-        let recorded = session::flush(self.audit.as_ref());
+        let recorded = recording::flush(self.audit.as_ref());
         self.runtime.block_on(store::close(&self.store));
         self.runtime.shutdown_background();
         recorded
