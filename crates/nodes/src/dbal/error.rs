@@ -89,7 +89,6 @@ pub(super) fn is_outdated(error: &sqlx::Error) -> bool {
 }
 
 /// The code alone is that of whatever PostgreSQL cannot do.
-
 fn is_replanned(error: &PgDatabaseError) -> bool {
     error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")
 }

@@ -358,7 +358,7 @@ async fn sqlite_itself_says_where_a_statement_ends_and_what_it_may_do() {
 #[tokio::test]
 async fn no_value_takes_more_memory_or_time_than_one_may() {
     let scene = own(Kind::Sqlite, |config| {
-        config.statement_timeout = Span::from_millis(20_000)
+        config.statement_timeout = Span::from_millis(20_000);
     });
     let wide: Vec<&str> = std::iter::repeat_n("randomblob(500000)", 1_000).collect();
     for sql in [
