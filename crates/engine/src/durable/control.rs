@@ -139,10 +139,15 @@ impl TenantEngine {
             .await
             .map_err(|error| StoredError::of_store(id, error))?
             .ok_or(StoredError::Held { execution: id })?;
+        let hold = Arc::clone(&keeping.hold);
         let turn = Turn::Again(Arc::clone(state));
         match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
-            TakenUp::Later(error) => Err(StoredError::Store(error)),
+            TakenUp::Later(error) => {
+                // The next who asks need not wait for the lease to end.
+                hold.release().await;
+                Err(StoredError::Store(error))
+            }
             TakenUp::Over => Err(over(&store, id).await),
         }
     }

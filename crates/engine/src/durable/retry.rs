@@ -122,13 +122,28 @@ impl TenantEngine {
             claim: Some((keeper.worker, keeper.options.lease)),
         };
         let made = assembly.make(keeper, &*store, new).await;
-        let made = made.map_err(|error| not_kept(error.to_string()))?;
+        let made = made.map_err(|error| {
+            let reason = error.to_string();
+            if error.is_transient() {
+                // A call may have been carried out without a word.
+                StartError::Unacknowledged {
+                    execution: new_id,
+                    reason,
+                }
+            } else {
+                not_kept(reason)
+            }
+        })?;
         let keeping = keeper.hold(Arc::clone(&store), new_id, made.fence, made.began);
+        let hold = Arc::clone(&keeping.hold);
         let (engine, state) = (&self.caller.engine, &self.caller.state);
         let turn = Turn::Again(Arc::clone(state));
         match take_up(engine, state, keeping, turn, None).await {
             TakenUp::Runs(driver) => Ok(ExecutionHandle::spawn(&runtime, *driver)),
-            TakenUp::Later(error) => Err(StoredError::Store(error)),
+            TakenUp::Later(error) => {
+                hold.release().await;
+                Err(not_kept(error.to_string()).into())
+            }
             TakenUp::Over => Err(over(&store, new_id).await),
         }
     }
