@@ -15,13 +15,18 @@ use crate::{PreparedPlan, StartError};
 /// Asks whether the user may start executions.
 pub(crate) fn user(caller: &Caller) -> Result<(), StartError> {
     let tenant = &caller.state.tenant;
-    tenant
-        .authorize_user(caller.user.as_ref())
-        .map_err(|refusal| StartError::UserForbidden {
+    let allowed = tenant.authorize_user(caller.user.as_ref());
+    allowed.map_err(|refusal| match tenant.unread_policy() {
+        Some(unread) => StartError::PolicyUnread {
+            tenant: tenant.id().clone(),
+            reason: unread.rule,
+        },
+        None => StartError::UserForbidden {
             tenant: tenant.id().clone(),
             user: caller.user.clone(),
             rule: refusal.rule,
-        })
+        },
+    })
 }
 
 /// Asks whether the user of an execution may still act, when the policy of this number may be

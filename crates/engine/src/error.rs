@@ -34,6 +34,15 @@ pub enum StartError {
         /// The rule that says so.
         rule: Arc<str>,
     },
+    /// The policy of the tenant is read from a source and has not been read yet. It may start when
+    /// [`Tenant::refresh_secrets`](jackfield_tenancy::Tenant::refresh_secrets) has read it.
+    #[error("tenant `{tenant}` may start nothing yet: {reason}; read it, then start again")]
+    PolicyUnread {
+        /// The tenant.
+        tenant: TenantId,
+        /// Why not.
+        reason: Arc<str>,
+    },
     /// The tenant has no such plan.
     #[error("there is no such plan")]
     UnknownPlan,
@@ -106,6 +115,7 @@ impl StartError {
             Self::Forbidden { .. } | Self::UserForbidden { .. } => {
                 Some(ErrorCode::TENANT_FORBIDDEN)
             }
+            Self::PolicyUnread { .. } => Some(ErrorCode::STORE_ERROR),
             Self::QuotaExceeded(_) => Some(ErrorCode::QUOTA_EXCEEDED),
             Self::UnknownPlan | Self::UnknownTrigger { .. } => Some(ErrorCode::INVALID_INPUT),
             Self::PluginChanged { .. } | Self::Stuck { .. } => Some(ErrorCode::INVALID_PACKAGE),
@@ -121,7 +131,9 @@ impl StartError {
     /// The rule that refused it, if one did.
     pub(crate) fn rule(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Forbidden { rule, .. } | Self::UserForbidden { rule, .. } => Some(rule),
+            Self::Forbidden { rule, .. }
+            | Self::UserForbidden { rule, .. }
+            | Self::PolicyUnread { reason: rule, .. } => Some(rule),
             Self::UnknownPlan
             | Self::QuotaExceeded(_)
             | Self::UnknownTrigger { .. }

@@ -17,6 +17,7 @@ use semver::Version;
 use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorize::Wanted;
 use crate::call_host::CallHost;
 use crate::parameters::CallParameters;
 use crate::scope::Scope;
@@ -152,6 +153,9 @@ impl Invocation {
         if let Some(refresh) = running.tenant().refresh_secrets() {
             refresh.await;
         }
+        // The policy may be another one since the call was resolved: this call learned of it, or
+        // another one did, or loading took its time.
+        self.authorize(registration, Wanted::No)?;
         let spec = running.plan.node(self.node);
         let cancellation = match &self.cancellation {
             Some(cancellation) => cancellation,

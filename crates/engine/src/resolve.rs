@@ -159,7 +159,7 @@ impl Invocation {
 
     /// Asks whether the tenant may use what was found, and gives the rule that allows it if it is
     /// wanted. The answer is kept as long as the policy and the registration stand.
-    fn authorize(
+    pub(crate) fn authorize(
         &self,
         registration: &Arc<Registration>,
         rule: Wanted,

@@ -64,8 +64,17 @@ struct Entry {
     state: Weak<TenantState>,
     /// Kept as long as it has a policy.
     kept: Option<Arc<TenantState>>,
-    /// The folder that the policy came from.
-    folder: Option<PathBuf>,
+    /// Where the policy came from.
+    origin: Origin,
+}
+
+/// Where a policy came from. Only there it is removed or replaced by what is read.
+#[derive(PartialEq, Eq)]
+enum Origin {
+    Caller,
+    Folder(PathBuf),
+    /// The [`PolicySource`].
+    Source,
 }
 
 impl Settings {
@@ -154,7 +163,7 @@ fn state(
             entry.insert(Entry {
                 state: Arc::downgrade(&state),
                 kept: None,
-                folder: None,
+                origin: Origin::Caller,
             });
             state
         }
@@ -206,14 +215,14 @@ fn put(
     tenants: &mut HashMap<TenantId, Entry>,
     id: &TenantId,
     policy: Arc<TenantPolicy>,
-    folder: Option<PathBuf>,
+    origin: Origin,
 ) -> Change {
     let state = state(shared, tenants, id);
     let old = state.replace(Some(Arc::clone(&policy)), shared.settings.next_number());
     state.bar().open();
     if let Some(entry) = tenants.get_mut(id) {
         entry.kept = Some(Arc::clone(&state));
-        entry.folder = folder;
+        entry.origin = origin;
     }
     Change {
         state,
@@ -226,13 +235,28 @@ fn put(
 fn take(shared: &Shared, tenants: &mut HashMap<TenantId, Entry>, id: &TenantId) -> Option<Change> {
     let entry = tenants.get_mut(id)?;
     let state = entry.kept.take()?;
-    entry.folder = None;
+    entry.origin = Origin::Caller;
     let old = state.replace(None, shared.settings.next_number());
     Some(Change {
         state,
         old,
         new: None,
     })
+}
+
+/// Takes a policy out of force that the source is not asked about. If there is a source, what it
+/// says of the tenant is not known, and has to be read before the tenant may do anything.
+fn remove(
+    shared: &Shared,
+    tenants: &mut HashMap<TenantId, Entry>,
+    id: &TenantId,
+) -> Option<Change> {
+    let kept = tenants.get(id).and_then(|entry| entry.kept.as_ref());
+    if let (Some(state), Some(_)) = (kept, &shared.settings.policies) {
+        // First of all, so that the tenant is at no moment without both.
+        state.bar().close_unread();
+    }
+    take(shared, tenants, id)
 }
 
 impl Tenancy {
@@ -259,7 +283,9 @@ impl Tenancy {
         Tenant(state(&self.0, &mut self.0.tenants.lock(), id))
     }
 
-    /// Puts a policy in force, at once and for all handles, and gives the one before.
+    /// Puts a policy in force, at once and for all handles, and gives the one before. Where policies
+    /// are read from a source, too, the source is not asked about the tenant as long as this one
+    /// stands.
     ///
     /// # Errors
     /// All findings about the policy, when one of them is an error. Nothing has changed then.
@@ -279,21 +305,29 @@ impl Tenancy {
         self.0.settings.complete(&mut compiled)?;
         let compiled = Arc::new(compiled);
         let _changes = self.0.changes.lock();
-        let change = put(&self.0, &mut self.0.tenants.lock(), id, compiled, None);
+        let change = put(
+            &self.0,
+            &mut self.0.tenants.lock(),
+            id,
+            compiled,
+            Origin::Caller,
+        );
         Ok(change.record())
     }
 
-    /// Takes a policy out of force and gives it. From then on the tenant is one without a policy.
+    /// Takes a policy out of force and gives it. From then on the tenant is one without a policy, or,
+    /// where policies are read from a source, one whose policy has not been read yet.
     pub fn remove_policy(&self, id: &TenantId) -> Option<Arc<TenantPolicy>> {
         let _changes = self.0.changes.lock();
-        let change = take(&self.0, &mut self.0.tenants.lock(), id);
+        let change = remove(&self.0, &mut self.0.tenants.lock(), id);
         change.and_then(Change::record)
     }
 
     /// Puts the policies of a folder in force: a document for each tenant, `NAME.json` or
     /// `NAME.toml`. Policies that came from the same folder before and are not there any more are
     /// taken out of force; those that were set otherwise stay, unless the folder has another one
-    /// for the tenant.
+    /// for the tenant. What is said of sources at [`set_policy`](Self::set_policy) and
+    /// [`remove_policy`](Self::remove_policy) holds here, too.
     ///
     /// # Errors
     /// A [`PolicyFolderError`], with all findings about all documents when they can be read; also
@@ -335,7 +369,8 @@ impl Tenancy {
         let gone: Vec<TenantId> = tenants
             .iter()
             .filter(|(id, entry)| {
-                entry.folder.as_ref() == Some(folder) && !read.policies.contains_key(*id)
+                matches!(&entry.origin, Origin::Folder(of) if of == folder)
+                    && !read.policies.contains_key(*id)
             })
             .map(|(id, _)| id.clone())
             .collect();
@@ -346,7 +381,7 @@ impl Tenancy {
             });
         }
         for id in gone {
-            changes.extend(take(&self.0, &mut tenants, &id));
+            changes.extend(remove(&self.0, &mut tenants, &id));
             loaded.removed.push(id);
         }
         for (id, policy) in read.policies {
@@ -356,12 +391,12 @@ impl Tenancy {
                 .is_some_and(|old| old.document() == policy.document());
             if is_same {
                 if let Some(entry) = tenants.get_mut(&id) {
-                    entry.folder = Some(folder.clone());
+                    entry.origin = Origin::Folder(folder.clone());
                 }
                 loaded.unchanged.push(id);
             } else {
-                let folder = Some(folder.clone());
-                changes.push(put(&self.0, &mut tenants, &id, Arc::new(policy), folder));
+                let origin = Origin::Folder(folder.clone());
+                changes.push(put(&self.0, &mut tenants, &id, Arc::new(policy), origin));
                 loaded.set.push(id);
             }
         }

@@ -319,12 +319,21 @@ impl Tenant {
         policy.as_deref()?.document().circuit_breaker
     }
 
-    /// Whether it is added to every data filter.
+    /// Whether it is added to every data filter. That is so while its policy cannot be read,
+    /// whatever holds for tenants without one.
     pub fn data_isolation(&self) -> DataIsolation {
-        match &*self.0.policy.load() {
-            Some(policy) => policy.document().data_isolation,
-            None => self.0.settings.open_isolation(),
+        let of_policy = || {
+            let policy = self.0.policy.load();
+            policy.as_deref().map(|one| one.document().data_isolation)
+        };
+        if let Some(isolation) = of_policy() {
+            return isolation;
         }
+        if self.0.bar().check().is_err() {
+            return DataIsolation::Strict;
+        }
+        // The bar is opened after a policy has come into force: that one counts.
+        of_policy().unwrap_or_else(|| self.0.settings.open_isolation())
     }
 
     /// Makes a new data filter that lets through what `filter` does, but, under strict isolation,

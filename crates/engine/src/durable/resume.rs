@@ -79,6 +79,14 @@ pub(crate) async fn take_up(
     if let Some(refresh) = state.tenant.refresh_secrets() {
         refresh.await;
     }
+    if let Some(reason) = state.tenant.unread_policy() {
+        // Its calls would be refused for good, and what is in the way passes.
+        return TakenUp::Later(StoreError::Unavailable {
+            store: "of the policies".to_owned(),
+            reason: reason.to_string(),
+            source: None,
+        });
+    }
     let caller = Caller {
         engine: Arc::clone(engine),
         state: Arc::clone(state),

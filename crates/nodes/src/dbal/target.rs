@@ -68,11 +68,13 @@ impl Target {
         access: Access,
     ) -> Result<Self, NodeError> {
         let source = source(context, sources, source_name)?;
+        // By the policy that granted the capability: while it waits, another may come into force.
+        let is_isolated = is_isolated(context);
         let mut session = source
             .session(context.tenant, access, Afterwards::Kept)
             .await?;
         let Entry { table, entity } = source.table(&mut session.session, entity_name).await?;
-        let owner = match is_isolated(context) {
+        let owner = match is_isolated {
             true => owner(context, &source, &table, entity_name)?,
             false => None,
         };

@@ -6,12 +6,23 @@ use std::time::Instant;
 
 use jackfield_types::TenantId;
 
-use super::{Shared, put, state, take};
+use super::{Entry, Origin, Shared, put, state, take};
 use crate::policy::TenantPolicy;
 use crate::policy_source::PolicySourceError;
 
+/// Whether a policy is in force that came from elsewhere than the source.
+fn is_set_otherwise(entry: &Entry) -> bool {
+    entry.kept.is_some() && entry.origin != Origin::Source
+}
+
 impl Shared {
-    /// Puts in force what a source says of a tenant's policy. `began` is when it was asked.
+    /// Whether the source has no say: the tenant has a policy that came from elsewhere.
+    pub(crate) fn is_set_otherwise(&self, id: &TenantId) -> bool {
+        self.tenants.lock().get(id).is_some_and(is_set_otherwise)
+    }
+
+    /// Puts in force what a source says of a tenant's policy, unless that was set otherwise
+    /// meanwhile. `began` is when it was asked.
     pub(crate) fn put_read(
         self: &Arc<Self>,
         id: &TenantId,
@@ -32,14 +43,14 @@ impl Shared {
         // Dropped after the lock is released.
         let state = state(self, &mut self.tenants.lock(), id);
         let mut tenants = self.tenants.lock();
-        if !state.bar().note(began) {
+        if tenants.get(id).is_some_and(is_set_otherwise) || !state.bar().note(began) {
             return;
         }
         let change = match read {
             Ok(Some(policy)) => {
                 let in_force = state.policy();
                 let is_same = in_force.is_some_and(|old| old.document() == policy.document());
-                (!is_same).then(|| put(self, &mut tenants, id, Arc::new(policy), None))
+                (!is_same).then(|| put(self, &mut tenants, id, Arc::new(policy), Origin::Source))
             }
             Ok(None) => {
                 let is_barred = state.bar().check().is_err();
@@ -51,11 +62,16 @@ impl Shared {
                 change
             }
             Err(PolicySourceError::Unavailable { .. }) if state.is_known() => None,
+            Err(PolicySourceError::Unavailable { .. }) if state.bar().is_of_policy() => {
+                state.bar().ask_again();
+                None
+            }
             Err(error) => {
                 tracing::warn!(tenant = %id, error = &error as &dyn Error, "the tenant may do nothing");
                 // First of all, so that the tenant is at no moment without both.
-                state.bar().close(&error);
-                if matches!(error, PolicySourceError::Unavailable { .. }) {
+                let is_passing = matches!(error, PolicySourceError::Unavailable { .. });
+                state.bar().close(error);
+                if is_passing {
                     state.bar().ask_again();
                 }
                 let change = take(self, &mut tenants, id);

@@ -1,6 +1,7 @@
 //! Policies that are read from elsewhere: nothing is allowed before they were, nor while they are
 //! wrong.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,10 @@ use jackfield_definition::SourceText;
 use jackfield_tenancy::{
     PolicyFormat, PolicyReader, PolicySource, PolicySourceError, Tenancy, Tenant, TenantPolicy,
 };
-use jackfield_types::{Capability, Policy, TenantId};
+use jackfield_types::{Capability, DataIsolation, Policy, TenantId};
 use semver::Version;
+use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::{node_type, tenant, texts};
 
@@ -167,15 +170,161 @@ async fn what_was_read_stands_while_the_source_is_gone() {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_set_by_hand_counts_until_the_source_is_read() {
-    let (_, tenancy) = scene(Says::Nothing);
-    let acme = tenancy.tenant(&tenant("acme"));
-    let policy = Policy {
+async fn a_policy_that_is_set_otherwise_stands_whatever_the_source_says() {
+    let restricting = Policy {
         restricted_node_types: texts(&["math.*"]),
         ..Policy::default()
     };
-    tenancy.set_policy(&tenant("acme"), &policy).unwrap();
-    assert_eq!(refusal(&acme), None);
+    let folder = tempfile::tempdir().unwrap();
+    let text = serde_json::to_string(&restricting).unwrap();
+    std::fs::write(folder.path().join("acme.json"), text).unwrap();
+    std::fs::write(folder.path().join("globex.json"), "{}").unwrap();
+    let version = Version::new(1, 0, 0);
+    for is_of_folder in [false, true] {
+        let (source, tenancy) = scene(Says::Nothing);
+        let acme = tenancy.tenant(&tenant("acme"));
+        if is_of_folder {
+            tenancy.load_folder(folder.path()).unwrap();
+        } else {
+            tenancy.set_policy(&tenant("acme"), &restricting).unwrap();
+        }
+        let adds = || acme.authorize(&node_type("math.add"), &version, &[]);
+        refresh(&acme).await;
+        assert_eq!(refusal(&acme), None);
+        assert!(adds().is_err());
+        // Without it the source counts, and nothing is allowed before it is asked.
+        source.says(Says::Policy(r#"{"restrictedNodeTypes": ["text.*"]}"#));
+        if is_of_folder {
+            let rest = tempfile::tempdir().unwrap();
+            std::fs::rename(
+                folder.path().join("acme.json"),
+                rest.path().join("acme.json"),
+            )
+            .unwrap();
+            tenancy.load_folder(folder.path()).unwrap();
+        } else {
+            tenancy.remove_policy(&tenant("acme")).unwrap();
+        }
+        assert!(refusal(&acme).unwrap().contains("has not been read yet"));
+        refresh(&acme).await;
+        assert_eq!(refusal(&acme), None);
+        assert!(adds().is_ok());
+        assert!(
+            acme.authorize(&node_type("text.upper"), &version, &[])
+                .is_err()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_while_a_policy_is_set_otherwise_does_not_replace_it() {
+    for says in [
+        Says::Nothing,
+        Says::Policy(r#"{"restrictedNodeTypes": ["x"]}"#),
+        Says::Policy("?"),
+    ] {
+        let source = Slow::that(says);
+        let tenancy = Tenancy::builder().policies(source.clone()).build();
+        let acme = tenancy.tenant(&tenant("acme"));
+        let mut reading = acme.refresh_secrets().unwrap();
+        assert!(futures_util::poll!(reading.as_mut()).is_pending());
+        tenancy
+            .set_policy(&tenant("acme"), &Policy::default())
+            .unwrap();
+        source.gate.add_permits(1);
+        reading.await;
+        assert!(acme.policy().is_some());
+        assert_eq!(refusal(&acme), None);
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_whose_policy_is_unknown_is_isolated() {
+    let source = Source(Arc::new(Mutex::new(Says::Unavailable)));
+    let tenancy = Tenancy::builder()
+        .data_isolation(DataIsolation::Relaxed)
+        .policies(source.clone())
+        .build();
+    let acme = tenancy.tenant(&tenant("acme"));
+    let filter = json!({ "a": 1 });
+    assert_eq!(acme.data_isolation(), DataIsolation::Strict);
+    assert_ne!(acme.enforce_data_isolation(&filter), filter);
     refresh(&acme).await;
-    assert!(acme.policy().is_none() && refusal(&acme).is_none());
+    assert_eq!(acme.data_isolation(), DataIsolation::Strict);
+    source.says(Says::Nothing);
+    refresh(&acme).await;
+    assert_eq!(acme.data_isolation(), DataIsolation::Relaxed);
+    source.says(Says::Policy("?"));
+    refresh_again(&acme).await;
+    assert_eq!(acme.data_isolation(), DataIsolation::Strict);
+    source.says(Says::Policy(r#"{"dataIsolation": "relaxed"}"#));
+    refresh_again(&acme).await;
+    assert_eq!(acme.data_isolation(), DataIsolation::Relaxed);
+}
+
+#[tokio::test]
+async fn what_passes_is_told_from_what_has_to_be_mended() {
+    let (source, tenancy) = scene(Says::Unavailable);
+    let acme = tenancy.tenant(&tenant("acme"));
+    assert!(acme.unread_policy().is_some());
+    refresh(&acme).await;
+    let unread = acme.unread_policy().unwrap().to_string();
+    assert!(unread.contains("the connection broke"), "{unread}");
+    source.says(Says::Policy("?"));
+    refresh(&acme).await;
+    assert_eq!(acme.unread_policy(), None);
+    source.says(Says::Unavailable);
+    refresh_again(&acme).await;
+    assert_eq!(acme.unread_policy(), None);
+    assert!(refusal(&acme).unwrap().contains("cannot be read"));
+    source.says(Says::Nothing);
+    refresh(&acme).await;
+    assert_eq!((acme.unread_policy(), refusal(&acme)), (None, None));
+}
+
+/// A source that answers when it may, and counts how often it is asked.
+#[derive(Clone)]
+struct Slow {
+    source: Source,
+    asked: Arc<AtomicU32>,
+    gate: Arc<Semaphore>,
+}
+
+impl Slow {
+    fn that(says: Says) -> Self {
+        Self {
+            source: Source(Arc::new(Mutex::new(says))),
+            asked: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+        }
+    }
+}
+
+impl PolicySource for Slow {
+    fn policy<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+    ) -> futures_core::future::BoxFuture<'a, Result<Option<TenantPolicy>, PolicySourceError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            self.gate.acquire().await.unwrap().forget();
+            self.source.policy(tenant).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn many_that_need_a_policy_ask_for_it_once() {
+    let source = Slow::that(Says::Unavailable);
+    let tenancy = Tenancy::builder().policies(source.clone()).build();
+    let acme = tenancy.tenant(&tenant("acme"));
+    let reading = (0..20).map(|_| acme.refresh_secrets().unwrap());
+    let mut reading = futures_util::future::join_all(reading);
+    assert!(futures_util::poll!(&mut reading).is_pending());
+    source.gate.add_permits(20);
+    reading.await;
+    assert_eq!(source.asked.load(Ordering::Relaxed), 1);
+    // Who comes later asks anew.
+    refresh(&acme).await;
+    assert_eq!(source.asked.load(Ordering::Relaxed), 2);
 }
