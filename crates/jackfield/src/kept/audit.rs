@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who reads, checks or flushes trails in it blocks a thread until the runtime has done it: in
 /// asynchronous code that belongs on a thread for it
 /// ([`spawn_blocking`](tokio::task::spawn_blocking)). On the only thread of a runtime it fails after
-/// 30 s. Flush before the store is closed.
+/// 30 s. Flush before the store is closed: who drops the log of a store that does not answer waits for
+/// a minute and a half at the most, and what was not written by then is lost.
 pub struct StoredAudit {
     store: Arc<dyn Store>,
     runtime: Handle,
@@ -45,7 +46,8 @@ impl StoredAudit {
             Ok(Err(StoreError::OutOfTurn { .. })) => Err(AuditStoreError::OutOfTurn),
             Ok(Err(error)) => failed(error.to_string()),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                failed(format!("it did not answer within {} s", PATIENCE.as_secs()))
+                let reason = format!("it did not answer within {} s", PATIENCE.as_secs());
+                Err(AuditStoreError::Unanswered { reason })
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 failed("the runtime that it belongs to has ended".to_owned())

@@ -21,7 +21,9 @@ use super::{AuditEntry, AuditError, AuditOptions, AuditReader, AuditStoreError, 
 /// The audit trails of all tenants, in a folder of its own, in a store, or in both.
 ///
 /// Clones share the one thread that writes to each place. When the last of them and the last
-/// [`TenantAudit`] is dropped, everything is written; that blocks, as [`flush`](Self::flush) does.
+/// [`TenantAudit`] is dropped, everything is written; that blocks, as [`flush`](Self::flush) does. A
+/// store has 30 s for that, and is not waited for once it did not answer: what was not written by then
+/// is lost and told of in the log of the process.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Open>);
 

@@ -35,6 +35,7 @@ mod reader;
 mod record;
 mod seal;
 mod stored;
+mod stored_closing;
 mod stored_trail;
 mod stored_writer;
 mod trail;

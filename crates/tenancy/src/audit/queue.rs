@@ -244,6 +244,11 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// Whether the writer is to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state.lock().closing
+    }
+
     /// Tells everybody that the writer has ended.
     pub(super) fn closed(&self) {
         self.state.lock().closed = true;

@@ -15,7 +15,8 @@ use super::{AuditError, AuditReader, AuditRecord, AuditVerification, VerifyOptio
 /// Keeps the lines of trails, in order and for good. Implemented by hosts over what they keep things
 /// in.
 ///
-/// It is called by one thread of its own and by those who read, and may block. Several processes may
+/// It is called by one thread of its own and by those who read, and may block, but for no longer than
+/// somebody can wait who drops the log. Several processes may
 /// add to the same trail: [`append`](Self::append) takes only what continues what is there, so that
 /// no chain ever forks.
 pub trait AuditStore: Send + Sync + 'static {
@@ -26,7 +27,7 @@ pub trait AuditStore: Send + Sync + 'static {
     /// most.
     ///
     /// # Errors
-    /// [`AuditStoreError::Failed`].
+    /// [`AuditStoreError::Unanswered`], [`AuditStoreError::Failed`].
     fn read(
         &self,
         tenant: &TenantId,
@@ -37,7 +38,8 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Adds lines, all of them or none, if the trail has so many before.
     ///
     /// # Errors
-    /// [`AuditStoreError::OutOfTurn`] when it has more or fewer, [`AuditStoreError::Failed`].
+    /// [`AuditStoreError::OutOfTurn`] when it has more or fewer, [`AuditStoreError::Unanswered`],
+    /// [`AuditStoreError::Failed`].
     fn append(
         &self,
         tenant: &TenantId,
@@ -53,6 +55,13 @@ pub enum AuditStoreError {
     /// The trail ends elsewhere: somebody else has added to it.
     #[error("the trail ends elsewhere")]
     OutOfTurn,
+    /// It took so long that nobody waited any more. Whether lines were added is not known. A log that
+    /// is being closed does not ask again.
+    #[error("{reason}")]
+    Unanswered {
+        /// How long that was.
+        reason: String,
+    },
     /// Anything else. Whether lines were added may not be known.
     #[error("{reason}")]
     Failed {

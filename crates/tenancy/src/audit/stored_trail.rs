@@ -28,6 +28,8 @@ pub(super) struct StoredTrail {
     waiting: VecDeque<(Timestamp, AuditEntry)>,
     /// How many records could not be kept since the trail last said so.
     pub(super) lost: u64,
+    /// Whether what tells of lost ones waits, too. What is lost meanwhile is told after it.
+    tells_of_lost: bool,
     /// What is in the way of writing.
     pub(super) trouble: Option<Trouble>,
     /// Where it ended when that was last looked up or written.
@@ -52,8 +54,6 @@ struct Sent {
     /// How many lines come before those records, and how many records there are.
     before: usize,
     records: usize,
-    /// How many lost ones the last line tells of, if any.
-    lost: u64,
     hash: AuditHash,
 }
 
@@ -81,6 +81,7 @@ impl StoredTrail {
         let mut written = 0;
         let mut turns = 0;
         while self.has_unwritten() {
+            self.tell_of_lost();
             if !self.is_end_known {
                 written += self.find_end(tenant, store, seal)?;
                 if !self.has_unwritten() {
@@ -106,6 +107,28 @@ impl StoredTrail {
             }
         }
         Ok(written)
+    }
+
+    /// Has a record wait that tells of lost ones, behind those that came before them. It waits like
+    /// any other: what may have been added of it is the same when it is tried again.
+    fn tell_of_lost(&mut self) {
+        if self.lost == 0 || self.tells_of_lost {
+            return;
+        }
+        let mut entry = AuditEntry::allowed(AuditAction::RecordsLost);
+        entry.note = Some(format!("{} records could not be kept", self.lost).into());
+        self.waiting.push_back((Timestamp::now(), entry));
+        self.lost = 0;
+        self.tells_of_lost = true;
+    }
+
+    /// Takes away what waited and is kept now.
+    fn forget(&mut self, records: usize) {
+        for (_, entry) in self.waiting.drain(..records.min(self.waiting.len())) {
+            if entry.action == AuditAction::RecordsLost {
+                self.tells_of_lost = false;
+            }
+        }
     }
 
     /// Puts what waits, or the first part of it, into lines that continue the trail.
@@ -142,24 +165,12 @@ impl StoredTrail {
         for (at, entry) in self.waiting.iter().take(records) {
             add(*at, entry.clone())?;
         }
-        // Behind those that came before them.
-        let lost = if records == self.waiting.len() {
-            self.lost
-        } else {
-            0
-        };
-        if lost > 0 {
-            let mut entry = AuditEntry::allowed(AuditAction::RecordsLost);
-            entry.note = Some(format!("{lost} records could not be kept").into());
-            add(Timestamp::now(), entry)?;
-        }
         Ok(Sent {
             after: self.end.records,
             hash: place.1,
             lines,
             before,
             records,
-            lost,
         })
     }
 
@@ -167,8 +178,7 @@ impl StoredTrail {
     fn settle(&mut self, sent: &Sent) -> u64 {
         let lines = count(sent.lines.len());
         self.doubtful = None;
-        self.waiting.drain(..sent.records.min(self.waiting.len()));
-        self.lost = self.lost.saturating_sub(sent.lost);
+        self.forget(sent.records);
         self.end = End {
             records: sent.after.saturating_add(lines),
             hash: Some(sent.hash),
@@ -258,12 +268,9 @@ impl StoredTrail {
             // It may be on its way.
             return Ok(0);
         }
-        if same == sent.lines.len() {
-            self.lost = self.lost.saturating_sub(sent.lost);
-        }
         let records = same.saturating_sub(sent.before).min(sent.records);
         self.doubtful = None;
-        self.waiting.drain(..records.min(self.waiting.len()));
+        self.forget(records);
         Ok(count(same))
     }
 
@@ -289,5 +296,89 @@ fn count(records: usize) -> u64 {
 fn failed(error: &io::Error) -> AuditStoreError {
     AuditStoreError::Failed {
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// A store whose first answers do not come. What is sent first arrives with the second call.
+    #[derive(Default)]
+    struct Late {
+        lines: Mutex<Vec<Vec<u8>>>,
+        on_its_way: Mutex<Vec<Vec<u8>>>,
+        calls: Mutex<u32>,
+    }
+
+    impl AuditStore for Late {
+        fn describe(&self) -> String {
+            "memory".to_owned()
+        }
+
+        fn read(&self, _: &TenantId, after: u64, _: u32) -> Result<Vec<Vec<u8>>, AuditStoreError> {
+            let lines = self.lines.lock();
+            Ok(lines.iter().skip(after as usize).cloned().collect())
+        }
+
+        fn append(
+            &self,
+            _: &TenantId,
+            after: u64,
+            sent: Vec<Vec<u8>>,
+        ) -> Result<(), AuditStoreError> {
+            let (mut lines, mut calls) = (self.lines.lock(), self.calls.lock());
+            *calls += 1;
+            match *calls {
+                1 => *self.on_its_way.lock() = sent.clone(),
+                2 => *lines = self.on_its_way.lock().clone(),
+                _ => {}
+            }
+            if *calls <= 2 {
+                let reason = "the connection broke".to_owned();
+                return Err(AuditStoreError::Failed { reason });
+            }
+            if lines.len() as u64 != after {
+                return Err(AuditStoreError::OutOfTurn);
+            }
+            lines.extend(sent);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lost_records_are_told_of_once() {
+        let (store, seal) = (Late::default(), Seal::new(None));
+        let tenant = TenantId::parse("acme").unwrap();
+        let mut trail = StoredTrail::default();
+        let entry = || AuditEntry::allowed(AuditAction::NodeCalled);
+        trail.push(Timestamp::now(), entry());
+        trail.lost = 3;
+        assert!(trail.write(&tenant, &store, &seal).is_err());
+        // More come, and more are lost, before it is tried again.
+        trail.push(Timestamp::now(), entry());
+        trail.lost += 2;
+        assert!(trail.write(&tenant, &store, &seal).is_err());
+        trail.write(&tenant, &store, &seal).unwrap();
+        assert!(!trail.has_unwritten());
+        let lines = store.lines.lock();
+        let read = lines.iter().map(|line| {
+            let record: AuditRecord = serde_json::from_slice(line).unwrap();
+            (record.action, record.note.map(|note| note.to_string()))
+        });
+        let lost = |count: u32| {
+            let note = format!("{count} records could not be kept");
+            (AuditAction::RecordsLost, Some(note))
+        };
+        let expected = [
+            (AuditAction::TrailBegun, None),
+            (AuditAction::NodeCalled, None),
+            lost(3),
+            (AuditAction::NodeCalled, None),
+            lost(2),
+        ];
+        assert_eq!(read.collect::<Vec<_>>(), expected);
     }
 }

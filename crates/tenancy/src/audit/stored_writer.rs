@@ -14,6 +14,7 @@ use tracing::{error, info};
 use super::queue::{Flushed, Pending, Queue, Ticket};
 use super::seal::Seal;
 use super::stored::AuditStore;
+use super::stored_closing::ClosingStore;
 use super::stored_trail::StoredTrail;
 use super::trail::Trouble;
 use super::writer::{Counters, Effort, OnDrop};
@@ -27,7 +28,7 @@ const MANY_TRAILS: usize = 10_000;
 
 pub(super) struct StoredWriter {
     pub(super) seal: Seal,
-    pub(super) store: Arc<dyn AuditStore>,
+    store: ClosingStore,
     pub(super) queue: Arc<Queue>,
     pub(super) counters: Arc<Counters>,
     trails: FxHashMap<TenantId, StoredTrail>,
@@ -46,7 +47,7 @@ impl StoredWriter {
     ) -> Self {
         Self {
             seal,
-            store,
+            store: ClosingStore::new(store, Arc::clone(&queue)),
             queue,
             counters,
             trails: FxHashMap::default(),
@@ -118,10 +119,10 @@ impl StoredWriter {
             let is_due = trail.retry_at().is_none_or(|at| at <= Instant::now());
             if is_due || effort == Effort::Now {
                 let before = trail.waiting();
-                let result = trail.write(&tenant, &*self.store, &self.seal);
-                self.backlog = self
-                    .backlog
-                    .saturating_sub(before.saturating_sub(trail.waiting()));
+                let result = trail.write(&tenant, &self.store, &self.seal);
+                // What tells of lost ones waits, too.
+                let others = self.backlog.saturating_sub(before);
+                self.backlog = others.saturating_add(trail.waiting());
                 match result {
                     Ok(records) => {
                         if trail.trouble.take().is_some() {

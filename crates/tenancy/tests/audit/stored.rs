@@ -27,11 +27,27 @@ struct Trouble {
     appends: u32,
     /// They add their lines all the same.
     adds: bool,
+    /// Nothing is answered. So often it was asked all the same.
+    silence: Option<u32>,
 }
 
 impl Lines {
     fn falter(&self, appends: u32, adds: bool) {
-        *self.trouble.lock().unwrap() = Trouble { appends, adds };
+        *self.trouble.lock().unwrap() = Trouble {
+            appends,
+            adds,
+            silence: None,
+        };
+    }
+
+    /// Notes that it was asked, and does not answer if it is silent.
+    fn asked(&self) -> Result<(), AuditStoreError> {
+        let Some(asked) = &mut self.trouble.lock().unwrap().silence else {
+            return Ok(());
+        };
+        *asked += 1;
+        let reason = "it did not answer".to_owned();
+        Err(AuditStoreError::Unanswered { reason })
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
@@ -55,6 +71,7 @@ impl AuditStore for Lines {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Vec<u8>>, AuditStoreError> {
+        self.asked()?;
         let trails = self.trails.lock().unwrap();
         let lines = trails.get(tenant).map_or(&[][..], Vec::as_slice);
         let after = usize::try_from(after).unwrap().min(lines.len());
@@ -69,6 +86,7 @@ impl AuditStore for Lines {
         after: u64,
         lines: Vec<Vec<u8>>,
     ) -> Result<(), AuditStoreError> {
+        self.asked()?;
         let there = self.trails.lock().unwrap().get(tenant).map_or(0, Vec::len);
         if there as u64 != after {
             return Err(AuditStoreError::OutOfTurn);
@@ -323,4 +341,25 @@ fn a_store_and_a_folder_both_have_all_of_it() {
     let options = VerifyOptions::default();
     let verified = verify_audit(scene.folder(), &tenant("acme"), &options).unwrap();
     assert!(verified.is_sound(), "{:?}", verified.findings);
+}
+
+#[test]
+fn a_log_that_is_dropped_does_not_wait_for_each_trail_of_a_silent_store() {
+    let lines = Arc::new(Lines::default());
+    let log = open(&lines);
+    let audits: Vec<_> = (0..50)
+        .map(|number| log.tenant(&tenant(&format!("tenant-{number}"))))
+        .collect();
+    lines.trouble.lock().unwrap().silence = Some(0);
+    for audit in &audits {
+        audit.record(call(0));
+    }
+    // All of them are in trouble, and each is tried.
+    assert!(log.flush().is_err());
+    let asked = || lines.trouble.lock().unwrap().silence.unwrap();
+    let before = asked();
+    assert!(before >= 50);
+    drop(audits);
+    drop(log);
+    assert!(asked() <= before + 2, "{} and {before}", asked());
 }
