@@ -124,6 +124,12 @@ pub(crate) fn start_error(error: &StartError) -> CliError {
             code: ErrorCode::TENANT_FORBIDDEN,
             message: error.to_string(),
         },
+        StartError::PolicyUnread { .. } => kept(
+            ErrorCode::STORE_ERROR,
+            Exit::Internal,
+            "nothing was started: try again when the store of the policies can be reached"
+                .to_owned(),
+        ),
         StartError::QuotaExceeded(_) => CliError::Refused {
             code: ErrorCode::QUOTA_EXCEEDED,
             message: error.to_string(),

@@ -23,7 +23,9 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// [`TenancyBuilder::policies`](jackfield_tenancy::TenancyBuilder::policies).
 ///
 /// A policy that cannot be read bars its tenant from everything until it is set anew or removed; so
-/// does a store that does not answer before the policy was read once. It is cheap to clone.
+/// does a store that does not answer before the policy was read once. A tenant whose policy was set
+/// otherwise, by [`Tenancy::set_policy`](jackfield_tenancy::Tenancy::set_policy) or from a folder, is
+/// not looked up as long as that stands. It is cheap to clone.
 #[derive(Clone)]
 pub struct StoredPolicies {
     store: Arc<dyn Store>,

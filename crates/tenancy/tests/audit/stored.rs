@@ -354,11 +354,13 @@ fn a_log_that_is_dropped_does_not_wait_for_each_trail_of_a_silent_store() {
     for audit in &audits {
         audit.record(call(0));
     }
-    // All of them are in trouble, and each is tried.
-    assert!(log.flush().is_err());
+    // All of them are in trouble, and each is tried; by itself not again before long.
+    for _ in 0..10 {
+        assert!(log.flush().is_err());
+    }
     let asked = || lines.trouble.lock().unwrap().silence.unwrap();
     let before = asked();
-    assert!(before >= 50);
+    assert!(before >= 500);
     drop(audits);
     drop(log);
     assert!(asked() <= before + 2, "{} and {before}", asked());
