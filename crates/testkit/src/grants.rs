@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jackfield_plugin_api::{Grants, NodeError};
@@ -17,7 +18,7 @@ pub struct ScriptedGrants {
     unreadable: BTreeSet<String>,
     credentials: BTreeMap<String, (Credential, Vec<String>)>,
     masked: BTreeSet<String>,
-    is_relaxed: bool,
+    is_relaxed: Arc<AtomicBool>,
     plugin_quota: PluginQuota,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -77,8 +78,14 @@ impl ScriptedGrants {
     /// Leaves data filters as they are.
     #[must_use]
     pub fn relaxed(mut self) -> Self {
-        self.is_relaxed = true;
+        self.is_relaxed = Arc::new(AtomicBool::new(true));
         self
+    }
+
+    /// Leaves data filters as they are from now on, in all clones, as when the policy is replaced
+    /// while a call runs.
+    pub fn relax(&self) {
+        self.is_relaxed.store(true, Ordering::Release);
     }
 
     /// Gives plugins so much and no more.
@@ -191,7 +198,7 @@ impl Grants for ScriptedGrants {
 
     /// Adds the tenant of every [`StaticCall`](crate::StaticCall) that names none.
     fn isolate(&self, filter: &Value) -> Value {
-        if self.is_relaxed {
+        if self.is_relaxed.load(Ordering::Acquire) {
             return filter.clone();
         }
         json!({ "and": [{ "tenantId": { "eq": crate::call::TENANT } }, filter] })

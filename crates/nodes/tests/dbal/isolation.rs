@@ -194,6 +194,28 @@ pub(crate) async fn try_to_steal(scene: &Scene, node: &str, parameters: &Value) 
     }
 }
 
+/// The policy that granted the call says whose rows are meant, whatever comes into force meanwhile.
+#[tokio::test]
+async fn a_call_keeps_to_the_isolation_that_it_began_with() {
+    let scene = with_a_victim(Kind::Sqlite).await;
+    let own = json!([{"slug": "mine", "body": "own", "stars": 1}]);
+    let read = scene
+        .call("dbal-read")
+        .of("thief")
+        .relaxed_meanwhile()
+        .run(json!({"entity": "notes", "fields": ["slug", "body", "stars"]}))
+        .await;
+    assert_eq!(read, own);
+    scene
+        .call("dbal-delete")
+        .of("thief")
+        .relaxed_meanwhile()
+        .run(json!({"entity": "notes", "all": true}))
+        .await;
+    assert_eq!(rows_of(&scene, "victim").await, victim());
+    assert_eq!(rows_of(&scene, "thief").await, json!([]));
+}
+
 on_each_database! {
     async fn texts_in_every_parameter_reach_no_row_of_another_tenant(kind) {
         let scene = with_a_victim(kind).await;

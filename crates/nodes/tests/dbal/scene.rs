@@ -1,6 +1,7 @@
 //! What the tests share: a database of each kind, and calls of nodes on it.
 
 use std::path::Path;
+use std::pin::pin;
 
 use jackfield_nodes::{
     BuiltIn, DataSourceConfig, DataSources, EntityDeclaration, NodeSettings, node_types,
@@ -135,6 +136,7 @@ impl Scene {
             items: json!([{}]),
             capabilities: None,
             masked: Vec::new(),
+            relaxed_meanwhile: false,
         }
     }
 
@@ -168,6 +170,7 @@ pub(crate) struct SceneCall<'a> {
     items: Value,
     capabilities: Option<Vec<Capability>>,
     masked: Vec<String>,
+    relaxed_meanwhile: bool,
 }
 
 impl SceneCall<'_> {
@@ -192,6 +195,12 @@ impl SceneCall<'_> {
         self
     }
 
+    /// Isolation is relaxed while the call runs.
+    pub(crate) fn relaxed_meanwhile(mut self) -> Self {
+        self.relaxed_meanwhile = true;
+        self
+    }
+
     pub(crate) async fn attempt(self, parameters: Value) -> Result<NodeOutput, NodeError> {
         let built_in = self.scene.built_in(&self.node);
         let masked: Vec<&str> = self.masked.iter().map(String::as_str).collect();
@@ -203,12 +212,16 @@ impl SceneCall<'_> {
             grants = grants.with_capabilities(capabilities);
         }
         assert_eq!(grants.isolate(&Value::Null).is_null(), !self.scene.strict);
-        StaticCall::new(&built_in.metadata, parameters)
+        let call = StaticCall::new(&built_in.metadata, parameters)
             .with_tenant(&self.tenant)
             .with_input(self.items)
-            .with_grants(grants)
-            .execute(&*built_in.executor)
-            .await
+            .with_grants(grants.clone());
+        let mut call = pin!(call.execute(&*built_in.executor));
+        if self.relaxed_meanwhile {
+            assert!(futures_util::poll!(call.as_mut()).is_pending());
+            grants.relax();
+        }
+        call.await
     }
 
     pub(crate) async fn run(self, parameters: Value) -> Value {
