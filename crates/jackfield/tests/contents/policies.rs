@@ -1,14 +1,20 @@
 //! Policies.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jackfield::kept::{PolicyError, StoredPolicies};
-use jackfield::store::{Collection, Expected, Store};
+use jackfield::plugin_api::NodeExecutor;
+use jackfield::registry::{ExecutorLoader, LoaderError};
+use jackfield::store::{Collection, ExecutionState, Expected, Store};
+use jackfield::tenancy::{PolicySource, PolicySourceError};
 use jackfield::{
-    DurableOptions, Engine, ErrorCode, ExecutionStatus, Policy, StartOptions, Tenancy,
-    TenantEngine, TenantId, WorkerOptions,
+    DurableOptions, Engine, ErrorCode, ExecutionId, ExecutionStatus, Policy, Registry, StartError,
+    StartOptions, Tenancy, Tenant, TenantEngine, TenantId, TenantPolicy, WorkerOptions,
 };
+use jackfield_testkit::ScriptedExecutor;
 use jackfield_testkit::store::{FragileStore, Interruption, MemoryStore};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -24,8 +30,12 @@ fn restricting(name: &str) -> Policy {
 
 fn engine(store: &Arc<dyn Store>) -> Engine {
     let policies = StoredPolicies::new(Arc::clone(store));
+    engine_with(store, policies, jackfield::built_in_registry().unwrap())
+}
+
+fn engine_with(store: &Arc<dyn Store>, policies: impl PolicySource, registry: Registry) -> Engine {
     let tenancy = Tenancy::builder().policies(policies).build();
-    Engine::builder(jackfield::built_in_registry().unwrap())
+    Engine::builder(registry)
         .store(Arc::clone(store))
         .durable_options(DurableOptions {
             lease: Duration::from_millis(500),
@@ -137,17 +147,16 @@ async fn a_store_that_cannot_be_reached_opens_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_worker_asks_for_the_policy_of_each_tenant() {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    // Another process, which ends with its runtime.
-    let first = Arc::clone(&store);
+/// Has another process, which ends with its runtime, start an execution of each tenant that waits for
+/// a signal.
+fn left_waiting(store: &Arc<dyn Store>, tenants: Vec<TenantId>) -> Vec<(TenantId, ExecutionId)> {
+    let store = Arc::clone(store);
     let begun = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let mut waiting = Vec::new();
-            for tenant in [acme(), globex()] {
-                let engine = ready(&first, &tenant).await;
+            for tenant in tenants {
+                let engine = ready(&store, &tenant).await;
                 let plan = plan(&engine, &waits()).unwrap();
                 let execution = engine.start(&plan, StartOptions::default()).unwrap();
                 execution.kept().await.unwrap();
@@ -156,7 +165,13 @@ async fn a_worker_asks_for_the_policy_of_each_tenant() {
             waiting
         })
     });
-    let waiting = begun.join().unwrap();
+    begun.join().unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_asks_for_the_policy_of_each_tenant() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let waiting = left_waiting(&store, vec![acme(), globex()]);
     let policies = StoredPolicies::new(Arc::clone(&store));
     policies.set(&acme(), &restricting("no-op")).await.unwrap();
     let next = engine(&store);
@@ -174,8 +189,8 @@ async fn a_worker_asks_for_the_policy_of_each_tenant() {
             let kept = store.tenant(tenant);
             let state = kept.execution(id).await.unwrap().state;
             match state {
-                jackfield::store::ExecutionState::Ended { status } => return Some(status),
-                jackfield::store::ExecutionState::Stuck { .. } => return None,
+                ExecutionState::Ended { status } => return Some(status),
+                ExecutionState::Stuck { .. } => return None,
                 _ => tokio::task::yield_now().await,
             }
         }
@@ -183,6 +198,137 @@ async fn a_worker_asks_for_the_policy_of_each_tenant() {
     let success = ExecutionStatus::Success.as_str().to_owned();
     assert_eq!(status(&globex()).await, Some(success.clone()));
     assert_ne!(status(&acme()).await, Some(success));
+    shutdown.cancel();
+    works.await.unwrap();
+}
+
+/// Sets what becomes of the policy before it gives the executor, and gives that when the policy has
+/// to be read again.
+struct Meanwhile {
+    store: Arc<dyn Store>,
+    content: &'static str,
+    tenant: Arc<OnceLock<Tenant>>,
+    executor: ScriptedExecutor,
+}
+
+impl ExecutorLoader for Meanwhile {
+    fn load(&self) -> BoxFuture<'_, Result<Arc<dyn NodeExecutor>, LoaderError>> {
+        Box::pin(async {
+            let documents = self.store.tenant(&acme());
+            let content = self.content.into();
+            let put =
+                documents.put_document(Collection::Policies, "policy", content, Expected::Anything);
+            put.await.unwrap();
+            let tenant = self.tenant.get().unwrap();
+            while tenant.refresh_secrets().is_none() {
+                tokio::task::yield_now().await;
+            }
+            Ok(Arc::new(self.executor.clone()) as Arc<dyn NodeExecutor>)
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_call_that_learns_of_a_new_policy_is_not_made() {
+    for (content, is_made) in [
+        ("{}", true),
+        (r#"{"restrictedNodeTypes": ["lazy"]}"#, false),
+        ("?", false),
+    ] {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let policies = StoredPolicies::new(Arc::clone(&store));
+        policies.set(&acme(), &Policy::default()).await.unwrap();
+        let executor = ScriptedExecutor::failing(0, || unreachable!());
+        let meanwhile = Meanwhile {
+            store: Arc::clone(&store),
+            content,
+            tenant: Arc::default(),
+            executor: executor.clone(),
+        };
+        let tenant = Arc::clone(&meanwhile.tenant);
+        let registry = jackfield::built_in_registry().unwrap();
+        let metadata = ScriptedExecutor::metadata("lazy");
+        registry
+            .register_lazy("lazy", Arc::new(meanwhile), metadata)
+            .unwrap();
+        let engine = engine_with(&store, policies, registry).tenant(&acme());
+        assert!(tenant.set(engine.tenant().clone()).is_ok());
+        engine.tenant().refresh_secrets().unwrap().await;
+        let document = json!({
+            "name": "lazy",
+            "nodes": [{ "id": "one", "nodeType": "lazy", "onError": "continueRegularOutput" }],
+            "connections": {},
+        });
+        let plan = plan(&engine, &document).unwrap();
+        let report = engine.run(&plan, StartOptions::default()).await.unwrap();
+        assert_eq!(executor.calls(), usize::from(is_made), "{content}");
+        assert_eq!(
+            report.status == ExecutionStatus::Success,
+            is_made,
+            "{content}"
+        );
+        if !is_made {
+            let code = &report.node("one").unwrap().error_code;
+            assert_eq!(*code, Some(ErrorCode::TENANT_FORBIDDEN), "{content}");
+        }
+    }
+}
+
+/// Policies that cannot be reached the first times they are asked for.
+struct Late {
+    policies: StoredPolicies,
+    asked: Arc<AtomicU32>,
+}
+
+impl Late {
+    const TIMES: u32 = 5;
+}
+
+impl PolicySource for Late {
+    fn policy<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+    ) -> BoxFuture<'a, Result<Option<TenantPolicy>, PolicySourceError>> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) >= Self::TIMES {
+            return self.policies.policy(tenant);
+        }
+        let reason = "the connection broke".to_owned();
+        Box::pin(async { Err(PolicySourceError::Unavailable { reason }) })
+    }
+}
+
+#[tokio::test]
+async fn what_goes_on_waits_for_a_policy_that_cannot_be_reached() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let waiting = left_waiting(&store, vec![acme()]);
+    let (tenant, id) = &waiting[0];
+    let before = ready(&store, tenant).await;
+    let go = "go".try_into().unwrap();
+    before.signal(*id, &go, Value::Null).await.unwrap();
+    let plan = plan(&before, &no_op()).unwrap();
+    let asked = Arc::new(AtomicU32::new(0));
+    let late = Late {
+        policies: StoredPolicies::new(Arc::clone(&store)),
+        asked: Arc::clone(&asked),
+    };
+    let next = engine_with(&store, late, jackfield::built_in_registry().unwrap());
+    let error = next.tenant(tenant).start(&plan, StartOptions::default());
+    let error = error.err().unwrap();
+    assert!(matches!(error, StartError::PolicyUnread { .. }), "{error}");
+    assert_eq!(error.code(), Some(ErrorCode::STORE_ERROR));
+    let shutdown = CancellationToken::new();
+    let worker = next.worker(WorkerOptions::default()).unwrap();
+    let works = tokio::spawn(worker.run(shutdown.clone()));
+    let status = loop {
+        let found = store.tenant(tenant).execution(*id).await.unwrap();
+        match found.state {
+            ExecutionState::Ended { status } => break status,
+            ExecutionState::Stuck { reason } => panic!("{reason}"),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(status, ExecutionStatus::Success.as_str());
+    assert!(asked.load(Ordering::Relaxed) > Late::TIMES);
     shutdown.cancel();
     works.await.unwrap();
 }
