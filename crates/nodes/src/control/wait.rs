@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use jackfield_plugin_api::{NodeError, NodeOutput, NodeType, Scheduling, TypedCall};
 use jackfield_types::{
-    AwaitedSignal, NodeTypeMetadata, Ports, SignalName, SignalReply, Span, ValidationIssue,
+    AwaitedSignal, Items, NodeTypeMetadata, Outputs, Ports, SignalName, SignalReply, Span,
+    ValidationIssue,
 };
 use jiff::{Timestamp, Zoned};
 use schemars::JsonSchema;
@@ -113,8 +114,8 @@ impl NodeType for Wait {
             wait(&params, Timestamp::now()).map_err(|issue| NodeError::Params(vec![issue]))?;
         let items = pass_on(call.items());
         Ok(match wait {
-            Waits::No => NodeOutput::items(items),
-            Waits::Time(wait) => NodeOutput::items(items).after(wait),
+            Waits::No => done(items),
+            Waits::Time(wait) => done(items).after(wait),
             Waits::Signal(signal, None) => {
                 NodeOutput::on_port(OTHERWISE, items).until_signal(signal)
             }
@@ -131,6 +132,12 @@ impl NodeType for Wait {
     fn scheduling(&self) -> Scheduling {
         Scheduling::Inline
     }
+}
+
+/// The items on the first port, nothing on the other.
+fn done(items: Items) -> NodeOutput {
+    let main = [items, Items::default()].into_iter().collect();
+    Outputs { main, error: None }.into()
 }
 
 /// What is waited for.
