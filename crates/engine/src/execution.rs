@@ -249,6 +249,12 @@ impl Running {
     pub(crate) fn hinder(&self, node: NodeIndex, error: PinnedError) {
         // One reason is enough.
         let _ = self.hindered.set((node, error));
+        // What it called is left as it is, and goes on when this one does.
+        self.parts.end();
+        let keeper = self.caller.engine.keeper.as_ref();
+        if let Some(hold) = keeper.and_then(|keeper| keeper.held(self.tenant_id(), self.id)) {
+            hold.changed.notify_one();
+        }
     }
 
     /// Why it cannot go on, and the node that cannot be run, if that is so.

@@ -15,6 +15,7 @@ mod audit;
 mod authorize;
 mod breaker;
 mod call_host;
+mod called_before;
 mod catalog;
 mod clock;
 mod conditions;

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use jackfield_store_api::ExecutionRecord;
 use jackfield_tenancy::{Redactor, Tenant, Usage};
 use jackfield_types::ExecutionId;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::PreparedPlan;
+use crate::durable::CalledByName;
 
 /// How many executions one may start by `execute-workflow`, those that they start included.
 const MAX_NESTED: u64 = 100_000;
@@ -28,7 +28,7 @@ pub(crate) struct Nested {
     /// Plans of the workflows called by name.
     pub(crate) plans: Mutex<HashMap<String, Arc<PreparedPlan>>>,
     /// What was called by name before the first one was taken up here, once it was asked for.
-    pub(crate) called: OnceCell<HashMap<String, ExecutionRecord>>,
+    pub(crate) called: OnceCell<HashMap<String, CalledByName>>,
     pub(crate) redactor: Redactor,
     /// What has been used of what is bounded; `None` when nothing is.
     pub(crate) usage: Option<Usage>,

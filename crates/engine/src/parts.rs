@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jackfield_kernel::NodeIndex;
-use jackfield_store_api::Request;
+use jackfield_store_api::{Request, StoreError};
 use jackfield_types::{ExecutionId, TenantId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -33,6 +33,7 @@ pub(crate) struct Parts {
     may_park: AtomicBool,
     is_resting: AtomicBool,
     is_over: AtomicBool,
+    may_be_left_over: AtomicBool,
 }
 
 #[derive(Default)]
@@ -73,6 +74,15 @@ impl Parts {
 
     pub(crate) fn is_resting(&self) -> bool {
         self.is_resting.load(Ordering::Acquire)
+    }
+
+    /// Notes that something that was called may go on when nobody waits for it any more.
+    pub(crate) fn leave_over(&self) {
+        self.may_be_left_over.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn are_left_over(&self) -> bool {
+        self.may_be_left_over.load(Ordering::Acquire)
     }
 
     /// The caller is not run here any more, whether or not it has ended: what it called is left as
@@ -138,6 +148,12 @@ impl PartCall {
     pub(crate) fn runs(&mut self, task: AbortHandle, cancellation: CancellationToken) {
         self.parts.running.lock().insert(self.id);
         self.stage(Stage::Runs { task, cancellation });
+        // It may have been too early to hear of it.
+        if self.parts.is_resting()
+            && let Some(hold) = self.keeper.held(&self.tenant, self.id)
+        {
+            hold.changed.notify_one();
+        }
     }
 
     /// What it called does not run any more.
@@ -204,16 +220,22 @@ impl Drop for PartCall {
                     runtime.spawn(async move { hold.release().await });
                 }
             }
-            Stage::Runs { cancellation, .. } => cancellation.cancel(),
-            Stage::Looks | Stage::Sleeps => {
+            stage @ (Stage::Runs { .. } | Stage::Looks | Stage::Sleeps) => {
+                if let Stage::Runs { cancellation, .. } = stage {
+                    cancellation.cancel();
+                }
                 if let (false, Ok(runtime)) = (is_over, runtime) {
+                    // Whatever becomes of this process, so that nobody goes on with it.
                     let store = self.keeper.store.tenant(&self.tenant);
                     let (keeper, id) = (Arc::clone(&self.keeper), self.id);
+                    let parts = Arc::clone(&self.parts);
                     let cancelled = async move {
-                        // What has ended or was not begun needs no asking. What cannot be asked now
-                        // is asked when the caller has ended.
-                        if store.request(id, Request::Cancel).await.is_ok() {
-                            keeper.stirred.notify_one();
+                        match store.request(id, Request::Cancel).await {
+                            Ok(_) => keeper.stirred.notify_one(),
+                            // It has ended, or was not begun.
+                            Err(StoreError::OutOfTurn { .. } | StoreError::NotFound { .. }) => {}
+                            // It is asked when the caller ends.
+                            Err(_) => parts.leave_over(),
                         }
                     };
                     self.parts.tasks.spawn_on(cancelled, &runtime);

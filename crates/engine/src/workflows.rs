@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jackfield_definition::{Diagnostics, PlanOptions, Workflow, workflow_from_value};
-use jackfield_kernel::ExecutionStatus;
+use jackfield_kernel::{ExecutionStatus, NodeIndex};
 use jackfield_plugin_api::{NodeError, SubWorkflow, WorkflowReference, WorkflowRunner};
 use jackfield_types::{ErrorCode, ExecutionId, FailureClass, Items, TenantId};
 use serde_json::Value;
@@ -72,7 +72,7 @@ impl WorkflowRunner for CallHost<'_> {
             if let (true, Some(keeper)) = (is_kept, &running.engine().keeper) {
                 return self.run_kept(keeper, workflow, (id, key)).await;
             }
-            let plan = running.sub_plan(workflow.reference).await?;
+            let plan = running.sub_plan(workflow.reference, self.turn.0).await?;
             // The calls of the other workflow need the place that this one would hold.
             drop(self.permit.lock().take());
             let cancellation = self.cancellation.child_token();
@@ -89,10 +89,11 @@ impl WorkflowRunner for CallHost<'_> {
 }
 
 impl Running {
-    /// The plan of what is called.
+    /// The plan of what a node calls.
     pub(crate) async fn sub_plan(
         &self,
         reference: WorkflowReference<'_>,
+        node: NodeIndex,
     ) -> Result<Arc<PreparedPlan>, NodeError> {
         match reference {
             WorkflowReference::Inline(document) => {
@@ -105,7 +106,7 @@ impl Running {
                 if let Some(plan) = self.nested.plans.lock().get(name) {
                     return Ok(Arc::clone(plan));
                 }
-                let plan = match self.plan_called_before(name).await? {
+                let plan = match self.plan_called_before(name, node).await? {
                     Some(plan) => plan,
                     None => {
                         let source = &self.engine().workflows;
@@ -207,7 +208,12 @@ impl Running {
             key,
             depth: self.depth + 1,
             nested: Arc::clone(&self.nested),
-            called: Some(Called { by: self.id, name }),
+            called: Some(Called {
+                by: self.id,
+                name,
+                turn: None,
+                given: None,
+            }),
             beside: Some(Arc::clone(&self.parts)),
         }
     }
@@ -245,7 +251,7 @@ pub(crate) fn broken_off(error: &JoinError) -> NodeError {
     NodeError::Cancelled
 }
 
-fn planning_error(name: &str, findings: &Diagnostics) -> NodeError {
+pub(crate) fn planning_error(name: &str, findings: &Diagnostics) -> NodeError {
     if audit::refused_by(Some(findings)).is_some() {
         let message = format!("{name} may not run: {findings}");
         return NodeError::refused(ErrorCode::TENANT_FORBIDDEN, message);

@@ -117,6 +117,10 @@ impl Driver {
             // else has taken over.
             return self.renew().await;
         }
+        if self.is_under_way() {
+            // It was renewed a moment ago.
+            return Ok(Kept::GoesOn);
+        }
         match self.resting {
             Some(rest) => self.rest(rest).await,
             None => self.park_if_long().await,

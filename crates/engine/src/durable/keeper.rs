@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::part::Rousings;
 use super::writer::Lost;
 use super::{DurableOptions, Hold};
 
@@ -20,6 +21,7 @@ pub(crate) struct Keeper {
     workers: Mutex<Workers>,
     /// Wakes them.
     pub(crate) stirred: Notify,
+    pub(super) rousings: Rousings,
 }
 
 #[derive(Default)]
@@ -44,6 +46,7 @@ impl Keeper {
             held: Mutex::default(),
             workers: Mutex::default(),
             stirred: Notify::new(),
+            rousings: Rousings::default(),
         }
     }
 

@@ -9,23 +9,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jackfield_kernel::{ExecutionStatus, NodeIndex, NodePhase, RunWith};
+use jackfield_definition::expression::MissingFields;
+use jackfield_kernel::{Execution, ExecutionStatus, NodeIndex, NodePhase, RunWith};
 use jackfield_store_api::{
     Append, ExecutionFilter, ExecutionRecord, ExecutionState, PageRequest, Request, StoreError,
-    TenantStore, Waiting,
+    TenantStore, Waiting, WorkflowVersion,
 };
-use jackfield_types::ExecutionId;
+use jackfield_types::{ExecutionId, TenantId};
 use jiff::Timestamp;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::clock::later;
+use super::create::insist;
 use super::keeper::{Keeper, Keeping};
 use super::pinned::Pinned;
 use super::resume::{TakenUp, cancel_unrun};
+use crate::PreparedPlan;
 use crate::driver::Driver;
 
-/// When it is looked again whether a part was taken up by its caller.
+/// When it is looked again whether a part was taken up by its caller, for the first time.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How often the time until the next look is doubled at the most.
+const MOST_DOUBLED: u32 = 5;
+/// How many parts it is remembered of how often they were looked at.
+const MOST_LOOKED_AT: usize = 10_000;
 
 /// Who called an execution, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +46,55 @@ pub(crate) struct Called {
     /// The name that it called, if the workflow is not a part of the caller's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
+    /// The attempt that called it. Executions that were called before this was written down have
+    /// none, and are never taken for left over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) turn: Option<CallTurn>,
+    /// A digest of what it was called with, as far as that is the same whenever the call is made
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) given: Option<String>,
+}
+
+/// An attempt of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CallTurn {
+    pub(crate) node: NodeIndex,
+    pub(crate) run: u32,
+    pub(crate) with: RunWith,
+    pub(crate) attempt: u32,
+}
+
+/// How often parts were looked at that their callers did not go on with.
+#[derive(Default)]
+pub(super) struct Rousings(Mutex<FxHashMap<(TenantId, ExecutionId), Rousing>>);
+
+#[derive(Default)]
+struct Rousing {
+    /// How long the part's journal was.
+    length: u64,
+    times: u32,
+}
+
+impl Rousings {
+    /// How long to wait until a part is looked at once more: longer and longer as long as nothing
+    /// happens in it.
+    fn pause(&self, tenant: &TenantId, part: &ExecutionRecord) -> Duration {
+        let mut looked_at = self.0.lock();
+        if looked_at.len() >= MOST_LOOKED_AT {
+            looked_at.clear();
+        }
+        let rousing = looked_at.entry((tenant.clone(), part.id)).or_default();
+        if rousing.length != part.length {
+            *rousing = Rousing {
+                length: part.length,
+                times: 0,
+            };
+        }
+        let pause = LOOK_AGAIN * (1 << rousing.times);
+        rousing.times = MOST_DOUBLED.min(rousing.times + 1);
+        pause
+    }
 }
 
 /// Has the caller of a part that was claimed go on with it.
@@ -63,23 +122,25 @@ async fn try_rouse(
         Err(StoreError::NotFound { .. }) => None,
         Err(error) => return Err(error),
     };
-    let Some(caller) = caller.filter(|caller| !caller.state.has_ended()) else {
+    let caller = caller.filter(|caller| !caller.state.has_ended());
+    if caller.is_none() || found.requests.cancel {
+        // Before it has ended: whatever it called is found by nobody afterwards. That needs nothing
+        // of what the caller knows.
+        cancel_parts(keeper, &**store, Parts::of(found)).await?;
         cancel_unrun(hold, found, now).await;
-        return cancel_parts(keeper, &**store, Parts::of(found)).await;
-    };
-    if found.requests.cancel {
-        // That needs nothing of what the caller knows.
-        cancel_unrun(hold, found, now).await;
-        wake(keeper, &**store, &caller).await?;
-        return cancel_parts(keeper, &**store, Parts::of(found)).await;
+        return match caller {
+            Some(caller) => wake(keeper, &**store, &caller).await,
+            None => Ok(()),
+        };
     }
+    let Some(caller) = caller else { return Ok(()) };
     let until = match caller.state {
         // It goes on with the part when it goes on itself.
-        ExecutionState::Paused | ExecutionState::Stuck { .. } => None,
-        ExecutionState::Running
-        | ExecutionState::Parked(_)
-        | ExecutionState::Incomplete
-        | ExecutionState::Ended { .. } => Some(later(keeper.store.now().await?, LOOK_AGAIN)),
+        ExecutionState::Paused | ExecutionState::Stuck { .. } | ExecutionState::Incomplete => None,
+        ExecutionState::Running | ExecutionState::Parked(_) | ExecutionState::Ended { .. } => {
+            let pause = keeper.rousings.pause(store.id(), found);
+            Some(later(keeper.store.now().await?, pause))
+        }
     };
     let waiting = Waiting {
         until,
@@ -132,14 +193,14 @@ impl Parts {
     }
 
     fn include(self, found: &ExecutionRecord) -> bool {
-        self.by.is_none_or(|by| {
-            let pinned = Pinned::decode(&found.pinned).ok();
-            pinned
-                .and_then(|pinned| pinned.called)
-                .map(|called| called.by)
-                == Some(by)
-        })
+        self.by
+            .is_none_or(|by| called(found).is_some_and(|called| called.by == by))
     }
+}
+
+/// Who called an execution, if that can be read.
+pub(crate) fn called(found: &ExecutionRecord) -> Option<Called> {
+    Pinned::decode(&found.pinned).ok()?.called
 }
 
 /// Asks parts of an execution to end that have not ended.
@@ -147,6 +208,63 @@ pub(crate) async fn cancel_parts(
     keeper: &Keeper,
     store: &dyn TenantStore,
     parts: Parts,
+) -> Result<(), StoreError> {
+    cancel_those(keeper, store, parts.whole, &mut |part| parts.include(part)).await
+}
+
+/// Asks what an execution called to end if the attempt that called it is over: nobody would go on
+/// with it. Says whether anything that it called is left.
+pub(super) async fn cancel_left_over(
+    keeper: &Keeper,
+    store: &dyn TenantStore,
+    found: &ExecutionRecord,
+    plan: &PreparedPlan,
+    execution: &Execution,
+) -> Result<bool, StoreError> {
+    let whole = found.part_of.unwrap_or(found.id);
+    let filter = ExecutionFilter {
+        part_of: Some(whole),
+        ..ExecutionFilter::default()
+    };
+    // Most have called nothing.
+    let any = store
+        .list_executions(&filter, &PageRequest::first(1))
+        .await?;
+    if any.entries.is_empty() {
+        return Ok(false);
+    }
+    let running: Vec<CallTurn> = plan
+        .all_indices()
+        .filter_map(|node| {
+            let NodePhase::Running { with } = execution.phase(node) else {
+                return None;
+            };
+            let (run, attempt) = execution.turn(node);
+            Some(CallTurn {
+                node,
+                run,
+                with,
+                attempt,
+            })
+        })
+        .collect();
+    let mut is_any_left = false;
+    cancel_those(keeper, store, whole, &mut |part| {
+        let called = called(part).filter(|called| called.by == found.id);
+        is_any_left |= called.is_some();
+        let turn = called.and_then(|called| called.turn);
+        turn.is_some_and(|turn| !running.contains(&turn))
+    })
+    .await?;
+    Ok(is_any_left)
+}
+
+/// Asks those parts of an execution to end that have not ended and are meant.
+async fn cancel_those(
+    keeper: &Keeper,
+    store: &dyn TenantStore,
+    whole: ExecutionId,
+    is_meant: &mut (dyn FnMut(&ExecutionRecord) -> bool + Send),
 ) -> Result<(), StoreError> {
     for state in [
         &ExecutionState::Running,
@@ -157,14 +275,17 @@ pub(crate) async fn cancel_parts(
         },
     ] {
         let filter = ExecutionFilter {
-            part_of: Some(parts.whole),
+            part_of: Some(whole),
             state: Some(state.as_str().to_owned()),
             ..ExecutionFilter::default()
         };
         let mut page = PageRequest::first(PageRequest::MOST);
         loop {
             let found = store.list_executions(&filter, &page).await?;
-            for part in found.entries.iter().filter(|part| parts.include(part)) {
+            for part in found.entries {
+                if !is_meant(&part) {
+                    continue;
+                }
                 match store.request(part.id, Request::Cancel).await {
                     // It may have ended meanwhile.
                     Ok(_) | Err(StoreError::OutOfTurn { .. } | StoreError::NotFound { .. }) => {
@@ -182,12 +303,18 @@ pub(crate) async fn cancel_parts(
     Ok(())
 }
 
+/// A workflow that was called by name.
+pub(crate) struct CalledByName {
+    pub(crate) workflow: WorkflowVersion,
+    pub(crate) missing_fields: MissingFields,
+}
+
 /// The workflows that an execution and its parts have called by name, each as it was when it was
 /// called first.
 pub(crate) async fn called_by_name(
     store: &Arc<dyn TenantStore>,
     whole: ExecutionId,
-) -> Result<HashMap<String, ExecutionRecord>, StoreError> {
+) -> Result<HashMap<String, CalledByName>, StoreError> {
     let filter = ExecutionFilter {
         part_of: Some(whole),
         ..ExecutionFilter::default()
@@ -197,11 +324,17 @@ pub(crate) async fn called_by_name(
     loop {
         let found = store.list_executions(&filter, &page).await?;
         for part in found.entries {
-            let pinned = Pinned::decode(&part.pinned).ok();
-            let called = pinned.and_then(|pinned| pinned.called);
-            if let Some(name) = called.and_then(|called| called.name) {
+            let Ok(pinned) = Pinned::decode(&part.pinned) else {
+                continue;
+            };
+            let missing_fields = pinned.missing_fields();
+            if let Some(name) = pinned.called.and_then(|called| called.name) {
+                let called = CalledByName {
+                    workflow: part.workflow,
+                    missing_fields,
+                };
                 // The first one comes last.
-                names.insert(name, part);
+                names.insert(name, called);
             }
         }
         match found.next {
@@ -231,11 +364,13 @@ impl Driver {
     /// Whether it has ended, and something that it called may have not.
     pub(crate) fn has_parts_to_end(&self) -> bool {
         let ended = self.execution.status();
-        let may_be_left = self.goes_on && ended != ExecutionStatus::Success;
+        let parts = &self.running.parts;
+        let may_be_left =
+            self.goes_on && (ended != ExecutionStatus::Success || parts.are_left_over());
         self.writer.is_some()
             && !self.is_end_written
             && ended != ExecutionStatus::Running
-            && (may_be_left || self.running.parts.has_called())
+            && (may_be_left || parts.has_called())
     }
 
     /// Sees to it that what it called ends before it has ended itself.
@@ -247,7 +382,7 @@ impl Driver {
         parts.tasks.close();
         // What takes longer is cancelled by whoever takes it up.
         let _ = tokio::time::timeout(keeper.options.lease, parts.tasks.wait()).await;
-        if self.execution.status() == ExecutionStatus::Success {
+        if self.execution.status() == ExecutionStatus::Success && !parts.are_left_over() {
             return;
         }
         let called = self.running.called.as_ref();
@@ -255,7 +390,9 @@ impl Driver {
             whole: self.running.nested.whole,
             by: called.map(|_| self.running.id),
         };
-        if let Err(error) = cancel_parts(&keeper, &*store, parts).await {
+        let patience = Instant::now() + keeper.options.lease;
+        let asked = insist(patience, || Box::pin(cancel_parts(&keeper, &*store, parts)));
+        if let Err(error) = asked.await {
             tracing::warn!(
                 target: "engine",
                 execution = %self.running.id,

@@ -101,6 +101,10 @@ pub(crate) enum PinnedError {
         execution: ExecutionId,
         reason: String,
     },
+    #[error(
+        "workflow `{name}`, which it has called before, cannot be called again: {reason}; repair that, then resume the execution"
+    )]
+    Called { name: String, reason: String },
 }
 
 #[derive(Deserialize)]

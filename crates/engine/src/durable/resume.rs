@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::{between, later};
 use super::hold::within_limits;
-use super::keeper::{Keeper, Keeping};
-use super::part::{Parts, cancel_parts, rouse};
+use super::keeper::Keeping;
+use super::part::{Parts, cancel_left_over, cancel_parts, rouse};
 use super::record::Encoder;
 use super::replay::{ReplayError, pinned_plan, replay};
 use super::{Hold, Writer};
@@ -97,20 +97,17 @@ pub(crate) async fn take_up(
         Err(ReplayError::Store(error)) if is_passing(&error) => TakenUp::Later(error),
         Err(error) => {
             if found.requests.cancel {
+                // Before it has ended: whatever it called is found by nobody afterwards.
+                let asked = cancel_parts(&keeper, &*hold.store, Parts::of(&found)).await;
+                if let Err(error) = asked {
+                    return TakenUp::Later(error);
+                }
                 cancel_unrun(&hold, &found, caller.engine.clock.now()).await;
-                cancel_called(&keeper, &hold, &found).await;
             } else {
                 hold.get_stuck(&error.to_string()).await;
             }
             TakenUp::Over
         }
-    }
-}
-
-/// Asks what an execution called to end with it.
-async fn cancel_called(keeper: &Keeper, hold: &Hold, found: &ExecutionRecord) {
-    if let Err(error) = cancel_parts(keeper, &*hold.store, Parts::of(found)).await {
-        tracing::warn!(target: "engine", execution = %found.id, %error, "what it called was not cancelled");
     }
 }
 
@@ -161,6 +158,12 @@ pub(crate) async fn driver(
             (running, None)
         }
     };
+    if replayed.execution.status() == ExecutionStatus::Running {
+        let left = cancel_left_over(&keeping.keeper, &**store, found, &plan, &replayed.execution);
+        if left.await.map_err(ReplayError::Store)? {
+            running.parts.leave_over();
+        }
+    }
     // What was there a moment ago may have been replaced before the execution had its edition.
     pinned.check_running(&running)?;
     running.read_secrets().await;

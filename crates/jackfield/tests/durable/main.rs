@@ -8,6 +8,7 @@ mod crashes;
 mod files;
 mod histories;
 mod kept_for;
+mod left_over;
 mod nested;
 mod parts;
 mod plugins;

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use super::support::{Calls, Process, builder, follow, options, output, registry, start, workflow};
 
 /// A workflow that does nothing but call another one.
-fn calling(inner: &Value) -> Value {
+pub(super) fn calling(inner: &Value) -> Value {
     workflow(
         &[
             ("ahead", "note", json!({})),
@@ -34,7 +34,7 @@ fn calling(inner: &Value) -> Value {
     )
 }
 
-fn waiting(parameters: Value) -> Value {
+pub(super) fn waiting(parameters: Value) -> Value {
     workflow(
         &[
             ("first", "note", json!({})),
@@ -46,7 +46,7 @@ fn waiting(parameters: Value) -> Value {
 }
 
 /// Notes its calls; the first one does not end before it is let.
-fn holds(calls: &Calls, begun: &Arc<Notify>, let_go: &Arc<Notify>) -> ScriptedExecutor {
+pub(super) fn holds(calls: &Calls, begun: &Arc<Notify>, let_go: &Arc<Notify>) -> ScriptedExecutor {
     let (calls, begun, let_go) = (calls.clone(), Arc::clone(begun), Arc::clone(let_go));
     let has_held = Arc::new(AtomicBool::new(false));
     ScriptedExecutor::new(move |_, call| {
@@ -64,7 +64,7 @@ fn holds(calls: &Calls, begun: &Arc<Notify>, let_go: &Arc<Notify>) -> ScriptedEx
 }
 
 /// What an execution called, and what that called, newest first.
-async fn parts(process: &Process, id: ExecutionId) -> Vec<StoredExecution> {
+pub(super) async fn parts(process: &Process, id: ExecutionId) -> Vec<StoredExecution> {
     let filter = ExecutionFilter {
         part_of: Some(id),
         ..ExecutionFilter::default()
@@ -74,7 +74,7 @@ async fn parts(process: &Process, id: ExecutionId) -> Vec<StoredExecution> {
     found.unwrap().entries
 }
 
-async fn only_part(process: &Process, id: ExecutionId) -> ExecutionId {
+pub(super) async fn only_part(process: &Process, id: ExecutionId) -> ExecutionId {
     let parts = parts(process, id).await;
     assert_eq!(parts.len(), 1, "{parts:?}");
     parts[0].id
@@ -84,23 +84,39 @@ fn status(execution: &StoredExecution) -> Value {
     serde_json::to_value(execution).unwrap()["state"]["status"].clone()
 }
 
-fn name(name: &str) -> SignalName {
+pub(super) fn name(name: &str) -> SignalName {
     SignalName::parse(name).unwrap()
 }
 
 /// A process that works, by the clock of its store.
-fn working(store: &MemoryStore, clock: &StoreClock, calls: &Calls) -> Process {
+pub(super) fn working(store: &MemoryStore, clock: &StoreClock, calls: &Calls) -> Process {
     Process::at(store, clock, registry(&[("note", calls.executor())])).working()
 }
 
 #[test]
 fn a_killed_process_leaves_what_was_called_to_the_next_one() {
     let folder = TempDir::new().unwrap();
-    let open = || -> Arc<dyn Store> {
-        let path = folder.path().join("store.db");
-        let options = SqliteOptions::new(path).durability(Durability::Relaxed);
-        Arc::new(SqliteStore::open(options).unwrap())
-    };
+    let path = folder.path().join("store.db");
+    kill_and_go_on(async || {
+        let options = SqliteOptions::new(path.clone()).durability(Durability::Relaxed);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).unwrap());
+        store
+    });
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_killed_process_leaves_what_was_called_to_the_next_one_in_postgres() {
+    let url = jackfield_testkit::database::Postgres::shared().create_database();
+    kill_and_go_on(async || {
+        let options = jackfield::PostgresOptions::new(&url);
+        let store = jackfield::PostgresStore::open(options).await.unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        store
+    });
+}
+
+fn kill_and_go_on(open: impl AsyncFn() -> Arc<dyn Store>) {
     let inner = workflow(
         &[
             ("first", "note", json!({})),
@@ -121,13 +137,13 @@ fn a_killed_process_leaves_what_was_called_to_the_next_one() {
         ("holds", holds(&calls, &begun, &never)),
     ];
     let doomed = tokio::runtime::Runtime::new().unwrap();
-    let store = open();
-    let id = doomed.block_on(async {
+    let (store, id) = doomed.block_on(async {
+        let store = open().await;
         let process = Process::new(&store, registry(&scripted));
         let plan = process.plan(&outer);
         let handle = process.tenant.start(&plan, start(&json!([{ "n": 1 }])));
         begun.notified().await;
-        handle.unwrap().id()
+        (store, handle.unwrap().id())
     });
     // All that ran is gone in the middle of it, and nobody has let go of anything.
     doomed.shutdown_timeout(Duration::from_secs(30));
@@ -135,7 +151,7 @@ fn a_killed_process_leaves_what_was_called_to_the_next_one() {
     let next = tokio::runtime::Runtime::new().unwrap();
     next.block_on(async {
         store.close().await.unwrap();
-        let process = Process::new(&open(), registry(&scripted)).working();
+        let process = Process::new(&open().await, registry(&scripted)).working();
         let report = process.ended(id).await;
         assert_eq!(report.status, ExecutionStatus::Success);
         assert_eq!(report.output[0].json()["last"], json!(true));
@@ -249,7 +265,7 @@ async fn a_wait_within_goes_on_after_a_crash_from_when_it_began() {
 
 /// Workflows by name, which somebody may change at any time.
 #[derive(Clone, Default)]
-struct Named(Arc<Mutex<Value>>);
+pub(super) struct Named(pub(super) Arc<Mutex<Value>>);
 
 impl WorkflowSource for Named {
     fn load(&self, _: &TenantId, _: &str) -> Result<Workflow, WorkflowSourceError> {
