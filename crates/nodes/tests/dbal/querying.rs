@@ -118,3 +118,22 @@ async fn postgres_gives_values_of_all_its_types() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn sql_that_sqlite_would_make_more_of_than_there_is_memory_is_refused() {
+    let scene = Scene::relaxed(Kind::Sqlite);
+    let mut sql = "WITH a0(x) AS (SELECT 1)".to_owned();
+    for place in 1..18 {
+        let before = place - 1;
+        sql += &format!(", a{place}(x) AS (SELECT 1 FROM a{before} p, a{before} q)");
+    }
+    let failure = scene
+        .call("dbal-query")
+        .fail(json!({"sql": format!("{sql} SELECT 1 FROM a17")}))
+        .await;
+    assert_eq!(failure.code.as_str(), "INVALID_PARAMETERS", "{failure}");
+    assert!(failure.to_string().contains("less often"), "{failure}");
+    let few = "WITH a(x) AS (SELECT 2), b(x) AS (SELECT p.x * q.x FROM a p, a q) SELECT b.x FROM b";
+    let rows = scene.node("dbal-query", json!({"sql": few})).await;
+    assert_eq!(rows, json!([{"x": 4}]));
+}

@@ -10,7 +10,7 @@
     reason = "functions of SQLite that the driver does not pass on; each call says why it holds"
 )]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 
 use libsqlite3_sys as ffi;
@@ -23,6 +23,12 @@ const MOST_BYTES: usize = 128 << 20;
 /// How long values may be while such a statement makes them: functions that compare each place of
 /// one with another take the product of both, and nothing stops them before.
 const LONGEST_MADE: usize = 1 << 20;
+/// What SQLite does not do with such a statement: put queries into those around them, and
+/// conditions into those within. Either copies expressions wherever their value is named, twice as
+/// much with every query around, in one step that nothing stops.
+const COPIES: c_uint = QUERY_FLATTENER | PUSH_DOWN;
+const QUERY_FLATTENER: c_uint = 0x0001;
+const PUSH_DOWN: c_uint = 0x1000;
 /// How many rows the driver has under way.
 pub(in crate::dbal) const ROWS_UNDER_WAY: usize = 16;
 
@@ -61,6 +67,7 @@ pub(super) fn confine(handle: &mut LockedSqliteHandle<'_>, sql: &str) -> Taken {
     // SAFETY: the connection is open, and nobody else uses it while its handle is locked. The
     // function is always there, and makes nothing of the pointer that it is given back.
     unsafe { ffi::sqlite3_set_authorizer(database, Some(authorize), ptr::null_mut()) };
+    leave_out(handle, COPIES);
     let (taken, columns) = statements(handle, sql);
     let share = MOST_BYTES / (columns.max(1) * (ROWS_UNDER_WAY + 2));
     limit(handle, ffi::SQLITE_LIMIT_LENGTH, share.min(LONGEST_MADE));
@@ -72,6 +79,17 @@ pub(super) fn release(handle: &mut LockedSqliteHandle<'_>) {
     let database = handle.as_raw_handle().as_ptr();
     // SAFETY: the connection is open, and nobody else uses it while its handle is locked.
     unsafe { ffi::sqlite3_set_authorizer(database, None, ptr::null_mut()) };
+    leave_out(handle, 0);
+}
+
+/// Says which of its improvements SQLite leaves out when it prepares statements.
+fn leave_out(handle: &mut LockedSqliteHandle<'_>, improvements: c_uint) {
+    let database = handle.as_raw_handle().as_ptr();
+    // SAFETY: the connection is open, and nobody else uses it while its handle is locked. This
+    // control takes a connection and a number without a sign.
+    unsafe {
+        ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_OPTIMIZATIONS, database, improvements);
+    }
 }
 
 fn limit(handle: &mut LockedSqliteHandle<'_>, which: c_int, most: usize) {
@@ -225,6 +243,27 @@ mod tests {
             "SELECT $1('); ATTACH DATABASE ':memory:' AS o",
         ] {
             assert_eq!(confine(&mut handle, wrong), Taken::Wrong, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn queries_within_queries_take_no_more_memory_than_they_are_long() {
+        let mut connection = connection().await;
+        let mut handle = connection.lock_handle().await.unwrap();
+        let mut sql = "SELECT v AS a FROM t".to_owned();
+        for _ in 0..18 {
+            sql = format!("SELECT a + a AS a FROM ({sql})");
+        }
+        for sql in [sql.clone(), sql + " WHERE a > 0"] {
+            // SAFETY: these functions are always there.
+            let before = unsafe {
+                ffi::sqlite3_memory_highwater(1);
+                ffi::sqlite3_memory_used()
+            };
+            assert_eq!(confine(&mut handle, &sql), Taken::One);
+            // SAFETY: as above.
+            let most = unsafe { ffi::sqlite3_memory_highwater(0) };
+            assert!(most - before < 16 << 20, "{} bytes: {sql}", most - before);
         }
     }
 

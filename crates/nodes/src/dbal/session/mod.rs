@@ -4,6 +4,7 @@
 //! behind. No answer is waited for without end, whatever the server was told about its own time.
 
 mod bind;
+mod expansion;
 mod fence;
 mod lease;
 mod mysql;

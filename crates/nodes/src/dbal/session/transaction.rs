@@ -8,8 +8,11 @@ use jackfield_types::ErrorCode;
 use sqlx::sqlite::LockedSqliteHandle;
 use sqlx::{Database, MySql, Postgres, SqlSafeStr, Sqlite};
 use sqlx_core::transaction::TransactionManager;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use super::expansion;
 use super::fence::{self, Taken};
 use super::lease::{Driver, Lease, State};
 use super::{Session, overdue};
@@ -22,6 +25,9 @@ use crate::dbal::sources::Access;
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 /// The same of SQL that is written by hand, whose steps may each take long.
 const STEPS_BETWEEN_CLOSE_LOOKS: i32 = 100;
+
+const LESS_OFTEN: &str = "common table expressions that name each other less often: SQLite writes \
+                          each out wherever it is named, and that would come to more than 4 MiB";
 
 impl Session {
     /// Begins a transaction on a connection, in which statements take this time at most.
@@ -82,6 +88,33 @@ impl Session {
     /// Sees to it that SQL that is written by hand is one statement, which queries or changes rows.
     /// The others prepare one statement only, and have roles that say what it may do.
     pub(in crate::dbal) async fn confine(&mut self, sql: &str) -> Result<(), NodeError> {
+        if self.dialect() != Dialect::Sqlite {
+            return Ok(());
+        }
+        if !expansion::is_bounded(sql) {
+            return Err(NodeError::parameter("/sql", LESS_OFTEN));
+        }
+        // SQLite may take its time for it, and wait for others, in the thread that asks.
+        let mut apart = Self {
+            source: Arc::clone(&self.source),
+            lease: self.lease.take(),
+            ..*self
+        };
+        let sql = sql.to_owned();
+        let runtime = Handle::current();
+        let confined = spawn_blocking(move || {
+            let confined = runtime.block_on(apart.confine_here(&sql));
+            (apart, confined)
+        });
+        let (mut apart, confined) = confined.await.map_err(|_| {
+            let message = format!("the connection to data source `{}` broke", self.source);
+            NodeError::retryable(ErrorCode::DATABASE_BUSY, message)
+        })?;
+        self.lease = apart.lease.take();
+        confined
+    }
+
+    async fn confine_here(&mut self, sql: &str) -> Result<(), NodeError> {
         let taken = self
             .with_sqlite(|handle, state, end| {
                 state.is_confined = true;
