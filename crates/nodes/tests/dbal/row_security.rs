@@ -277,6 +277,18 @@ async fn there_is_no_sql_where_it_could_say_that_it_is_another_tenant() {
             "ALTER TABLE notes OWNER TO ROLE_OF_NODES",
             "owns the function",
         ),
+        (
+            "ALTER SCHEMA public OWNER TO ROLE_OF_NODES",
+            "the schema of one",
+        ),
+        (
+            "CREATE POLICY everybody ON notes USING (true)",
+            "another permissive policy",
+        ),
+        (
+            "CREATE POLICY a_few ON notes FOR SELECT TO ROLE_OF_NODES USING (stars > 0)",
+            "another permissive policy",
+        ),
     ] {
         let (secured, _) = Secured::filled(Some(KEY)).await;
         assert!(
@@ -296,6 +308,17 @@ async fn there_is_no_sql_where_it_could_say_that_it_is_another_tenant() {
             "{weakness}: {refused}"
         );
     }
+}
+
+#[tokio::test]
+async fn policies_that_let_the_role_of_the_nodes_through_to_nothing_more_do_no_harm() {
+    let (secured, _) = Secured::filled(Some(KEY)).await;
+    secured.execute(
+        "CREATE POLICY fewer ON notes AS RESTRICTIVE USING (true); \
+         CREATE POLICY of_another_role ON notes TO jackfield USING (true)",
+    );
+    let own = query(&secured.scene().relax(), "thief", "SELECT slug FROM notes").await;
+    assert!(own.contains("mine") && !own.contains(SECRET), "{own}");
 }
 
 #[tokio::test]

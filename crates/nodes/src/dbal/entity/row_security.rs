@@ -23,8 +23,9 @@ const IS_THERE: &str = "SELECT to_regprocedure('jackfield_tenant()') IS NOT NULL
 
 /// Whether the database believes the transaction; whether it would believe any; whether the role,
 /// or one that it can take on, gets at the key; whether row-level security is none of its
-/// business; and whether the function or a table that is protected is its own, so that it can make
-/// another function or lift the protection.
+/// business; whether the function, a table that is protected, or the schema of one is its own, so
+/// that it can make another function or lift the protection; and whether a table lets it through
+/// by another policy, too.
 const STRENGTH: &str = "SELECT coalesce(jackfield_tenant() = $1, false), \
     to_regclass('jackfield_row_security') IS NULL, \
     coalesce((SELECT pg_has_role(session_user, c.relowner, 'MEMBER') \
@@ -35,7 +36,18 @@ const STRENGTH: &str = "SELECT coalesce(jackfield_tenant() = $1, false), \
     EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = to_regprocedure('jackfield_tenant()') \
         AND pg_has_role(session_user, f.proowner, 'MEMBER')) \
     OR EXISTS (SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
-        WHERE p.polname = 'jackfield_tenant' AND pg_has_role(session_user, c.relowner, 'MEMBER'))";
+        WHERE p.polname = 'jackfield_tenant' AND pg_has_role(session_user, c.relowner, 'MEMBER')) \
+    OR EXISTS (SELECT FROM pg_catalog.pg_namespace n \
+        WHERE pg_has_role(session_user, n.nspowner, 'MEMBER') AND n.oid IN ( \
+        SELECT pronamespace FROM pg_catalog.pg_proc WHERE oid = to_regprocedure('jackfield_tenant()') \
+        UNION ALL SELECT relnamespace FROM pg_catalog.pg_class \
+        WHERE oid = to_regclass('jackfield_row_security') \
+        UNION ALL SELECT c.relnamespace FROM pg_catalog.pg_policy p \
+        JOIN pg_catalog.pg_class c ON c.oid = p.polrelid WHERE p.polname = 'jackfield_tenant')), \
+    EXISTS (SELECT FROM pg_catalog.pg_policy o \
+        JOIN pg_catalog.pg_policy p ON p.polrelid = o.polrelid AND p.polname = 'jackfield_tenant' \
+        WHERE o.polname <> 'jackfield_tenant' AND o.polpermissive AND (o.polroles = '{0}' \
+        OR EXISTS (SELECT FROM unnest(o.polroles) r WHERE pg_has_role(session_user, r, 'MEMBER'))))";
 
 /// What of a name the role of the nodes owns, or a role that it can take on, when another one makes
 /// it.
@@ -73,6 +85,8 @@ pub(in crate::dbal) enum RowSecurity {
     Bypassed,
     /// The role owns what it is made of.
     Owned,
+    /// There are other policies, each of which lets through rows.
+    Widened,
     /// Nobody but who has the key says which tenant they are.
     Holds,
 }
@@ -111,6 +125,8 @@ impl RowSecurity {
             Self::KeyInReach
         } else if is(4) {
             Self::Owned
+        } else if is(5) {
+            Self::Widened
         } else {
             Self::Holds
         })
@@ -129,8 +145,13 @@ impl RowSecurity {
                  `migrationUrl`",
             ),
             Self::Owned => Some(
-                "the role of `url` owns the function `jackfield_tenant()` or a table that is \
-                 protected, and can lift the protection; let the role of `migrationUrl` own them",
+                "the role of `url` owns the function `jackfield_tenant()`, a table that is \
+                 protected, or the schema of one, and can lift the protection; let the role of \
+                 `migrationUrl` own them",
+            ),
+            Self::Widened => Some(
+                "a table that is protected has another permissive policy, which lets through rows \
+                 beside those of the tenant; drop it, or make it `AS RESTRICTIVE`",
             ),
             Self::Bypassed => Some(
                 "the role of `url` is a superuser, has `BYPASSRLS`, or can take on a role that is \
