@@ -1,14 +1,19 @@
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::{env, fs, path};
 
 use jackfield_net::Url;
 use jackfield_types::Secret;
+use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::dbal::dialect::Dialect;
 
@@ -138,25 +143,25 @@ pub(super) fn unwanted(text: &str, is_set: impl Fn(&str) -> bool) -> Option<&'st
 /// Which database a URL leads to, by whatever user: the same for two URLs only if it is the same one.
 /// Nothing for what is in memory, where every data source has its own.
 pub(super) fn database_of(text: &str) -> Option<String> {
-    let without_query = text.split(['?', '#']).next().unwrap_or_default();
     Some(match Dialect::of_url(text)? {
-        Dialect::Sqlite if text.contains(":memory:") || text.contains("mode=memory") => {
-            return None;
-        }
         Dialect::Sqlite => {
-            let path = without_query.strip_prefix("sqlite:")?;
-            let path = path.strip_prefix("//").unwrap_or(path);
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-            // A link to it is the same file, if it is there already.
-            let path = std::fs::canonicalize(&path).unwrap_or(path);
-            format!("file {}", path.display())
+            let options = SqliteConnectOptions::from_str(text).ok()?;
+            // The driver does not tell whether it is in memory.
+            let (path, parameters) = text.split_once('?').unwrap_or((text, ""));
+            let is_memory = parameters.split('&').any(|one| one == "mode=memory");
+            if is_memory || matches!(path, "sqlite::memory:" | "sqlite://:memory:") {
+                return None;
+            }
+            format!("file {}", file(options.get_filename()).display())
         }
         Dialect::Postgres => {
             let options = PgConnectOptions::from_str(text).ok()?;
             let database = options.get_database().unwrap_or(options.get_username());
-            let host = match options.get_socket() {
-                Some(socket) => socket.display().to_string(),
-                None => options.get_host().to_ascii_lowercase(),
+            let host = match (options.get_socket(), options.get_host()) {
+                // The server listens there by the same number as at the address of this machine.
+                (Some(_), _) => THIS_MACHINE.to_owned(),
+                (None, folder) if folder.starts_with('/') => THIS_MACHINE.to_owned(),
+                (None, name) => host(name),
             };
             format!("postgres {host} {} {database}", options.get_port())
         }
@@ -164,13 +169,53 @@ pub(super) fn database_of(text: &str) -> Option<String> {
             let url = text.replacen("mariadb:", "mysql:", 1);
             let options = MySqlConnectOptions::from_str(&url).ok()?;
             let host = match options.get_socket() {
-                Some(socket) => socket.display().to_string(),
-                None => options.get_host().to_ascii_lowercase(),
+                Some(socket) => file(socket).display().to_string(),
+                None => host(options.get_host()),
             };
             let database = options.get_database().unwrap_or_default();
             format!("mysql {host} {} {database}", options.get_port())
         }
     })
+}
+const THIS_MACHINE: &str = "localhost";
+
+/// A host, by whatever name this machine has for itself.
+fn host(name: &str) -> String {
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    // There is more than one way to write an address.
+    let url = Url::parse(&format!("http://{name}/")).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or(name);
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let is_own = host.parse::<IpAddr>().is_ok_and(|address| {
+        let address = address.to_canonical();
+        address.is_loopback() || address.is_unspecified()
+    });
+    match is_own || host == THIS_MACHINE || host.ends_with(".localhost") {
+        true => THIS_MACHINE.to_owned(),
+        false => host,
+    }
+}
+
+/// A file, by the way without links, if it or its folder is there already.
+fn file(name: &Path) -> PathBuf {
+    // SQLite takes these for URLs itself.
+    let of_url = name
+        .to_str()
+        .filter(|name| name.starts_with("file:"))
+        .and_then(|name| {
+            let folder = Url::from_directory_path(env::current_dir().ok()?).ok()?;
+            folder.join(name).ok()?.to_file_path().ok()
+        });
+    let name = of_url.as_deref().unwrap_or(name);
+    let path = path::absolute(name).unwrap_or_else(|_| name.to_owned());
+    if let Ok(path) = fs::canonicalize(&path) {
+        return path;
+    }
+    match (path.parent().map(fs::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 #[cfg(test)]
@@ -230,7 +275,70 @@ mod tests {
         assert!(!same("mysql://a:b@db/app", "mysql://a:b@db:3307/app"));
         assert!(same("sqlite:a.db", "sqlite://a.db?mode=rwc"));
         assert!(!same("sqlite:a.db", "sqlite:b.db"));
-        assert_eq!(database_of("sqlite::memory:"), None);
+        for url in ["sqlite::memory:", "sqlite://x?cache=shared&mode=memory"] {
+            assert_eq!(database_of(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_known_again_by_every_way_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let expected = database_of(&format!("sqlite:{}/a.db", real.display()));
+        let link = link.display();
+        // Before it is there, and afterwards.
+        for _ in 0..2 {
+            for url in [
+                format!("sqlite:{link}/a.db"),
+                format!("sqlite://{link}/%61%2Edb?mode=rwc"),
+                format!("sqlite:sqlite:{link}/a.db"),
+                format!("sqlite:{link}/../real/./a.db?vfs=unix&immutable=1"),
+                format!("sqlite:file:{link}/a.db"),
+                format!("sqlite://file://localhost{link}/%2561.db"),
+                format!("sqlite:{link}/a.db?vfs=mode=memory"),
+            ] {
+                assert_eq!(database_of(&url), expected, "{url}");
+            }
+            let other = format!("sqlite:{link}/:memory:");
+            assert_ne!(database_of(&other), expected);
+            assert!(database_of(&other).is_some());
+            fs::write(real.join("a.db"), "").unwrap();
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_again_by_every_name_of_its_own() {
+        for (scheme, user) in [("postgres", "a"), ("mysql", "b")] {
+            let url = |host: &str| format!("{scheme}://{user}:c@{host}/app");
+            let expected = database_of(&url("localhost"));
+            for host in [
+                "127.0.0.1",
+                "LOCALHOST",
+                "localhost.",
+                "127.1",
+                "0x7f000001",
+                "127.8.8.8",
+                "[::1]",
+                "[0:0:0:0:0:0:0:1]",
+                "[::ffff:127.0.0.1]",
+                "0.0.0.0",
+                "db.localhost",
+            ] {
+                assert_eq!(database_of(&url(host)), expected, "{host}");
+            }
+            for host in ["10.0.0.1", "localhost.example.org", "[::2]"] {
+                assert_ne!(database_of(&url(host)), expected, "{host}");
+            }
+            assert_eq!(
+                database_of(&url("DB.example.org.")),
+                database_of(&url("db.example.org"))
+            );
+        }
+        let by_socket = "postgres://a:c@localhost/app?host=/run/postgresql";
+        let by_name = "postgres://a:c@127.0.0.1/app";
+        assert_eq!(database_of(by_socket), database_of(by_name));
     }
 
     #[test]
