@@ -1,11 +1,15 @@
 //! What the codes of databases mean: which may pass and which last, each as the database itself
 //! gave it.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use jackfield_nodes::{DataSourceConfig, DataSources};
 use jackfield_testkit::database::{MariaDb, Postgres};
 use jackfield_types::{FailureClass, NodeFailure};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
+use sqlx::{ColumnIndex, Connection, Decode, Executor, Row, Type};
+use tokio::time::timeout;
 
 use crate::reading::with_products;
 use crate::scene::{Kind, Scene, on_each_database};
@@ -91,6 +95,33 @@ fn update() -> Value {
     json!({"entity": "products", "operation": "update", "filter": {"sku": "a"}, "values": {"stock": 77}})
 }
 
+/// How long a server may take for what takes it no time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first number of a row.
+fn number<R: Row>(row: R) -> i64
+where
+    usize: ColumnIndex<R>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.get(0)
+}
+
+/// Lets a call that has to wait for somebody go on, and gives what comes of it.
+async fn when_it_waits(
+    call: impl Future<Output = NodeFailure>,
+    go_on: impl Future<Output = ()>,
+) -> NodeFailure {
+    let mut call = pin!(call);
+    let both = async {
+        tokio::select! {
+            failure = &mut call => panic!("it did not wait: {failure}"),
+            () = go_on => call.await,
+        }
+    };
+    timeout(PATIENCE, both).await.expect("it goes on in time")
+}
+
 #[tokio::test]
 async fn a_transaction_of_postgres_that_cannot_be_ordered_may_be_tried_again() {
     let first = with_products(Kind::Postgres).await;
@@ -110,21 +141,20 @@ async fn a_transaction_of_postgres_that_cannot_be_ordered_may_be_tried_again() {
         let count = json!({"entity": "products", "output": "count"});
         scene.node("dbal-read", count).await;
         let mut other = sqlx::PgConnection::connect(&first.url).await.unwrap();
+        let mut observer = sqlx::PgConnection::connect(&first.url).await.unwrap();
         other.execute("BEGIN").await.unwrap();
         other
             .execute("UPDATE products SET stock = 1 WHERE sku = 'a'")
             .await
             .unwrap();
-        let database = first.url.rsplit('/').next().unwrap();
         let then_commit = async {
             let waiting = "SELECT count(*) FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            while Postgres::shared().execute(database, waiting).trim() == "0" {
-                tokio::task::yield_now().await;
-            }
+            while number(observer.fetch_one(waiting).await.unwrap()) == 0 {}
             other.execute("COMMIT").await.unwrap();
         };
-        let (failure, ()) = tokio::join!(scene.call("dbal-write").fail(update()), then_commit);
+        let write = scene.call("dbal-write").fail(update());
+        let failure = when_it_waits(write, then_commit).await;
         is(
             &failure,
             "DATABASE_BUSY",
@@ -166,17 +196,16 @@ async fn a_transaction_of_mariadb_that_cannot_be_ordered_may_be_tried_again() {
     let parameters = json!({
         "entity": "t", "operation": "update", "filter": {"id": "{{ $json.id }}"}, "values": {"v": 5}, "returning": ["v"],
     });
+    let mut observer = sqlx::MySqlConnection::connect(&url).await.unwrap();
     let then_commit = async {
         // What InnoDB says of transactions is as old as the last time that somebody asked.
         let waiting = "SELECT count(*) FROM information_schema.processlist \
-                       WHERE db = DATABASE() AND command = 'Execute' AND time_ms > 300";
-        while server.execute(database, waiting).trim() == "0" {
-            tokio::task::yield_now().await;
-        }
+                       WHERE db = DATABASE() AND id <> CONNECTION_ID() \
+                       AND command = 'Execute' AND time_ms > 300";
+        while number(observer.fetch_one(waiting).await.unwrap()) == 0 {}
         other.execute("COMMIT").await.unwrap();
     };
-    let (outcome, ()) = tokio::join!(updates.attempt(parameters), then_commit);
-    let failure = outcome.unwrap_err().into_failure();
+    let failure = when_it_waits(updates.fail(parameters), then_commit).await;
     is(
         &failure,
         "DATABASE_BUSY",
@@ -195,12 +224,15 @@ async fn deadlocks_carry_the_code_of_the_database() {
                 "entity": "products", "operation": "update", "filter": {"sku": "{{ $json.sku }}"}, "values": {"stock": 1},
             }))
         };
-        let failure = loop {
-            let (one, other) = tokio::join!(write("a", "b"), write("b", "a"));
-            if let Some(error) = one.err().or(other.err()) {
-                break error.into_failure();
+        let deadlock = async {
+            loop {
+                let (one, other) = tokio::join!(write("a", "b"), write("b", "a"));
+                if let Some(error) = one.err().or(other.err()) {
+                    break error.into_failure();
+                }
             }
         };
+        let failure = timeout(PATIENCE, deadlock).await.expect("a deadlock");
         is(&failure, "DATABASE_BUSY", FailureClass::Retryable, &[code]);
     }
 }
@@ -229,13 +261,16 @@ async fn a_server_that_has_no_connection_left_may_have_one_later() {
     );
     held.close().await.unwrap();
     // The server notices a little later.
-    loop {
-        if let Ok(output) = scene.call("dbal-query").attempt(sql.clone()).await {
-            assert_eq!(
-                jackfield_testkit::StaticCall::ports(&output),
-                json!([[{"n": 1}]])
-            );
-            return;
+    let later = async {
+        loop {
+            if let Ok(output) = scene.call("dbal-query").attempt(sql.clone()).await {
+                break output;
+            }
         }
-    }
+    };
+    let output = timeout(PATIENCE, later).await.expect("a connection");
+    assert_eq!(
+        jackfield_testkit::StaticCall::ports(&output),
+        json!([[{"n": 1}]])
+    );
 }
