@@ -59,7 +59,7 @@ impl Tenant {
         version: &Version,
         capabilities: &[Capability],
     ) -> Result<Arc<str>, Refusal> {
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy
                 .decide(node_type, version, capabilities)
                 .into_result(),
@@ -77,12 +77,16 @@ impl Tenant {
         version: Option<&Version>,
         capabilities: &[Capability],
     ) -> Explanation {
-        if let Some(policy) = &*self.0.policy.load() {
+        let in_force = self.0.in_force();
+        if let Ok(policy) = &in_force
+            && let Some(policy) = policy.as_deref()
+        {
             return policy.explain(node_type, version, capabilities);
         }
-        let decided = match unnamed_capability(capabilities) {
-            Some(rule) => Err(Refusal { rule }),
-            None => self.0.decide_without_policy(),
+        let decided = match (in_force, unnamed_capability(capabilities)) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(_), Some(rule)) => Err(Refusal { rule }),
+            (Ok(_), None) => self.0.decide_without_policy(),
         };
         let (verdict, says, rule) = match decided {
             Ok(rule) => (Verdict::Allowed, RuleSays::Allows, Arc::clone(rule)),
@@ -104,7 +108,7 @@ impl Tenant {
     /// # Errors
     /// The [`Refusal`] with its rule.
     pub fn authorize_user(&self, user: Option<&UserId>) -> Result<(), Refusal> {
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy.decide_user(user),
             None => self.0.decide_without_policy().map(drop),
         }
@@ -115,7 +119,7 @@ impl Tenant {
     /// # Errors
     /// The [`Refusal`] with its rule.
     pub fn check_capability(&self, capability: Capability) -> Result<(), Refusal> {
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy.decide_capability(capability),
             None => match unnamed_capability(&[capability]) {
                 Some(rule) => Err(Refusal { rule }),
@@ -133,7 +137,7 @@ impl Tenant {
         let Some(origin) = origin else {
             return Ok(());
         };
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy.decide_plugin(origin),
             None => self.0.decide_without_policy().map(drop),
         }
@@ -144,7 +148,7 @@ impl Tenant {
     /// # Errors
     /// The [`Refusal`] with its rule.
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy.decide_host(host, port),
             None => self.0.decide_without_policy().map(drop),
         }
@@ -246,7 +250,7 @@ impl Tenant {
     }
 
     fn decide_secret(&self, name: &str) -> Result<(), Refusal> {
-        match &*self.0.policy.load() {
+        match &*self.0.in_force()? {
             Some(policy) => policy.decide_secret(name),
             None => self.0.decide_without_policy().map(drop),
         }
@@ -254,10 +258,12 @@ impl Tenant {
 
     /// Whether expressions may read a name of the environment, of those that the instance grants.
     pub fn may_read_environment(&self, name: &str) -> bool {
-        match &*self.0.policy.load() {
-            Some(policy) => policy.may_read_environment(name),
-            None => self.0.decide_without_policy().is_ok(),
-        }
+        self.0
+            .in_force()
+            .is_ok_and(|policy| match policy.as_deref() {
+                Some(policy) => policy.may_read_environment(name),
+                None => self.0.decide_without_policy().is_ok(),
+            })
     }
 
     /// Its part of what the instance runs: whose turn it is, and what is too much.
@@ -322,18 +328,11 @@ impl Tenant {
     /// Whether it is added to every data filter. That is so while its policy cannot be read,
     /// whatever holds for tenants without one.
     pub fn data_isolation(&self) -> DataIsolation {
-        let of_policy = || {
-            let policy = self.0.policy.load();
-            policy.as_deref().map(|one| one.document().data_isolation)
-        };
-        if let Some(isolation) = of_policy() {
-            return isolation;
+        match self.0.in_force().as_deref() {
+            Ok(Some(policy)) => policy.document().data_isolation,
+            Ok(None) => self.0.settings.open_isolation(),
+            Err(_) => DataIsolation::Strict,
         }
-        if self.0.bar().check().is_err() {
-            return DataIsolation::Strict;
-        }
-        // The bar is opened after a policy has come into force: that one counts.
-        of_policy().unwrap_or_else(|| self.0.settings.open_isolation())
     }
 
     /// Makes a new data filter that lets through what `filter` does, but, under strict isolation,

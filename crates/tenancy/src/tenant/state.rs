@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use jackfield_types::TenantId;
 
 use crate::admission::TenantAdmission;
@@ -80,8 +80,27 @@ impl TenantState {
         self.policy.load().is_some() || self.bar.check().is_ok()
     }
 
+    /// The policy that is in force; nothing for a tenant without one.
+    ///
+    /// # Errors
+    /// The [`Refusal`] when its policy is not known.
+    pub(super) fn in_force(&self) -> Result<Guard<Option<Arc<TenantPolicy>>>, Refusal> {
+        loop {
+            let number = self.number.load(Ordering::Acquire);
+            let policy = self.policy.load();
+            if policy.is_some() {
+                return Ok(policy);
+            }
+            self.bar.check()?;
+            // The bar is opened after a policy has come into force and has its number: that it is
+            // open says nothing of a policy that was looked for before.
+            if self.number.load(Ordering::Acquire) == number {
+                return Ok(policy);
+            }
+        }
+    }
+
     pub(super) fn decide_without_policy(&self) -> Result<&Arc<str>, Refusal> {
-        self.bar.check()?;
         self.settings.decide_without_policy()
     }
 }
