@@ -10,9 +10,9 @@ use jackfield_plugin_api::NodeError;
 use jackfield_store_api::{StoreError, TenantStore, WorkflowRecord};
 use jackfield_types::ErrorCode;
 
+use crate::again::Again;
 use crate::durable::{CalledByName, PinnedError, called_by_name};
 use crate::execution::Running;
-use crate::kept_calls::Again;
 use crate::workflows::planning_error;
 use crate::{PreparedPlan, audit};
 
@@ -37,7 +37,7 @@ impl Running {
             match self.called_before(&store, name).await {
                 Ok(None) => return Ok(None),
                 Ok(Some((called, workflow))) => {
-                    return self.plan_as_before(name, node, called, workflow).map(Some);
+                    return self.plan_as_before(name, node, called, &workflow).map(Some);
                 }
                 Err(error) if again.is_hopeless(&error) => {
                     return Err(self.not_called_again(name, node, error.to_string()));
@@ -71,7 +71,7 @@ impl Running {
         name: &str,
         node: NodeIndex,
         called: &CalledByName,
-        workflow: WorkflowRecord,
+        workflow: &WorkflowRecord,
     ) -> Result<Arc<PreparedPlan>, NodeError> {
         let version = called.workflow.to_string();
         let options = PlanOptions {

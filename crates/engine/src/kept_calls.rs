@@ -10,9 +10,9 @@ use jackfield_store_api::{
     ExecutionRecord, ExecutionState, Fence, Request, StoreError, TenantStore, Waiting, limits,
 };
 use jackfield_types::{ErrorCode, ExecutionId, Item, Items, Object};
-use tokio::time::Instant;
 
 use crate::StartError;
+use crate::again::Again;
 use crate::call_host::CallHost;
 use crate::driver::Driver;
 use crate::durable::{
@@ -28,44 +28,6 @@ use crate::workflows::{broken_off, items_of, start_error};
 const CALL: &str = "execute-workflow";
 /// How often it is looked whether what was called goes on elsewhere, or has to go on here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// When it is tried again to take up what somebody else holds for now, for the first time.
-const TRY_AGAIN: Duration = Duration::from_millis(50);
-/// How long that is waited for at the most.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// When what did not work is tried again, and how long.
-pub(crate) struct Again {
-    wait: Duration,
-    lease: Duration,
-    /// Since when the store has given nothing.
-    failing: Option<Instant>,
-}
-
-impl Again {
-    pub(crate) fn new(keeper: &Keeper) -> Self {
-        Self {
-            wait: TRY_AGAIN,
-            lease: keeper.options.lease,
-            failing: None,
-        }
-    }
-
-    pub(crate) async fn pause(&mut self) {
-        tokio::time::sleep(self.wait).await;
-        self.wait = LONGEST_WAIT.min(self.wait * 2);
-    }
-
-    /// Whether there is no use in asking the store again. When what may pass lasts, whoever asks is
-    /// lost as well.
-    pub(crate) fn is_hopeless(&mut self, error: &StoreError) -> bool {
-        if error.is_transient() {
-            return false;
-        }
-        let since = *self.failing.get_or_insert_with(Instant::now);
-        !is_passing(error) || since.elapsed() > self.lease
-    }
-}
-
 /// What a call is about.
 struct Call<'a> {
     workflow: SubWorkflow<'a>,
@@ -140,7 +102,7 @@ impl CallHost<'_> {
                     return result;
                 }
                 Found::Later => {
-                    again.failing = None;
+                    again.is_given();
                     again.pause().await;
                     continue;
                 }

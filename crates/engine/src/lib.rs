@@ -10,6 +10,7 @@
 //! tenant cannot be reached through the handle of another.
 
 mod admission;
+mod again;
 mod attempt;
 mod audit;
 mod authorize;

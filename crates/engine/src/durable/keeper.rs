@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::part::Rousings;
+use super::rousings::Rousings;
 use super::writer::Lost;
 use super::{DurableOptions, Hold};
 

@@ -34,6 +34,7 @@ mod record;
 mod replay;
 mod resume;
 mod retry;
+mod rousings;
 mod stored;
 mod tenant_claim;
 mod worker;

@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jackfield_definition::expression::MissingFields;
 use jackfield_kernel::{Execution, ExecutionStatus, NodeIndex, NodePhase, RunWith};
@@ -15,10 +14,8 @@ use jackfield_store_api::{
     Append, ExecutionFilter, ExecutionRecord, ExecutionState, PageRequest, Request, StoreError,
     TenantStore, Waiting, WorkflowVersion,
 };
-use jackfield_types::{ExecutionId, TenantId};
+use jackfield_types::ExecutionId;
 use jiff::Timestamp;
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -29,13 +26,6 @@ use super::pinned::Pinned;
 use super::resume::{TakenUp, cancel_unrun};
 use crate::PreparedPlan;
 use crate::driver::Driver;
-
-/// When it is looked again whether a part was taken up by its caller, for the first time.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How often the time until the next look is doubled at the most.
-const MOST_DOUBLED: u32 = 5;
-/// How many parts it is remembered of how often they were looked at.
-const MOST_LOOKED_AT: usize = 10_000;
 
 /// Who called an execution, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,38 +53,6 @@ pub(crate) struct CallTurn {
     pub(crate) run: u32,
     pub(crate) with: RunWith,
     pub(crate) attempt: u32,
-}
-
-/// How often parts were looked at that their callers did not go on with.
-#[derive(Default)]
-pub(super) struct Rousings(Mutex<FxHashMap<(TenantId, ExecutionId), Rousing>>);
-
-#[derive(Default)]
-struct Rousing {
-    /// How long the part's journal was.
-    length: u64,
-    times: u32,
-}
-
-impl Rousings {
-    /// How long to wait until a part is looked at once more: longer and longer as long as nothing
-    /// happens in it.
-    fn pause(&self, tenant: &TenantId, part: &ExecutionRecord) -> Duration {
-        let mut looked_at = self.0.lock();
-        if looked_at.len() >= MOST_LOOKED_AT {
-            looked_at.clear();
-        }
-        let rousing = looked_at.entry((tenant.clone(), part.id)).or_default();
-        if rousing.length != part.length {
-            *rousing = Rousing {
-                length: part.length,
-                times: 0,
-            };
-        }
-        let pause = LOOK_AGAIN * (1 << rousing.times);
-        rousing.times = MOST_DOUBLED.min(rousing.times + 1);
-        pause
-    }
 }
 
 /// Has the caller of a part that was claimed go on with it.
