@@ -19,9 +19,12 @@ use crate::life::{End, Life};
 use crate::orders::{Doom, Orders};
 use crate::outcome::outcome;
 use crate::shapes;
+use crate::whole::Whole;
 
-/// How many processes are killed that start an execution over.
+/// How many processes are killed that start an execution over, if they leave some that are kept.
 const RETRIES: u32 = 24;
+/// How many executions they leave at least.
+const LEFT: usize = 3;
 /// How many rounds a loop has whose events are more than a store takes at once, and at twice.
 const ROUNDS: usize = 5_200;
 /// How many processes are killed at the most until one has left a part.
@@ -68,7 +71,10 @@ impl<'c> Trial<'c> {
         let until = Instant::now() + PATIENCE;
         loop {
             self.done(self.campaign.resume(&self.ground), 0);
-            let is_going = |one: &History| one.execution().state == ExecutionState::Running;
+            let is_going = |one: &History| {
+                let state = &one.execution().state;
+                matches!(state, ExecutionState::Running | ExecutionState::Parked(_))
+            };
             if !self.ground.histories().iter().any(is_going) {
                 return;
             }
@@ -87,10 +93,10 @@ fn instant(lasts: Duration, number: u32, of: u32) -> Doom {
     Doom::After(lasts * number / of)
 }
 
-/// Starts an execution over with items that are told from all others by their ticket.
-fn retry(trial: &Trial<'_>, id: &str, ticket: &str) -> Orders {
+/// Starts an execution over from a node, with items that are told from all others by their ticket.
+fn retry(trial: &Trial<'_>, (id, from): (&str, &str), ticket: &str) -> Orders {
     let items = json!([{ "n": 4, "ticket": ticket, "trail": ["edited"] }]).to_string();
-    let arguments = ["executions", "retry", id, "--from", "second"];
+    let arguments = ["executions", "retry", id, "--from", from];
     let orders = trial.tell(&[&arguments[..], &["--edit-input", &items]].concat());
     let grants = ["--allow-private-network", "--env", "LIFE"];
     orders.and(&grants).and(trial.database.manner())
@@ -103,19 +109,25 @@ fn ticket_of(history: &History) -> String {
     ticket.unwrap_or_else(|| panic!("{report:#}")).to_owned()
 }
 
-fn start_over_and_be_killed(database: Database) {
-    let campaign = Campaign::of(database, &["chain"]);
+fn start_over_and_be_killed(database: Database, name: &str, from: &str) {
+    let campaign = Campaign::of(database, &[name]);
     let trial = Trial::new(&campaign, database);
     let run = campaign.run(&trial.ground, &campaign.known[0].shape, "at-first");
     let life = trial.done(run, 0);
     let id = life.acknowledged().unwrap().to_owned();
     let asked = trial.asks("at-first");
-    let whole = trial.done(retry(&trial, &id, "whole"), 0);
+    let before = trial.ground.histories().len();
+    let whole = trial.done(retry(&trial, (&id, from), "anew-at-once"), 0);
     let mut killed = 0;
-    for number in 0..RETRIES {
+    let is_enough = || Whole::all(&trial.ground.histories()).len() >= 2 + LEFT;
+    for number in 0..3 * RETRIES {
+        // Where all take longer now, they are killed later and later.
+        if number >= RETRIES && is_enough() {
+            break;
+        }
         let ticket = format!("anew-{number}");
         let doom = instant(whole.lasted, number, RETRIES);
-        let life = trial.live(retry(&trial, &id, &ticket).doomed(doom));
+        let life = trial.live(retry(&trial, (&id, from), &ticket).doomed(doom));
         killed += u32::from(life.end == End::Killed);
     }
     trial.resume();
@@ -125,34 +137,43 @@ fn start_over_and_be_killed(database: Database) {
     let histories = trial.ground.histories();
     let original: ExecutionId = id.parse().unwrap();
     let mut outcomes: Vec<Value> = Vec::new();
-    for history in &histories {
-        if history.execution().id == original {
+    for whole in Whole::all(&histories) {
+        let execution = whole.history.execution();
+        if execution.id == original {
             continue;
         }
-        assert_eq!(history.execution().retry_of, Some(original));
-        let ticket = ticket_of(history);
-        outcomes.push(outcome(history, &ticket, &campaign.world.asked(&ticket)));
+        assert_eq!(execution.retry_of, Some(original));
+        let ticket = ticket_of(whole.history);
+        outcomes.push(outcome(&whole, &ticket, &campaign.world.asked(&ticket)));
     }
-    assert!(
-        outcomes.len() > 2,
-        "hardly any was there: {}",
-        outcomes.len()
-    );
+    let number = outcomes.len();
+    assert!(number > LEFT, "hardly any was there: {number}");
     let first = &outcomes[0];
     for other in &outcomes {
         assert_eq!(other, first);
     }
-    assert_eq!(histories.len(), outcomes.len() + 1);
+    // Each has called what the first one has.
+    assert_eq!(histories.len(), (outcomes.len() + 1) * before);
 }
 
 #[test]
 fn who_starts_over_in_sqlite_is_killed() {
-    start_over_and_be_killed(Database::Sqlite);
+    start_over_and_be_killed(Database::Sqlite, "chain", "second");
+}
+
+#[test]
+fn who_starts_a_call_over_in_sqlite_is_killed() {
+    start_over_and_be_killed(Database::Sqlite, "nested", "call");
 }
 
 #[test]
 fn who_starts_over_in_postgres_is_killed() {
-    start_over_and_be_killed(Database::Postgres);
+    start_over_and_be_killed(Database::Postgres, "chain", "second");
+}
+
+#[test]
+fn who_starts_a_call_over_in_postgres_is_killed() {
+    start_over_and_be_killed(Database::Postgres, "nested", "call");
 }
 
 /// Many rounds, a signal, and a question to the world.

@@ -20,10 +20,13 @@ use crate::outcome::outcome;
 use crate::saga::Saga;
 use crate::shapes::{self, Shape};
 use crate::tally::Tally;
+use crate::whole::Whole;
 use crate::world::World;
 
 /// How often processes are killed at the least.
 const KILLS: usize = 200;
+/// How often they are killed at the most, until some were killed at everything that they do.
+const MOST: usize = 400;
 /// The environment variable with the seed to be used again.
 const SEED: &str = "CRASH_SEED";
 
@@ -124,14 +127,13 @@ impl Campaign {
             }
         }
         let histories = ground.histories();
-        let [history] = &histories[..] else {
-            panic!("{} executions are kept: {life:#?}", histories.len());
-        };
-        self.remember_birth(&life, history);
+        let whole = Whole::only(&histories);
+        self.remember_birth(&life, whole.history);
         Kept::new(&histories).check(&life);
         let asked = self.world.asked(&ticket);
-        check_effects(&known.shape, history, &asked);
-        known.outcome = outcome(history, &ticket, &asked);
+        check_effects(&known.shape, &whole, &asked);
+        assert_eq!(whole.parts.len(), known.shape.calls().len(), "{life:#?}");
+        known.outcome = outcome(&whole, &ticket, &asked);
         known.asks = asked.len();
         known
     }
@@ -151,11 +153,15 @@ impl Campaign {
         });
         let tally = self.tally.lock().unwrap();
         eprintln!("{:?}, seed {}: {tally:?}", self.database, self.seed);
-        tally.check();
+        assert!(tally.kills() >= KILLS && tally.is_varied(), "{tally:?}");
     }
 
     fn is_over(&self) -> bool {
-        let is_enough = self.tally.lock().unwrap().kills() >= KILLS;
+        let is_enough = {
+            let tally = self.tally.lock().unwrap();
+            let kills = tally.kills();
+            kills >= MOST || (kills >= KILLS && tally.is_varied())
+        };
         is_enough || self.has_failed.load(Ordering::Relaxed)
     }
 

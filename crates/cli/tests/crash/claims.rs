@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::life::Life;
 use crate::shapes::Shape;
+use crate::whole::Whole;
 use crate::world::{Asked, UNSTEADY};
 
 /// Executions by id, as they are kept in the end.
@@ -75,17 +76,22 @@ impl Kept {
 
 /// Sees to it that nothing happened outside before what led to it was written down for good, after it
 /// was done, or twice by the same process.
-pub(crate) fn check_effects(shape: &Shape, history: &History, asked: &[Asked]) {
-    let id = history.execution().id.to_string();
+pub(crate) fn check_effects(shape: &Shape, whole: &Whole<'_>, asked: &[Asked]) {
     let mut done = BTreeMap::new();
-    for entry in history.entries() {
-        if let EventKind::AttemptSucceeded { run, .. } = &entry.event.kind {
-            let name = entry.node_name.unwrap();
-            // A compensation has the name of what it undoes, and comes after it.
-            done.insert(format!("{id}.{run}.{name}"), entry.event.at);
+    let mut done_by_name = BTreeMap::new();
+    for history in whole.histories() {
+        let id = history.execution().id;
+        for entry in history.entries() {
+            if let EventKind::AttemptSucceeded { run, .. } = &entry.event.kind {
+                let name = entry.node_name.unwrap();
+                // A compensation has the name of what it undoes, and comes after it.
+                done.insert(format!("{id}.{run}.{name}"), entry.event.at);
+                done_by_name.insert(name.to_string(), entry.event.at);
+            }
         }
     }
     let edges = shape.edges();
+    let calls = shape.calls();
     let mut by_life: BTreeMap<(u32, &str), usize> = BTreeMap::new();
     for one in asked {
         let (node, _) = one.key.rsplit_once('-').unwrap();
@@ -97,6 +103,16 @@ pub(crate) fn check_effects(shape: &Shape, history: &History, asked: &[Asked]) {
             if let Some(at) = done.get(&format!("{run}.{before}")) {
                 assert!(*at <= one.at, "{before} was done at {at}: {one:#?}");
             }
+        }
+        for call in calls.iter().filter(|call| call.within.contains(&name)) {
+            for before in &call.before {
+                let at = done_by_name.get(*before);
+                let is_after = at.is_some_and(|at| *at <= one.at);
+                assert!(is_after, "{before} was done at {at:?}: {one:#?}");
+            }
+            let at = done_by_name.get(call.node);
+            let is_within = at.is_none_or(|at| one.at <= *at);
+            assert!(is_within, "{} was over at {at:?}: {one:#?}", call.node);
         }
         let times = by_life.entry((one.life, &one.key)).or_default();
         *times += 1;

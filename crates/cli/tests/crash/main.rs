@@ -23,6 +23,7 @@ mod saga;
 mod shapes;
 mod takeover;
 mod tally;
+mod whole;
 mod world;
 
 use crate::campaign::Campaign;

@@ -62,6 +62,10 @@ impl Orders {
         self
     }
 
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
     pub(crate) fn doomed(mut self, doom: Doom) -> Self {
         self.doom = doom;
         self
@@ -131,9 +135,24 @@ impl Living {
 
     /// Waits until it has told of something, in a line with these words.
     pub(crate) fn wait_until_told(&self, words: &[&str]) {
-        let file = self.orders.said("out");
+        self.wait_until_said("out", words);
+    }
+
+    /// Waits until it has said that its execution is kept.
+    pub(crate) fn wait_until_acknowledged(&self) {
+        self.wait_until_said("err", &["execution ", " is kept in "]);
+    }
+
+    fn wait_until_said(&self, name: &str, words: &[&str]) {
+        let file = self.orders.said(name);
         let is_it = |line: &str| words.iter().all(|word| line.contains(word));
-        while !fs::read_to_string(&file).unwrap().lines().any(is_it) {
+        // What it is about to write is not said yet.
+        let has_said = || {
+            let said = fs::read_to_string(&file).unwrap();
+            let mut lines = said.split_inclusive('\n');
+            lines.any(|line| line.ends_with('\n') && is_it(line))
+        };
+        while !has_said() {
             let is_late = self.since.elapsed() > PATIENCE;
             assert!(
                 !is_late,

@@ -5,31 +5,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use jackfield::{EventKind, ExecutionStatus, History, JournalEntry};
 use serde_json::{Value, json};
 
+use crate::whole::Whole;
 use crate::world::{Asked, UNSTEADY};
 
 /// An attempt of a run of a node.
 type Attempt = (String, u32, u32);
 
-/// What became of an execution that has ended. That it ended once, with each node done once and each
-/// effect under one key, is seen to on the way.
-pub(crate) fn outcome(history: &History, ticket: &str, asked: &[Asked]) -> Value {
-    let entries: Vec<JournalEntry> = history.entries().collect();
-    let id = history.execution().id.to_string();
-    let status = ended_once(&entries);
-    let state = serde_json::to_value(&history.execution().state).unwrap();
-    assert_eq!(state, json!({ "state": "ended", "status": status }));
-    let settled = settled(&entries);
-    let report = serde_json::to_value(history.report().unwrap()).unwrap();
+/// What became of an execution that has ended, and of all that it called. That each of them ended
+/// once, with each node done once and each effect under one key, is seen to on the way.
+pub(crate) fn outcome(whole: &Whole<'_>, ticket: &str, asked: &[Asked]) -> Value {
+    let mut names = BTreeMap::from([(whole.id(), "EXECUTION".to_owned())]);
+    let mut parts = Vec::new();
+    for part in &whole.parts {
+        let became = became(part);
+        // Each calls something else, and calls it once.
+        let name = became["report"]["workflow"].as_str().unwrap().to_owned();
+        names.insert(part.execution().id.to_string(), name);
+        parts.push(became);
+    }
+    parts.sort_by_key(|part| part["report"]["workflow"].to_string());
     let outcome = json!({
-        "report": report,
-        "settled": settled,
-        "effects": effects(&id, asked),
+        "became": became(whole.history),
+        "parts": parts,
+        "effects": effects(&names, asked),
     });
-    let text = outcome.to_string();
-    let text = text.replace(&id, "EXECUTION").replace(ticket, "TICKET");
+    let mut text = outcome.to_string().replace(ticket, "TICKET");
+    for (id, name) in &names {
+        text = text.replace(id, name);
+    }
     let mut outcome = serde_json::from_str(&text).unwrap();
     strip(&mut outcome);
     outcome
+}
+
+/// What became of one execution.
+fn became(history: &History) -> Value {
+    let entries: Vec<JournalEntry> = history.entries().collect();
+    let status = ended_once(&entries);
+    let state = serde_json::to_value(&history.execution().state).unwrap();
+    assert_eq!(state, json!({ "state": "ended", "status": status }));
+    json!({
+        "report": history.report().unwrap(),
+        "settled": settled(&entries),
+    })
 }
 
 /// The status that an execution ended with: the last event says it, and no other one.
@@ -107,8 +125,9 @@ fn settled(entries: &[JournalEntry]) -> Vec<String> {
     settled
 }
 
-/// What happened outside: each effect under a key of its own, however often it was asked for.
-fn effects(id: &str, asked: &[Asked]) -> Vec<Value> {
+/// What happened outside: each effect under a key of its own, however often it was asked for, and
+/// each key of one of these executions.
+fn effects(names: &BTreeMap<String, String>, asked: &[Asked]) -> Vec<Value> {
     let mut by_key: BTreeMap<&str, &Asked> = BTreeMap::new();
     let mut by_effect = BTreeMap::new();
     for one in asked {
@@ -124,7 +143,9 @@ fn effects(id: &str, asked: &[Asked]) -> Vec<Value> {
     }
     let effects = by_key.into_iter().map(|(key, one)| {
         let (execution, rest) = key.split_once('.').unwrap();
-        let whose = if execution == id { "own" } else { "inner" };
+        let Some(whose) = names.get(execution) else {
+            panic!("nothing that is kept asked for this: {one:#?}");
+        };
         json!({ "key": rest, "whose": whose, "place": one.place, "body": one.body })
     });
     let mut effects: Vec<_> = effects.collect();

@@ -15,6 +15,7 @@ use crate::life::{End, Life};
 use crate::orders::Doom;
 use crate::outcome::outcome;
 use crate::tally::{Tally, has_ended_by};
+use crate::whole::Whole;
 
 /// After so many kills for each of those that kill, a store is left in peace.
 const KILLS_EACH: usize = 12;
@@ -99,7 +100,7 @@ impl<'c> Saga<'c> {
     /// Has a process run a workflow; gives the execution if it waits to be told something.
     fn begin(&self, ticket: String, chance: &mut SmallRng) -> Option<(String, String)> {
         let campaign = self.campaign;
-        let place = chance.random_range(0..campaign.known.len());
+        let place = self.choose(chance);
         let known = &campaign.known[place];
         let orders = campaign.run(&self.ground, &known.shape, &ticket);
         let orders = orders.and(&manner(chance));
@@ -123,6 +124,17 @@ impl<'c> Saga<'c> {
         past.begun.push(begun);
         past.lives.push(life);
         waits.map(|id| (id, ticket))
+    }
+
+    /// The place of some workflow. Those that call others, which are few, come more often.
+    fn choose(&self, chance: &mut SmallRng) -> usize {
+        let known = &self.campaign.known;
+        let is_calling = |place: &usize| !known[*place].shape.calls().is_empty();
+        let calling: Vec<usize> = (0..known.len()).filter(is_calling).collect();
+        if calling.is_empty() || chance.random_range(0..3) > 0 {
+            return chance.random_range(0..known.len());
+        }
+        calling[chance.random_range(0..calling.len())]
     }
 
     fn waits(&self, begun: &Begun) -> bool {
@@ -153,12 +165,12 @@ impl<'c> Saga<'c> {
     /// there were such.
     fn tell_the_rest(&self, chance: &mut SmallRng) -> bool {
         let mut rest = Vec::new();
-        for history in self.ground.histories() {
-            let ticket = ticket_of(&history);
+        for whole in Whole::all(&self.ground.histories()) {
+            let ticket = ticket_of(whole.history);
             let is_told = self.past.lock().unwrap().told.contains(&ticket);
-            let is_parked = history.execution().state.as_str() == "parked";
+            let is_parked = whole.history.execution().state.as_str() == "parked";
             if is_parked && !is_told {
-                rest.push((history.execution().id.to_string(), ticket));
+                rest.push((whole.id(), ticket));
             }
         }
         for (id, ticket) in &rest {
@@ -220,10 +232,10 @@ impl<'c> Saga<'c> {
         let histories = self.ground.histories();
         let kept = Kept::new(&histories);
         past.lives.iter().for_each(|life| kept.check(life));
-        let mut found: BTreeMap<String, &History> = BTreeMap::new();
-        for history in &histories {
-            let before = found.insert(ticket_of(history), history);
-            let execution = history.execution();
+        let mut found: BTreeMap<String, Whole<'_>> = BTreeMap::new();
+        for whole in Whole::all(&histories) {
+            let execution = whole.history.execution();
+            let before = found.insert(ticket_of(whole.history), whole);
             assert!(before.is_none(), "it was made twice: {execution:?}");
         }
         let mut tally = Tally::default();
@@ -236,17 +248,23 @@ impl<'c> Saga<'c> {
                 continue;
             };
             let asked = self.campaign.world.asked(&begun.ticket);
-            let Some(history) = found.remove(&begun.ticket) else {
+            let Some(whole) = found.remove(&begun.ticket) else {
                 assert!(asked.is_empty(), "something of it was done: {asked:#?}");
                 assert_eq!(life.end, End::Killed, "it was lost: {life:#?}");
                 tally.never_kept();
                 continue;
             };
             let known = &self.campaign.known[begun.known];
-            check_effects(&known.shape, history, &asked);
-            let outcome = outcome(history, &begun.ticket, &asked);
-            let (outcome, whole) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
-            assert!(outcome == whole, "{known:?}: {outcome}\ninstead of {whole}");
+            check_effects(&known.shape, &whole, &asked);
+            let outcome = outcome(&whole, &begun.ticket, &asked);
+            let (outcome, meant) = (format!("{outcome:#}"), format!("{:#}", known.outcome));
+            assert!(outcome == meant, "{known:?}: {outcome}\ninstead of {meant}");
+            let was_calling = |life: &&Life| {
+                let has_asked = asked.iter().any(|one| one.life == life.number);
+                life.end == End::Killed && has_asked && whole.was_calling_at(life.over)
+            };
+            tally.calling(past.lives.iter().filter(was_calling).count());
+            let history = whole.history;
             if life.end == End::ByItself(known.shape.exit) && !known.shape.waits {
                 let has_ended = has_ended_by(history, life.over);
                 assert!(has_ended, "it was said to have ended by then: {life:#?}");

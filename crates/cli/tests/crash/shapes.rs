@@ -15,24 +15,82 @@ pub(crate) struct Shape {
     pub(crate) waits: bool,
 }
 
+/// A node that calls another workflow. All nodes of both have names of their own.
+#[derive(Debug)]
+pub(crate) struct Call<'s> {
+    pub(crate) node: &'s str,
+    /// The nodes that come right before it.
+    pub(crate) before: Vec<&'s str>,
+    /// The nodes of what it calls.
+    pub(crate) within: Vec<&'s str>,
+}
+
 impl Shape {
-    /// Which node comes right before which, but for loops, whose rounds come one after the other.
+    /// Which node comes right before which in the same workflow, but for loops, whose rounds come
+    /// one after the other.
     pub(crate) fn edges(&self) -> Vec<(&str, &str)> {
-        let is_loop = |id: &str| {
-            let nodes = self.document["nodes"].as_array().unwrap();
-            let mut nodes = nodes.iter().filter(|node| node["nodeType"] == "loop");
-            nodes.any(|node| node["id"] == id)
-        };
-        let mut edges = Vec::new();
-        for (from, ports) in self.document["connections"].as_object().unwrap() {
-            let outputs = ports["main"].as_object().unwrap().values();
-            for target in outputs.filter_map(Value::as_array).flatten() {
-                edges.push((from.as_str(), target["node"].as_str().unwrap()));
-            }
-        }
-        edges.retain(|(from, to)| !is_loop(from) && !is_loop(to));
-        edges
+        let documents = documents(&self.document);
+        documents.into_iter().flat_map(edges).collect()
     }
+
+    /// The calls in it, and in what those call.
+    pub(crate) fn calls(&self) -> Vec<Call<'_>> {
+        let documents = documents(&self.document);
+        documents.into_iter().flat_map(calls).collect()
+    }
+}
+
+/// A workflow, and all that are called in it.
+fn documents(document: &Value) -> Vec<&Value> {
+    let mut all = vec![document];
+    let mut next = 0;
+    while let Some(document) = all.get(next) {
+        all.extend(callers(document).map(|node| &node["parameters"]["workflow"]));
+        next += 1;
+    }
+    all
+}
+
+fn nodes(document: &Value) -> impl Iterator<Item = &Value> {
+    document["nodes"].as_array().unwrap().iter()
+}
+
+fn callers(document: &Value) -> impl Iterator<Item = &Value> {
+    nodes(document).filter(|node| node["nodeType"] == CALL)
+}
+
+fn id(node: &Value) -> &str {
+    node["id"].as_str().unwrap()
+}
+
+fn edges(document: &Value) -> Vec<(&str, &str)> {
+    let is_loop = |name: &str| {
+        let mut loops = nodes(document).filter(|node| node["nodeType"] == "loop");
+        loops.any(|node| id(node) == name)
+    };
+    let mut edges = Vec::new();
+    for (from, ports) in document["connections"].as_object().unwrap() {
+        let outputs = ports["main"].as_object().unwrap().values();
+        for target in outputs.filter_map(Value::as_array).flatten() {
+            edges.push((from.as_str(), target["node"].as_str().unwrap()));
+        }
+    }
+    edges.retain(|(from, to)| !is_loop(from) && !is_loop(to));
+    edges
+}
+
+fn calls(document: &Value) -> Vec<Call<'_>> {
+    let edges = edges(document);
+    let calls = callers(document).map(|caller| {
+        let node = id(caller);
+        let before = edges.iter().filter(|(_, to)| *to == node);
+        Call {
+            node,
+            before: before.map(|(from, _)| *from).collect(),
+            within: nodes(&caller["parameters"]["workflow"]).map(id).collect(),
+        }
+    });
+    calls.collect()
 }
 
 /// What an execution begins with.
@@ -42,9 +100,11 @@ pub(crate) fn input(ticket: &str) -> Value {
 }
 
 /// The names of all of them.
-pub(crate) const NAMES: [&str; 9] = [
-    "chain", "rounds", "fan", "retries", "pause", "nested", "bulky", "undone", "told",
+pub(crate) const NAMES: [&str; 10] = [
+    "chain", "rounds", "fan", "retries", "pause", "nested", "calls", "bulky", "undone", "told",
 ];
+/// The type of nodes that call other workflows.
+const CALL: &str = "execute-workflow";
 /// The signal that an execution may wait for.
 pub(crate) const SIGNAL: &str = "go";
 
@@ -57,6 +117,7 @@ pub(crate) fn all(world: &str) -> Vec<Shape> {
         retries(world),
         pause(world),
         nested(world),
+        two_calls(world),
         bulky(world),
         undone(world),
         told(world),
@@ -188,18 +249,52 @@ fn pause(world: &str) -> Value {
     ])
 }
 
-/// A workflow within another.
+/// A node that calls a workflow, under a name by which it is known again.
+fn call(id: &str, name: &str, mut called: Value) -> Value {
+    called["name"] = json!(name);
+    node(id, CALL, &json!({ "workflow": called }))
+}
+
+/// A workflow within another one, which is within a third.
 fn nested(world: &str) -> Value {
+    let deeper = row(&[asks(world, "deeper-first"), asks(world, "deeper-last")]);
     let inner = row(&[
         asks(world, "inner-first"),
         node("inner-pause", "wait", &json!({ "for": "5ms" })),
+        call("inner-call", "deeper", deeper),
         asks(world, "inner-last"),
     ]);
     row(&[
         asks(world, "first"),
-        node("call", "execute-workflow", &json!({ "workflow": inner })),
+        call("call", "inner", inner),
         asks(world, "last"),
     ])
+}
+
+/// Two workflows that run within another one at the same time.
+fn two_calls(world: &str) -> Value {
+    let left = row(&[asks(world, "left-first"), asks(world, "left-last")]);
+    let right = row(&[
+        asks(world, "right-first"),
+        node("right-pause", "wait", &json!({ "for": "5ms" })),
+        asks(world, "right-last"),
+    ]);
+    workflow(
+        &[
+            asks(world, "begin"),
+            call("call-left", "left", left),
+            call("call-right", "right", right),
+            node("together", "merge", &json!({ "mode": "append" })),
+            asks(world, "end"),
+        ],
+        &[
+            ("begin", 0, "call-left", 0),
+            ("begin", 0, "call-right", 0),
+            ("call-left", 0, "together", 0),
+            ("call-right", 0, "together", 1),
+            ("together", 0, "end", 0),
+        ],
+    )
 }
 
 /// Lists of items that are kept apart from the journal.

@@ -12,6 +12,7 @@ use crate::ground::{Database, Ground};
 use crate::life::{End, Life};
 use crate::orders::{Doom, Living};
 use crate::outcome::outcome;
+use crate::whole::Whole;
 
 /// The lease is two seconds; the rest is for a machine that is busy.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -32,9 +33,9 @@ fn stop(worker: Living, campaign: &Campaign) -> Life {
     life
 }
 
-fn history<'h>(histories: &'h [History], id: &str) -> &'h History {
-    let is_it = |one: &&History| one.execution().id.to_string() == id;
-    histories.iter().find(is_it).unwrap()
+fn whole<'h>(histories: &'h [History], id: &str) -> Whole<'h> {
+    let mut wholes = Whole::all(histories).into_iter();
+    wholes.find(|one| one.id() == id).unwrap()
 }
 
 /// What a process first told of an execution.
@@ -46,19 +47,23 @@ fn first_told(life: &Life, id: &str) -> Timestamp {
 
 #[test]
 fn another_process_takes_over_what_a_killed_one_ran() {
-    let names = ["chain", "rounds", "fan", "bulky"];
+    let names = ["chain", "rounds", "fan", "nested", "calls", "bulky"];
+    // Each is killed when it has asked so often: two of them in the middle of a call.
+    let times = [1, 2, 3, 5, 5, 1];
     let campaign = Campaign::of(Database::Postgres, &names);
     let ground = Ground::new(Database::Postgres);
     let worker = worker(&campaign, &ground);
     let mut killed = Vec::new();
-    for (place, known) in campaign.known.iter().enumerate() {
-        let ticket = format!("over-{place}");
-        let doom = Doom::Asking {
-            times: 1 + place % 3,
-            then: Duration::ZERO,
-        };
+    for (known, times) in campaign.known.iter().zip(times) {
+        let ticket = format!("over-{}", known.shape.name);
+        let then = Duration::ZERO;
         let orders = campaign.run(&ground, &known.shape, &ticket);
-        let life = orders.doomed(doom).live(&campaign.world);
+        let orders = orders.doomed(Doom::Asking { times, then });
+        // It is not done before it is killed, however late that is.
+        campaign.world.keep_waiting(orders.number(), times);
+        let living = orders.begin();
+        living.wait_until_acknowledged();
+        let life = living.finish(&campaign.world);
         assert_eq!(life.end, End::Killed, "{life:#?}");
         killed.push((ticket, known, life));
     }
@@ -74,9 +79,11 @@ fn another_process_takes_over_what_a_killed_one_ran() {
         kept.check(life);
         let id = life.acknowledged().unwrap();
         let asked = campaign.world.asked(ticket);
-        let history = history(&histories, id);
-        check_effects(&known.shape, history, &asked);
-        assert_eq!(outcome(history, ticket, &asked), known.outcome);
+        let whole = whole(&histories, id);
+        check_effects(&known.shape, &whole, &asked);
+        assert_eq!(outcome(&whole, ticket, &asked), known.outcome);
+        let is_calling = !known.shape.calls().is_empty();
+        assert_eq!(whole.was_calling_at(life.over), is_calling, "{life:#?}");
         let taken = first_told(&worker, id).duration_since(life.over);
         assert!(taken.is_positive(), "both ran it: {life:#?}");
         assert!(taken.unsigned_abs() < SECONDS, "taken over after {taken}");
@@ -108,8 +115,8 @@ fn a_process_that_stood_still_does_nothing_once_it_was_taken_over() {
     let kept = Kept::new(&histories);
     kept.check(&stalled);
     kept.check(&worker);
-    let history = history(&histories, stalled.acknowledged().unwrap());
+    let whole = whole(&histories, stalled.acknowledged().unwrap());
     let asked = campaign.world.asked(ticket);
-    check_effects(&known.shape, history, &asked);
-    assert_eq!(outcome(history, ticket, &asked), known.outcome);
+    check_effects(&known.shape, &whole, &asked);
+    assert_eq!(outcome(&whole, ticket, &asked), known.outcome);
 }

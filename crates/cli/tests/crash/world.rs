@@ -24,6 +24,8 @@ const OUT_OF_ORDER: usize = 2;
 const LENGTH: usize = 20_000;
 /// The longest time that an answer takes, in microseconds.
 const SLOWEST: u64 = 6_000;
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
 
 /// Something that the world was asked.
 #[derive(Debug, Clone)]
@@ -58,6 +60,15 @@ struct Remembered {
     asked: Vec<Asked>,
     by_life: BTreeMap<u32, usize>,
     by_key: BTreeMap<String, usize>,
+    /// Which processes are answered nothing from a number on.
+    patient: BTreeMap<u32, usize>,
+}
+
+/// What is to be done about something that was asked.
+struct Noted {
+    /// How often it was asked with this key before.
+    before: usize,
+    is_answered: bool,
 }
 
 struct Answers {
@@ -106,6 +117,11 @@ impl World {
         all.by_life.get(&life).copied().unwrap_or_default()
     }
 
+    /// Answers a process nothing from its question of this number on, which is 1 at first.
+    pub(crate) fn keep_waiting(&self, life: u32, from: usize) {
+        self.memory.all.lock().unwrap().patient.insert(life, from);
+    }
+
     /// Waits until a process has asked so much, or until it is too late.
     pub(crate) fn wait_for(&self, life: u32, number: usize, patience: Duration) -> bool {
         let until = Instant::now() + patience;
@@ -131,8 +147,11 @@ impl Respond for Answers {
             return ResponseTemplate::new(400);
         };
         let (place, body) = (asked.place.clone(), asked.body.clone());
-        let before = self.memory.note(asked);
-        if place == UNSTEADY && before < OUT_OF_ORDER {
+        let noted = self.memory.note(asked);
+        if !noted.is_answered {
+            return ResponseTemplate::new(503).set_delay(FOR_EVER);
+        }
+        if place == UNSTEADY && noted.before < OUT_OF_ORDER {
             return ResponseTemplate::new(503);
         }
         let slowness = self.chance.lock().unwrap().random_range(0..SLOWEST);
@@ -143,16 +162,23 @@ impl Respond for Answers {
 }
 
 impl Memory {
-    /// Notes something, and says how often it was asked with this key before.
-    fn note(&self, asked: Asked) -> usize {
+    /// Notes something.
+    fn note(&self, asked: Asked) -> Noted {
         let mut all = self.all.lock().unwrap();
-        *all.by_life.entry(asked.life).or_default() += 1;
+        let number = all.by_life.entry(asked.life).or_default();
+        *number += 1;
+        let number = *number;
+        let patient = all.patient.get(&asked.life);
+        let is_answered = patient.is_none_or(|from| number < *from);
         let times = all.by_key.entry(asked.key.clone()).or_default();
         let before = *times;
         *times += 1;
         all.asked.push(asked);
         self.news.notify_all();
-        before
+        Noted {
+            before,
+            is_answered,
+        }
     }
 }
 
