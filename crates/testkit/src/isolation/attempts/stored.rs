@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use jackfield_engine::{ExecutionHandle, StartOptions, WorkerOptions};
+use jackfield_engine::{ExecutionHandle, StartOptions, TenantEngine, WorkerOptions};
 use jackfield_plugin_api::CancellationToken;
-use jackfield_store_api::{ExecutionFilter, PageRequest, Request};
+use jackfield_store_api::{ExecutionFilter, PageRequest, Request, limits};
 use jackfield_types::{ExecutionId, SignalName};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -50,6 +50,9 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         put
     ),
 ];
+
+/// How many bytes of an exported execution have a sum.
+const SUMMED: usize = 1_024;
 
 /// An execution of the owner's that runs, and is kept.
 async fn hold(stage: &Stage) -> Result<ExecutionHandle, Trouble> {
@@ -175,19 +178,26 @@ async fn work(stage: &Stage) -> Outcome {
 async fn put(stage: &Stage) -> Outcome {
     let plan = stage.planned(ECHO, json!({}))?;
     let report = stage.actor.run(&plan, StartOptions::default()).await?;
-    let file = stage.actor.export(report.execution_id).await?;
-    let mut file: Value = serde_json::from_slice(&file)?;
+    let exported = stage.actor.export(report.execution_id).await?;
     let id = ExecutionId::generate();
-    file["id"] = json!(id);
-    file["records"][0]["execution"] = json!(id);
-    file["records"][0]["tenant"] = json!(stage.owner.id());
-    let file = serde_json::to_vec(&file)?;
+    let file = forged(&exported, id, stage)?;
     stage.actor.replay(&file).await?;
     let before = stage.owner.stored_execution(id).await;
     stage.leak_if(before.is_ok(), "a replay put it among the owner's");
     stage.actor.import(&file).await?;
     let after = stage.owner.stored_execution(id).await;
     stage.leak_if(after.is_ok(), "it is among the owner's executions");
+    // One that the owner has stays what it is, whoever takes in another one under its id.
+    let owned = stage.own(ECHO, json!({ "text": "leaks-owner-kept" }));
+    let owned = owned.await?.execution_id;
+    let before = kept(&stage.owner, owned).await?;
+    let taken_in = stage.actor.import(&forged(&exported, owned, stage)?).await;
+    stage.leak_if(
+        before != kept(&stage.owner, owned).await?,
+        "an execution of the owner's was replaced",
+    );
+    // Others have one of their own then, just as if the owner had none.
+    stage.leak_if(taken_in.is_err(), "that the owner has it was told");
     if stage.role == Actor::Intruder {
         let own = stage.actor.history(id).await?;
         let names_it = own.entries().any(|entry| {
@@ -197,4 +207,42 @@ async fn put(stage: &Stage) -> Outcome {
         stage.leak_if(names_it, "an event says that it is the owner's");
     }
     Ok(())
+}
+
+/// An exported execution that is said to be another one and the owner's, in a file that is as well
+/// made as if it had been exported so.
+fn forged(exported: &[u8], id: ExecutionId, stage: &Stage) -> Result<Vec<u8>, Trouble> {
+    let mut file: Value = serde_json::from_slice(exported)?;
+    file["id"] = json!(id);
+    file["records"][0]["execution"] = json!(id);
+    file["records"][0]["tenant"] = json!(stage.owner.id());
+    if let Value::Object(fields) = &mut file {
+        for of_bytes in ["sums", "digest"] {
+            fields.remove(of_bytes);
+        }
+    }
+    let mut file = serde_json::to_vec(&file)?;
+    // They come last, before the brace that closes it.
+    file.pop();
+    let sums = file.chunks(SUMMED).map(|block| {
+        let digest = limits::digest_of(block);
+        let first: Vec<String> = digest.as_bytes()[..4]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        first.concat()
+    });
+    let sums = json!(sums.collect::<Vec<String>>());
+    file.extend_from_slice(format!(",\"sums\":{sums}").as_bytes());
+    let digest = limits::digest_of(&file);
+    file.extend_from_slice(format!(",\"digest\":\"{digest}\"}}").as_bytes());
+    Ok(file)
+}
+
+/// All that is kept of an execution.
+async fn kept(tenant: &TenantEngine, id: ExecutionId) -> Result<Value, Trouble> {
+    let found = tenant.stored_execution(id).await?;
+    let history = tenant.history(id).await?;
+    let entries: Vec<_> = history.entries().collect();
+    Ok(json!([found, entries]))
 }
