@@ -31,7 +31,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     ),
     attempt!(
         "come under the owner's policy",
-        ["PolicySource::policy", "Tenant::refresh_secrets"],
+        [
+            "PolicySource::policy",
+            "Tenant::refresh_secrets",
+            "Tenant::unread_policy"
+        ],
         policy
     ),
 ];
@@ -167,13 +171,22 @@ async fn policy(stage: &Stage) -> Outcome {
         actor.authorize_user(None).is_ok(),
         "the actor may act before it is known what it may do",
     );
-    for tenant in [&owner, &actor] {
-        if let Some(refresh) = tenant.refresh_secrets() {
-            refresh.await;
-        }
+    if let Some(refresh) = owner.refresh_secrets() {
+        refresh.await;
     }
-    if owner.policy().is_none() {
+    if owner.policy().is_none() || owner.unread_policy().is_some() {
         return Err(Trouble("the owner has no policy".to_owned()));
+    }
+    let unread = actor.unread_policy();
+    stage.leak_if(
+        unread.is_none(),
+        "the owner's policy is taken for what is known of the actor",
+    );
+    for said in unread {
+        stage.hear("why it may do nothing yet", &said.to_string());
+    }
+    if let Some(refresh) = actor.refresh_secrets() {
+        refresh.await;
     }
     if let Some(policy) = actor.policy() {
         let document = serde_json::to_string(policy.document())?;
