@@ -99,7 +99,7 @@ fn update() -> Value {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The first number of a row.
-fn number<R: Row>(row: R) -> i64
+fn number<R: Row>(row: &R) -> i64
 where
     usize: ColumnIndex<R>,
     i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
@@ -150,7 +150,7 @@ async fn a_transaction_of_postgres_that_cannot_be_ordered_may_be_tried_again() {
         let then_commit = async {
             let waiting = "SELECT count(*) FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
-            while number(observer.fetch_one(waiting).await.unwrap()) == 0 {}
+            while number(&observer.fetch_one(waiting).await.unwrap()) == 0 {}
             other.execute("COMMIT").await.unwrap();
         };
         let write = scene.call("dbal-write").fail(update());
@@ -202,7 +202,7 @@ async fn a_transaction_of_mariadb_that_cannot_be_ordered_may_be_tried_again() {
         let waiting = "SELECT count(*) FROM information_schema.processlist \
                        WHERE db = DATABASE() AND id <> CONNECTION_ID() \
                        AND command = 'Execute' AND time_ms > 300";
-        while number(observer.fetch_one(waiting).await.unwrap()) == 0 {}
+        while number(&observer.fetch_one(waiting).await.unwrap()) == 0 {}
         other.execute("COMMIT").await.unwrap();
     };
     let failure = when_it_waits(updates.fail(parameters), then_commit).await;
