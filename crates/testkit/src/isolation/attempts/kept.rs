@@ -182,7 +182,7 @@ async fn policy(stage: &Stage) -> Outcome {
         unread.is_none(),
         "the owner's policy is taken for what is known of the actor",
     );
-    for said in unread {
+    if let Some(said) = unread {
         stage.hear("why it may do nothing yet", &said.to_string());
     }
     if let Some(refresh) = actor.refresh_secrets() {
