@@ -23,6 +23,8 @@ const KILLS_EACH: usize = 12;
 const NOT_NEEDED: [&str; 2] = [ENDED, OVERTAKEN];
 const ENDED: &str = "error[EXECUTION_ENDED]";
 const OVERTAKEN: &str = "error[EXECUTION_HELD]";
+/// What it says when it stood still for so long that another one may take over.
+const TOO_LATE: &str = "its lease could not be renewed in time";
 
 /// An execution that a process was told to run.
 struct Begun {
@@ -219,11 +221,12 @@ impl<'c> Saga<'c> {
         is_over
     }
 
-    /// Whether a process says that another one has taken over from it: on a machine that is busy, it
-    /// may have had to stand still for longer than a lease.
+    /// Whether a process says that another one has taken over from it, or may: on a machine that is
+    /// busy, it may have had to stand still for longer than a lease.
     fn was_overtaken(&self, life: &Life) -> bool {
         let (_, actors) = self.campaign.database.crowd();
-        actors > 1 && life.stderr.contains(OVERTAKEN)
+        let is_said = |words: &&str| life.stderr.contains(*words);
+        actors > 1 && [OVERTAKEN, TOO_LATE].iter().any(is_said)
     }
 
     /// Sees to it that everything came to what it had to, and was told as it was.
