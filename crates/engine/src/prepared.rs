@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jackfield_definition::expression::References;
 use jackfield_definition::{Diagnostics, Plan, SourceText};
