@@ -179,7 +179,10 @@ impl Campaign {
 
     /// What a process is told that runs a workflow.
     pub(crate) fn run(&self, ground: &Ground, shape: &Shape, ticket: &str) -> Orders {
-        let file = ground.folder().join(format!("{}.json", shape.name));
+        // Nobody else reads it while it is written.
+        let folder = ground.folder().join(ticket);
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{}.json", shape.name));
         fs::write(&file, shape.document.to_string()).unwrap();
         let input = shapes::input(ticket).to_string();
         let file = file.display().to_string();
