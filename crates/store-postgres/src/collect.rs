@@ -64,40 +64,36 @@ pub(crate) async fn collect(
     Ok(collected)
 }
 
-/// How many of the oldest go, and which is the last of them.
+/// How many of the oldest go, and which is the last of them. In one statement: between two of them
+/// somebody else may collect, and what is counted would not be what is looked through.
 async fn bound(
     connection: &mut PgConnection,
     tenant: &PostgresTenant,
     retention: Retention,
     now: Timestamp,
 ) -> Result<Option<(u64, Bound)>, Fault> {
-    let oldest = retention.ended_before(now);
     let row = sqlx::query(
-        "SELECT count(*), count(*) FILTER (WHERE ended_at < $2) FROM courses
-         WHERE tenant = $1 AND ended_at IS NOT NULL",
+        "WITH ended AS MATERIALIZED (
+             SELECT count(*) AS number, count(*) FILTER (WHERE ended_at < $2) AS too_old
+             FROM courses WHERE tenant = $1 AND ended_at IS NOT NULL),
+         going AS MATERIALIZED (
+             SELECT greatest(too_old, number - coalesce($3, number)) AS number FROM ended)
+         SELECT g.number, c.ended_at, c.id FROM going AS g CROSS JOIN (
+             SELECT ended_at, id FROM courses WHERE tenant = $1 AND ended_at IS NOT NULL
+             ORDER BY ended_at, id
+             LIMIT 1 OFFSET (SELECT greatest(number - 1, 0) FROM going)) AS c
+         WHERE g.number > 0",
     )
     .bind(tenant.id.as_str())
-    .bind(micros(oldest))
-    .fetch_one(&mut *connection)
-    .await?;
-    let (ended, too_old) = (counted(row.try_get(0)?)?, counted(row.try_get(1)?)?);
-    let too_many = retention
-        .max_count
-        .map_or(0, |most| ended.saturating_sub(most));
-    let going = too_old.max(too_many);
-    if going == 0 {
-        return Ok(None);
-    }
-    let row = sqlx::query(
-        "SELECT ended_at, id FROM courses WHERE tenant = $1 AND ended_at IS NOT NULL
-         ORDER BY ended_at, id LIMIT 1 OFFSET $2",
-    )
-    .bind(tenant.id.as_str())
-    .bind(number(going - 1))
+    .bind(micros(retention.ended_before(now)))
+    .bind(retention.max_count.map(number))
     .fetch_optional(connection)
     .await?;
-    row.map(|row| Ok((going, (row.try_get(0)?, row.try_get(1)?))))
-        .transpose()
+    row.map(|row| {
+        let going = counted(row.try_get(0)?)?;
+        Ok((going, (row.try_get(1)?, row.try_get(2)?)))
+    })
+    .transpose()
 }
 
 /// What would go.
