@@ -352,7 +352,7 @@ mod tests {
             "postgres://a:b@db/app?hostaddr=127.0.0.1",
             "postgres://a:b@db/app?password=c",
             "postgres://a:b@db/app?sslrootcert=/etc/shadow",
-            "postgres://a:b@db/app?sslmode=require&sslkey=/root/key",
+            "postgres://a:b@db/app?sslmode=require&sslkey=/keys/app.key",
             "postgres://a:b@%2Frun%2Fpostgresql/app",
             "postgres://a:b@..%2frun/app",
             "postgres://db/app",
