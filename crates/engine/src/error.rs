@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use jackfield_kernel::ApplyError;
+use jackfield_store_api::StoreError;
 use jackfield_tenancy::QuotaExceeded;
 use jackfield_types::{
     ErrorCode, ExecutionId, NodeName, NodeTypeId, PluginOrigin, TenantId, UserId,
@@ -109,6 +110,17 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What an error says that came while an execution was put into the store.
+    pub(crate) fn of_keeping(execution: ExecutionId, error: &StoreError) -> Self {
+        let reason = error.to_string();
+        if error.is_transient() {
+            // A call may have been carried out without a word.
+            Self::Unacknowledged { execution, reason }
+        } else {
+            Self::NotKept { execution, reason }
+        }
+    }
+
     /// The code, if there is one for it: what is the caller's doing, or the policy's, has one.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

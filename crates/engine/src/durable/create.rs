@@ -149,18 +149,7 @@ impl Driver {
             plans.lock().keep(&new.workflow, &pins, &plan);
             created = create(&*store, new, patience).await;
         }
-        let created = created.map_err(|error| {
-            let reason = error.to_string();
-            if error.is_transient() {
-                // A call may have been carried out without a word.
-                StartError::Unacknowledged {
-                    execution: id,
-                    reason,
-                }
-            } else {
-                not_kept(reason)
-            }
-        })?;
+        let created = created.map_err(|error| StartError::of_keeping(id, &error))?;
         let keeping = keeper.hold(store, id, created.fence, began);
         self.running.keep_to(pins);
         self.execution.apply(&event).map_err(StartError::Internal)?;

@@ -122,18 +122,7 @@ impl TenantEngine {
             claim: Some((keeper.worker, keeper.options.lease)),
         };
         let made = assembly.make(keeper, &*store, new).await;
-        let made = made.map_err(|error| {
-            let reason = error.to_string();
-            if error.is_transient() {
-                // A call may have been carried out without a word.
-                StartError::Unacknowledged {
-                    execution: new_id,
-                    reason,
-                }
-            } else {
-                not_kept(reason)
-            }
-        })?;
+        let made = made.map_err(|error| StartError::of_keeping(new_id, &error))?;
         let keeping = keeper.hold(Arc::clone(&store), new_id, made.fence, made.began);
         let hold = Arc::clone(&keeping.hold);
         let (engine, state) = (&self.caller.engine, &self.caller.state);
